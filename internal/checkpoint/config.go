@@ -1,0 +1,235 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"videoqa/internal/fault"
+)
+
+// A Config is config.json as used: what the file leaves out has the default of
+// transformers' GitConfig and GitVisionConfig (4.56.2), which are the sizes of
+// git-base, and the ids of generation_config.json win where it names any.
+type Config struct {
+	VocabSize        int        `json:"vocab_size"`
+	HiddenSize       int        `json:"hidden_size"`         // of the decoder
+	Layers           int        `json:"num_hidden_layers"`   // of the decoder
+	Heads            int        `json:"num_attention_heads"` // of the decoder; divides HiddenSize
+	IntermediateSize int        `json:"intermediate_size"`
+	Activation       Activation `json:"hidden_act"`
+	MaxPositions     int        `json:"max_position_embeddings"` // of text; visual tokens use up none
+	LayerNormEps     float64    `json:"layer_norm_eps"`
+	TieWordEmbedding bool       `json:"tie_word_embeddings"` // output.weight is the word embeddings, whatever the file says
+	// TemporalEmbeddings is num_image_with_embedding: how many frames a video
+	// may have; 0 for an image model.
+	TemporalEmbeddings int     `json:"num_image_with_embedding"`
+	BOS                int64   `json:"bos_token_id"`
+	EOS                []int64 `json:"eos_token_id"` // any of them ends an answer; never empty
+	PAD                int64   `json:"pad_token_id"`
+
+	Vision VisionConfig `json:"vision_config"`
+}
+
+// A VisionConfig is the image encoder's part of a Config.
+type VisionConfig struct {
+	HiddenSize       int        `json:"hidden_size"`
+	Layers           int        `json:"num_hidden_layers"`
+	Heads            int        `json:"num_attention_heads"` // divides HiddenSize
+	IntermediateSize int        `json:"intermediate_size"`
+	ImageSize        int        `json:"image_size"` // of a square picture; the position grid is (ImageSize/PatchSize)²
+	PatchSize        int        `json:"patch_size"`
+	Activation       Activation `json:"hidden_act"`
+	LayerNormEps     float64    `json:"layer_norm_eps"`
+}
+
+// Grid returns the patches along one side of the position grid.
+func (v VisionConfig) Grid() int { return v.ImageSize / v.PatchSize }
+
+// Tokens returns the visual tokens of one square picture: class and patches.
+func (v VisionConfig) Tokens() int { return v.Grid()*v.Grid() + 1 }
+
+// An Activation is the function between the two matrices of a feed-forward part,
+// by transformers' name.
+type Activation string
+
+// The activations that graphs can be built with.
+const (
+	GELU      Activation = "gelu"       // x * Phi(x), by erf
+	GELUNew   Activation = "gelu_new"   // its tanh approximation
+	QuickGELU Activation = "quick_gelu" // x * sigmoid(1.702 x)
+)
+
+// Sizes beyond these are no GIT; the limits keep every product of sizes in an
+// int64 and every list of tensors short.
+const (
+	maxSize     = 1 << 20
+	maxLayers   = 256
+	maxTemporal = 4096
+)
+
+// ParseConfig reads config.json, and generation_config.json if generation is not
+// nil, and checks the result. Errors are [fault.BadModel] and name the field.
+func ParseConfig(config, generation []byte) (Config, error) {
+	c, err := parseConfig(config)
+	if err != nil {
+		return Config{}, fmt.Errorf("read config.json: %w: %w", err, fault.BadModel)
+	}
+	if err := c.overlayGeneration(generation); err != nil {
+		return Config{}, fmt.Errorf("read generation_config.json: %w: %w", err, fault.BadModel)
+	}
+	if err := c.Validate(); err != nil {
+		return Config{}, fmt.Errorf("read config.json: %w", err)
+	}
+	return c, nil
+}
+
+func parseConfig(data []byte) (Config, error) {
+	f, err := parseFields(data)
+	if err != nil {
+		return Config{}, err
+	}
+	c := Config{
+		VocabSize:          f.integer("vocab_size", 30522),
+		HiddenSize:         f.integer("hidden_size", 768),
+		Layers:             f.integer("num_hidden_layers", 6),
+		Heads:              f.integer("num_attention_heads", 12),
+		IntermediateSize:   f.integer("intermediate_size", 3072),
+		Activation:         Activation(f.text("hidden_act", string(GELU))),
+		MaxPositions:       f.integer("max_position_embeddings", 1024),
+		LayerNormEps:       f.number("layer_norm_eps", 1e-12),
+		TieWordEmbedding:   f.boolean("tie_word_embeddings", false),
+		TemporalEmbeddings: f.nullable("num_image_with_embedding", 0),
+		BOS:                int64(f.integer("bos_token_id", 101)),
+		EOS:                f.ids("eos_token_id", 102),
+		PAD:                int64(f.nullable("pad_token_id", 0)),
+	}
+	f.only("model_type", "git", "")
+	f.only("position_embedding_type", "absolute", "absolute")
+	vision := f.object("vision_config")
+	c.Vision = parseVision(vision)
+	f.absorb("vision_config.", vision)
+	return c, f.err()
+}
+
+func parseVision(f *fields) VisionConfig {
+	v := VisionConfig{
+		HiddenSize:       f.integer("hidden_size", 768),
+		Layers:           f.integer("num_hidden_layers", 12),
+		Heads:            f.integer("num_attention_heads", 12),
+		IntermediateSize: f.integer("intermediate_size", 3072),
+		ImageSize:        f.integer("image_size", 224),
+		PatchSize:        f.integer("patch_size", 16),
+		Activation:       Activation(f.text("hidden_act", string(QuickGELU))),
+		LayerNormEps:     f.number("layer_norm_eps", 1e-5),
+	}
+	if n := f.integer("num_channels", 3); n != 3 {
+		f.fail("num_channels", "%d is not supported; GIT sees red, green and blue", n)
+	}
+	return v
+}
+
+// overlayGeneration lets generation_config.json name the special ids, since that
+// is the file generate() reads. What it leaves out or null stays as it was.
+func (c *Config) overlayGeneration(data []byte) error {
+	if data == nil {
+		return nil
+	}
+	f, err := parseFields(data)
+	if err != nil {
+		return err
+	}
+	if !f.absent("bos_token_id") {
+		c.BOS = int64(f.integer("bos_token_id", 0))
+	}
+	if !f.absent("eos_token_id") {
+		c.EOS = f.ids("eos_token_id", 0)
+	}
+	if !f.absent("pad_token_id") {
+		c.PAD = int64(f.integer("pad_token_id", 0))
+	}
+	return f.err()
+}
+
+// Validate names the first field that no graph can be built from, as
+// [fault.BadModel].
+func (c Config) Validate() error {
+	for _, p := range c.sizes() {
+		if p.value < p.min || p.value > p.max {
+			return fmt.Errorf("%s is %d, want %d to %d: %w", p.field, p.value, p.min, p.max, fault.BadModel)
+		}
+	}
+	for _, id := range append([]int64{c.BOS, c.PAD}, c.EOS...) {
+		if id < 0 || id >= int64(c.VocabSize) {
+			return fmt.Errorf("bos_token_id, eos_token_id or pad_token_id is %d, outside a vocabulary of %d: %w", id, c.VocabSize, fault.BadModel)
+		}
+	}
+	switch {
+	case len(c.EOS) == 0:
+		return fmt.Errorf("eos_token_id is empty: %w", fault.BadModel)
+	case c.HiddenSize%c.Heads != 0:
+		return fmt.Errorf("num_attention_heads %d does not divide hidden_size %d: %w", c.Heads, c.HiddenSize, fault.BadModel)
+	case c.Vision.HiddenSize%c.Vision.Heads != 0:
+		return fmt.Errorf("vision_config.num_attention_heads %d does not divide hidden_size %d: %w", c.Vision.Heads, c.Vision.HiddenSize, fault.BadModel)
+	case c.Vision.PatchSize > c.Vision.ImageSize:
+		return fmt.Errorf("vision_config.patch_size %d is larger than image_size %d: %w", c.Vision.PatchSize, c.Vision.ImageSize, fault.BadModel)
+	}
+	return errors.Join(
+		c.Activation.check("hidden_act"), c.Vision.Activation.check("vision_config.hidden_act"),
+		checkEps("layer_norm_eps", c.LayerNormEps), checkEps("vision_config.layer_norm_eps", c.Vision.LayerNormEps))
+}
+
+// A bound is one size and the range it must lie in.
+type bound struct {
+	field           string
+	value, min, max int
+}
+
+func (c Config) sizes() []bound {
+	v := c.Vision
+	return []bound{
+		{"vocab_size", c.VocabSize, 1, 1 << 24},
+		{"hidden_size", c.HiddenSize, 1, maxSize},
+		{"num_hidden_layers", c.Layers, 1, maxLayers},
+		{"num_attention_heads", c.Heads, 1, maxSize},
+		{"intermediate_size", c.IntermediateSize, 1, maxSize},
+		{"max_position_embeddings", c.MaxPositions, 1, maxSize},
+		{"num_image_with_embedding", c.TemporalEmbeddings, 0, maxTemporal},
+		{"vision_config.hidden_size", v.HiddenSize, 1, maxSize},
+		{"vision_config.num_hidden_layers", v.Layers, 1, maxLayers},
+		{"vision_config.num_attention_heads", v.Heads, 1, maxSize},
+		{"vision_config.intermediate_size", v.IntermediateSize, 1, maxSize},
+		{"vision_config.image_size", v.ImageSize, 1, 1 << 14},
+		{"vision_config.patch_size", v.PatchSize, 1, 1 << 10},
+	}
+}
+
+func (a Activation) check(field string) error {
+	known := []Activation{GELU, GELUNew, QuickGELU}
+	if slices.Contains(known, a) {
+		return nil
+	}
+	return fmt.Errorf("%s %q is not supported, only %v: %w", field, a, known, fault.BadModel)
+}
+
+func checkEps(field string, eps float64) error {
+	if eps > 0 && eps < 1 {
+		return nil
+	}
+	return fmt.Errorf("%s is %g, want more than 0 and less than 1: %w", field, eps, fault.BadModel)
+}
+
+// readConfig fills in c.Config from config.json and generation_config.json.
+func (c *Checkpoint) readConfig(fsys fs.FS) error {
+	config, err := readSmall(fsys, "config.json")
+	if err != nil {
+		return err
+	}
+	generation, err := readOptional(fsys, "generation_config.json")
+	if err != nil {
+		return err
+	}
+	c.Config, err = ParseConfig(config, generation)
+	return err
+}

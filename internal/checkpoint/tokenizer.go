@@ -1,0 +1,103 @@
+package checkpoint
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+
+	"videoqa/internal/fault"
+)
+
+// A Tokenizer is the tokenizer's files, unread: this package knows no tokenizer,
+// so that it needs no C. One of JSON and Vocab is there, or neither: a model can
+// be run on ids without a tokenizer, but nobody can ask it anything.
+type Tokenizer struct {
+	JSON  []byte // tokenizer.json, which wins over vocab.txt
+	Vocab []byte // vocab.txt of BERT's WordPiece, if there is no tokenizer.json
+	Lower bool   // with Vocab: text is put into lower case and loses its accents first
+}
+
+// readTokenizer fills in c.Tokenizer.
+func (c *Checkpoint) readTokenizer(fsys fs.FS) error {
+	whole, err := readOptional(fsys, "tokenizer.json")
+	if err != nil {
+		return err
+	}
+	if whole != nil {
+		if !json.Valid(whole) {
+			return fmt.Errorf("read tokenizer.json: it is not JSON: %w", fault.BadModel)
+		}
+		c.Tokenizer = Tokenizer{JSON: whole}
+		return nil
+	}
+	vocab, err := readOptional(fsys, "vocab.txt")
+	if err != nil {
+		return err
+	}
+	if vocab == nil {
+		return nil
+	}
+	lower, err := readLower(fsys)
+	c.Tokenizer = Tokenizer{Vocab: vocab, Lower: lower}
+	return err
+}
+
+// readLower reads what tokenizer_config.json says about a vocab.txt: whether to
+// use lower case, which is BertTokenizer's default, and nothing else, since every
+// other setting must have BERT's value.
+func readLower(fsys fs.FS) (bool, error) {
+	lower := true
+	for _, name := range []string{"tokenizer_config.json", "special_tokens_map.json"} {
+		data, err := readOptional(fsys, name)
+		if err != nil {
+			return false, err
+		}
+		if data == nil {
+			continue
+		}
+		f, err := parseFields(data)
+		if err != nil {
+			return false, fmt.Errorf("read %s: %w: %w", name, err, fault.BadModel)
+		}
+		lower = f.boolean("do_lower_case", lower)
+		f.bert(lower)
+		if f.err() != nil {
+			return false, fmt.Errorf("read %s: %w: %w", name, f.err(), fault.BadModel)
+		}
+	}
+	return lower, nil
+}
+
+// bert fails unless the tokenizer's settings are those of BertTokenizer, which a
+// vocab.txt alone stands for.
+func (f *fields) bert(lower bool) {
+	for key, want := range map[string]string{
+		"unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]",
+	} {
+		if got := f.token(key, want); got != want {
+			f.fail(key, "%q needs a tokenizer.json; beside vocab.txt only %s is known", got, want)
+		}
+	}
+	for _, key := range []string{"do_basic_tokenize", "tokenize_chinese_chars"} {
+		if !f.boolean(key, true) {
+			f.fail(key, "false needs a tokenizer.json")
+		}
+	}
+	if !f.absent("strip_accents") && f.boolean("strip_accents", lower) != lower {
+		f.fail("strip_accents", "a value other than do_lower_case's needs a tokenizer.json")
+	}
+}
+
+// token reads a special token: a text, or an object with the text as content.
+func (f *fields) token(key, otherwise string) string {
+	var s string
+	if f.absent(key) {
+		return otherwise
+	}
+	if json.Unmarshal(f.raw[key], &s) == nil {
+		return s
+	}
+	inner := f.object(key)
+	defer f.absorb(key+".", inner)
+	return inner.text("content", otherwise)
+}
