@@ -25,6 +25,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"videoqa/internal/fault"
 )
@@ -43,6 +44,7 @@ type Checkpoint struct {
 	tensors map[string]Tensor // by canonical name, exactly those of Config.Tensors
 	files   []*mapped         // owned
 
+	now        func() time.Time
 	digestOnce sync.Once
 	digest     string
 }
@@ -71,7 +73,7 @@ func Open(dir string) (*Checkpoint, error) {
 // operating system are mapped; those of any other file system are read into
 // memory once, because [fs.File] does not give its bytes away.
 func OpenFS(fsys fs.FS) (*Checkpoint, error) {
-	c := &Checkpoint{Name: "git"}
+	c := &Checkpoint{Name: "git", now: time.Now}
 	for _, step := range []func(fs.FS) error{c.readConfig, c.readPreprocessor, c.readTokenizer, c.readWeights} {
 		if err := step(fsys); err != nil {
 			return nil, errors.Join(err, c.Close())

@@ -78,7 +78,7 @@ func (c *Checkpoint) memoryKey(config []byte) (key string, ok bool) {
 	}
 	stamps := map[string]stamp{}
 	for _, f := range c.files {
-		if f.stamp == (stamp{}) || time.Since(time.Unix(0, max(f.stamp.Mtime, f.stamp.Ctime))) < settled {
+		if f.stamp == (stamp{}) || c.now().Sub(time.Unix(0, max(f.stamp.Mtime, f.stamp.Ctime))) < settled {
 			return "", false
 		}
 		stamps[f.stamp.Path] = f.stamp
