@@ -1,0 +1,79 @@
+# videoqa: everything a checkout can be asked for. `make` alone lists it.
+#
+# Go needs C libraries that no Go module carries; deploy/deps.sh builds them once into the cache folder, and every target
+# that runs go takes its variables from there. For plain go commands and editors: eval $(make env)
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help deps env build dist dist-check demo test bench eval parity check gofmt vet staticcheck race house clean libraries
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
+LDFLAGS := -X main.version=$(VERSION)
+WITH_LIBRARIES := eval "$$(deploy/deps.sh env)" &&
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# Two packages at a time: their C libraries run threads of their own.
+GO_TEST := go test -p 2 -timeout 20m
+# Where goroutines share state; elsewhere the race detector only costs time.
+RACED := ./internal/fault ./ingest/... ./frames/... ./answers/... ./internal/cli
+SEED ?= 1
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/videoqa
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## build the C libraries into the cache folder, once
+	@deploy/deps.sh
+
+libraries:
+	@deploy/deps.sh env >/dev/null
+
+env: ## print the variables that go commands and editors need: eval $(make env)
+	@deploy/deps.sh env
+
+build: libraries ## bin/videoqa
+	@mkdir -p bin
+	$(WITH_LIBRARIES) go build -ldflags '$(LDFLAGS)' -o bin/videoqa .
+	@ln -sfn "$$(deploy/deps.sh where onnxruntime)/lib" bin/lib
+
+dist: libraries ## dist/videoqa-VERSION-linux-ARCH.tar.gz, which needs nothing else on Debian 12 or newer
+	@VERSION='$(VERSION)' deploy/dist.sh
+
+dist-check: dist ## unpack that archive on a bare Debian 12 and ask it a question
+	@deploy/dist-check.sh dist/videoqa-$(VERSION)-linux-$$(go env GOARCH).tar.gz
+
+demo: build ## questions on shipped clips, answered over an event stream
+	@bin/videoqa demo
+
+test: libraries ## all tests
+	$(WITH_LIBRARIES) $(GO_TEST) ./...
+
+bench: libraries ## time and memory of each stage
+	$(WITH_LIBRARIES) go test -p 1 -timeout 60m -run '^$$' -bench . -benchmem ./...
+
+eval: build ## exact match on 500 fresh clips made from SEED (default 1)
+	"$$(deploy/venv.sh world testdata/world/requirements.txt)/bin/python" testdata/world/eval.py --seed $(SEED) --program bin/videoqa
+
+parity: build ## full-size checkpoints against transformers
+	"$$(deploy/venv.sh parity testdata/parity/requirements.txt)/bin/python" testdata/parity/parity.py --program bin/videoqa
+
+check: gofmt vet staticcheck house race ## gofmt, vet, staticcheck, the rules of the house, the race detector
+
+gofmt:
+	@bad=$$(git ls-files --cached --others --exclude-standard '*.go' | xargs gofmt -l); \
+	[[ -z $$bad ]] || { echo "gofmt would change:"; echo "$$bad"; exit 1; }
+
+vet: libraries
+	$(WITH_LIBRARIES) go vet ./...
+
+staticcheck: libraries
+	$(WITH_LIBRARIES) go run $(STATICCHECK) ./...
+
+house: libraries
+	$(WITH_LIBRARIES) go test -count=1 .
+
+race: libraries
+	$(WITH_LIBRARIES) $(GO_TEST) -race $(RACED)
+
+clean: ## remove bin and dist; the libraries in $(CACHE) stay
+	rm -rf bin dist

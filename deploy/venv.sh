@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Makes a Python virtual environment in the cache folder, once for each content of its requirements file, and prints its
+# folder. usage: venv.sh NAME REQUIREMENTS
+set -euo pipefail
+name=$1 requirements=$2
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/videoqa/venv
+hash=$({ cat "$requirements"; python3 --version; uname -m; } | sha256sum)
+folder=$cache/$name-${hash:0:12}
+if [[ ! -e $folder/READY ]]; then
+	mkdir -p "$cache"
+	exec 9>"$cache/$name.lock"
+	flock 9
+	if [[ ! -e $folder/READY ]]; then
+		echo "venv: installing $(grep -cvE '^[[:space:]]*(#|$)' "$requirements") packages of $requirements into $folder" >&2
+		rm -rf "$folder"
+		# --without-pip and pip --python do without the package python3-venv, which Debian splits off.
+		python3 -m venv --without-pip "$folder"
+		python3 -m pip --python "$folder/bin/python" install -q --no-input -r "$requirements" >&2
+		touch "$folder/READY"
+	fi
+fi
+echo "$folder"
