@@ -1,0 +1,208 @@
+package frames
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"videoqa/internal/fault"
+)
+
+const (
+	testStillBytes  = 1 << 20
+	testStillPixels = 1 << 20
+)
+
+func readStill(t testing.TB, name string) []byte {
+	t.Helper()
+	file, err := os.ReadFile(filepath.Join("..", "testdata", "pillow", "stills", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func decodeStillBytes(file []byte) (Picture, error) {
+	return decodeStill(context.Background(), bytes.NewReader(file), int64(len(file)), testStillBytes, testStillPixels)
+}
+
+func TestStillsEqualPillow(t *testing.T) {
+	golden, err := os.ReadFile(filepath.Join("..", "testdata", "pillow", "stills.golden"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(golden)) {
+		var name, want string
+		var width, height int
+		if _, err := fmt.Sscan(line, &name, &width, &height, &want); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		t.Run(name, func(t *testing.T) {
+			file := readStill(t, name)
+			if !IsStill(file[:12]) {
+				t.Error("IsStill does not know its head")
+			}
+			got, err := decodeStillBytes(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Width != width || got.Height != height || len(got.Pix) != 3*width*height {
+				t.Fatalf("%dx%d with %d bytes; want %dx%d", got.Width, got.Height, len(got.Pix), width, height)
+			}
+			if filepath.Ext(name) == ".jpg" {
+				compareJPEG(t, got, name)
+			} else if sum := fmt.Sprintf("%x", sha256.Sum256(got.Pix)); sum != want {
+				t.Errorf("other pixels than Pillow's, the first %v", got.Pix[:min(12, len(got.Pix))])
+			}
+		})
+	}
+}
+
+func compareJPEG(t *testing.T, got Picture, name string) {
+	t.Helper()
+	want, err := decodeStillBytes(readStill(t, name+".png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	worst, sum, differ := 0, 0, 0
+	for i, v := range want.Pix {
+		d := max(int(v), int(got.Pix[i])) - min(int(v), int(got.Pix[i]))
+		worst, sum = max(worst, d), sum+d
+		if d > 0 {
+			differ++
+		}
+	}
+	mean := float64(sum) / float64(len(want.Pix))
+	t.Logf("differs from libjpeg-turbo by %d at most, %.4f in the mean, in %d of %d samples", worst, mean, differ, len(want.Pix))
+	if worst > 3 || mean > 0.07 {
+		t.Errorf("differs from libjpeg-turbo by %d at most, %.4f in the mean; want 3 and 0.07", worst, mean)
+	}
+}
+
+func TestAStillThatCannotBeReadSaysWhy(t *testing.T) {
+	whole := readStill(t, "photo-420.jpg")
+	for _, tc := range []struct {
+		name string
+		file []byte
+		kind error
+		says string
+	}{
+		{"nothing", nil, fault.BadVideo, "neither JPEG"},
+		{"text", []byte("what is this? not a picture."), fault.BadVideo, "neither JPEG"},
+		{"half a JPEG", whole[:len(whole)/2], fault.BadVideo, "JPEG ends too early"},
+		{"the head of a JPEG", whole[:20], fault.BadVideo, "JPEG ends too early"},
+		{"half a PNG", readStill(t, "rgb.png")[:900], fault.BadVideo, "PNG ends too early"},
+		{"half a GIF", readStill(t, "still.gif")[:900], fault.BadVideo, "GIF"},
+		{"half a lossless WebP", readStill(t, "lossless.webp")[:900], fault.BadVideo, "WebP"},
+		{"half a lossy WebP", readStill(t, "lossy-even.webp")[:300], fault.BadVideo, "WebP"},
+		{"half an animated WebP", readStill(t, "animated.webp")[:900], fault.BadVideo, "WebP"},
+		{"a damaged PNG", damaged(readStill(t, "rgb.png"), 600), fault.BadVideo, "PNG is damaged"},
+		{"too many bytes", append(bytes.Clone(whole), make([]byte, testStillBytes)...), fault.TooLarge, "bytes"},
+		{"too many pixels by its header", hugePNG(), fault.TooLarge, "a PNG of 100000x100000 pixels"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p, err := decodeStillBytes(tc.file)
+			if !errors.Is(err, tc.kind) || !strings.Contains(err.Error(), tc.says) || p.Pix != nil {
+				t.Errorf("got %dx%d, %v; want %v that says %q", p.Width, p.Height, err, tc.kind, tc.says)
+			}
+		})
+	}
+}
+
+func damaged(file []byte, at int) []byte {
+	file = bytes.Clone(file)
+	file[at] ^= 0xFF
+	return file
+}
+
+// hugePNG is a whole header of a PNG of 100000 x 100000 pixels and no more.
+func hugePNG() []byte {
+	header := []byte("IHDR\x00\x01\x86\xa0\x00\x01\x86\xa0\x08\x02\x00\x00\x00")
+	file := append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\r"), header...)
+	return binary.BigEndian.AppendUint32(file, crc32.ChecksumIEEE(header))
+}
+
+func TestDecodingAStillEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	file := readStill(t, "photo-420.jpg")
+	_, err := decodeStill(ctx, bytes.NewReader(file), int64(len(file)), testStillBytes, testStillPixels)
+	if !errors.Is(err, context.Canceled) || errors.Is(err, fault.BadVideo) {
+		t.Errorf("got %v; want only that it was cancelled", err)
+	}
+}
+
+func TestIsStillKnowsNoVideo(t *testing.T) {
+	for _, head := range []string{"", "\x00\x00\x00\x20ftypisom", "\x1aE\xdf\xa3\x9fB\x86\x81\x01B\xf7\x81", "RIFF\x00\x00\x00\x00AVI ", "GIF", "RIFF\x00\x00\x00\x00WEB"} {
+		if IsStill([]byte(head)) {
+			t.Errorf("IsStill(%q) is true", head)
+		}
+	}
+}
+
+// FuzzStill looks for files that crash a decoder or break its promises.
+func FuzzStill(f *testing.F) {
+	entries, err := os.ReadDir(filepath.Join("..", "testdata", "pillow", "stills"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".jpg.png") {
+			f.Add(readStill(f, e.Name()))
+		}
+	}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		p, err := decodeStill(context.Background(), bytes.NewReader(file), int64(len(file)), testStillBytes, 1<<16)
+		if err == nil && (p.Width <= 0 || p.Height <= 0 || len(p.Pix) != 3*p.Width*p.Height) {
+			t.Errorf("%dx%d with %d bytes", p.Width, p.Height, len(p.Pix))
+		}
+		if err != nil && !errors.Is(err, fault.BadVideo) && !errors.Is(err, fault.TooLarge) {
+			t.Errorf("an error of no kind: %v", err)
+		}
+	})
+}
+
+func BenchmarkStillJPEG1080p(b *testing.B) {
+	p := blank(1920, 1080, 0)
+	for i := range p.Pix {
+		p.Pix[i] = byte(i / 97)
+	}
+	var file bytes.Buffer
+	m := image.NewRGBA(image.Rect(0, 0, p.Width, p.Height))
+	for i := range p.Width * p.Height {
+		m.Set(i%p.Width, i/p.Width, color.RGBA{p.Pix[3*i], p.Pix[3*i+1], p.Pix[3*i+2], 255})
+	}
+	if err := jpeg.Encode(&file, m, nil); err != nil {
+		b.Fatal(err)
+	}
+	for _, bc := range []struct {
+		name string
+		run  func() error
+	}{
+		{"upright RGB", func() error {
+			_, err := decodeStill(context.Background(), bytes.NewReader(file.Bytes()), int64(file.Len()), 1<<24, 1<<24)
+			return err
+		}},
+		{"image/jpeg alone", func() error { _, err := jpeg.Decode(bytes.NewReader(file.Bytes())); return err }},
+	} {
+		b.Run(bc.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := bc.run(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
