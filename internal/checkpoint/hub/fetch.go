@@ -141,7 +141,7 @@ func (d *download) piece(ctx context.Context) error {
 	if d.have > 0 {
 		header.Set("Range", fmt.Sprintf("bytes=%d-", d.have))
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, cancel := context.WithCancelCause(ctx) // for a body that stalls
 	defer cancel(nil)
 	resp, err := d.hub.once(ctx, http.MethodGet, d.blob.address, header)
 	if err != nil {
@@ -153,7 +153,7 @@ func (d *download) piece(ctx context.Context) error {
 			return disk(err)
 		}
 	}
-	return d.copy(resp.Body, cancel)
+	return d.copy(ctx, resp.Body, cancel)
 }
 
 // stalled is how long a server may send nothing.
@@ -161,7 +161,7 @@ const stalled = time.Minute
 
 // copy appends body to the file, at most what is missing and one byte more, and
 // gives up on a body that has stalled.
-func (d *download) copy(body io.Reader, cancel context.CancelCauseFunc) error {
+func (d *download) copy(ctx context.Context, body io.Reader, cancel context.CancelCauseFunc) error {
 	watch := time.AfterFunc(stalled, func() { cancel(fmt.Errorf("no byte for %v: %w", stalled, fault.UnreachableURI)) })
 	defer watch.Stop()
 	buf := make([]byte, 256<<10)
@@ -184,7 +184,7 @@ func (d *download) copy(body io.Reader, cancel context.CancelCauseFunc) error {
 		case err == io.EOF:
 			return nil
 		case err != nil:
-			return fmt.Errorf("%w: %w", err, fault.UnreachableURI)
+			return failure(ctx, err)
 		}
 	}
 }

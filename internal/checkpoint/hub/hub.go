@@ -39,7 +39,7 @@ type Hub struct {
 	Endpoint string       // empty: https://huggingface.co
 	Token    string       // empty: anonymous
 	Offline  bool         // never use the network
-	Client   *http.Client // empty: one of our own; its CheckRedirect is replaced
+	Client   *http.Client // empty: one of our own; its CheckRedirect is not used
 
 	pause time.Duration // before the second attempt, doubled before each later one; 0: a second
 }
@@ -180,6 +180,8 @@ func (h Hub) Pull(ctx context.Context, name string, progress Progress) (dir stri
 	if progress == nil {
 		progress = silent{}
 	}
+	h.Client = h.client() // of this Pull alone
+	defer h.Client.CloseIdleConnections()
 	dir, err = (&pull{hub: h, repo: repo, progress: progress}).run(ctx)
 	if err != nil {
 		return "", fmt.Errorf("hub: pull %s: %w", repo, err)

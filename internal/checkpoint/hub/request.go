@@ -80,12 +80,9 @@ func (h Hub) once(ctx context.Context, method, address string, header http.Heade
 	if h.Token != "" && origin(req.URL) == h.origin() {
 		req.Header.Set("Authorization", "Bearer "+h.Token)
 	}
-	resp, err := h.client().Do(req)
+	resp, err := h.Client.Do(req)
 	if err != nil {
-		if errors.Is(err, errDowngrade) {
-			return nil, fmt.Errorf("%w: %w", err, fault.RefusedURI)
-		}
-		return nil, fmt.Errorf("%w: %w", err, fault.UnreachableURI)
+		return nil, failure(ctx, err)
 	}
 	if resp.StatusCode < 300 || method == http.MethodHead && resp.StatusCode < 400 {
 		return resp, nil
@@ -96,12 +93,28 @@ func (h Hub) once(ctx context.Context, method, address string, header http.Heade
 
 var errDowngrade = errors.New("redirected from https to plain http")
 
+// failure gives the error of a request or of reading its body a kind: that of ctx
+// if it is what ended it.
+func failure(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, errDowngrade):
+		return fmt.Errorf("%w: %w", err, fault.RefusedURI)
+	}
+	return fmt.Errorf("%w: %w", err, fault.UnreachableURI)
+}
+
 // client returns the HTTP client with our rules for redirects. A HEAD follows
 // none, because the answer that redirects names the blob.
 func (h Hub) client() *http.Client {
-	c := http.Client{Transport: http.DefaultTransport}
+	var c http.Client
 	if h.Client != nil {
 		c = *h.Client
+	} else {
+		t := http.DefaultTransport.(*http.Transport).Clone() // proxies from the environment, as Python's
+		t.ResponseHeaderTimeout = stalled
+		c.Transport = t
 	}
 	c.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		if via[0].Method == http.MethodHead {
