@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -130,7 +131,7 @@ func (h Hub) writeRef(repo Repo, commit string) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 		return fmt.Errorf("note the commit of %s: %w", repo.Revision, disk(err))
 	}
-	tmp := name + ".new"
+	tmp := filepath.Join(h.folder(repo), fmt.Sprintf("tmp_%016x", rand.Uint64())) // another pull may be here too
 	if err := errors.Join(os.WriteFile(tmp, []byte(commit), 0o666), os.Rename(tmp, name)); err != nil {
 		return fmt.Errorf("note the commit of %s: %w", repo.Revision, disk(err))
 	}
