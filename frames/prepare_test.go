@@ -17,16 +17,17 @@ func recipes() map[string]frames.Preparation {
 	videomae := clip
 	videomae.Filter = frames.Bilinear
 	return map[string]frames.Preparation{
-		"clip-224":       clip,
-		"clip-480":       {ShortestEdge: 480, CropWidth: 480, CropHeight: 480, Filter: frames.Bicubic},
-		"clip-odd-crop":  {ShortestEdge: 61, CropWidth: 57, CropHeight: 60, Filter: frames.Bicubic},
-		"clip-no-crop":   {ShortestEdge: 224, Filter: frames.Bicubic},
-		"clip-no-resize": {CropWidth: 224, CropHeight: 224},
-		"clip-exact":     {Width: 128, Height: 96, Filter: frames.Bicubic},
-		"videomae-224":   videomae,
-		"original-224":   frames.Original(224, 0),
-		"original-480":   frames.Original(480, 640),
-		"original-420":   frames.Original(420, 560),
+		"clip-224":           clip,
+		"clip-480":           {ShortestEdge: 480, CropWidth: 480, CropHeight: 480, Filter: frames.Bicubic},
+		"clip-odd-crop":      {ShortestEdge: 61, CropWidth: 57, CropHeight: 60, Filter: frames.Bicubic},
+		"clip-no-crop":       {ShortestEdge: 224, Filter: frames.Bicubic},
+		"clip-no-resize":     {CropWidth: 224, CropHeight: 224},
+		"clip-exact":         {Width: 128, Height: 96, Filter: frames.Bicubic},
+		"videomae-224":       videomae,
+		"original-224":       frames.Original(224, 0),
+		"original-no-resize": {CropWidth: 224, CropHeight: 224, Centre: frames.CentreEven},
+		"original-480":       frames.Original(480, 640),
+		"original-420":       frames.Original(420, 560),
 	}
 }
 
