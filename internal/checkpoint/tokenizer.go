@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"reflect"
 
 	"videoqa/internal/fault"
 )
@@ -24,11 +25,8 @@ func (c *Checkpoint) readTokenizer(fsys fs.FS) error {
 		return err
 	}
 	if whole != nil {
-		if !json.Valid(whole) {
-			return fmt.Errorf("read tokenizer.json: it is not JSON: %w", fault.BadModel)
-		}
 		c.Tokenizer = Tokenizer{JSON: whole}
-		return nil
+		return agree(fsys, whole)
 	}
 	vocab, err := readOptional(fsys, "vocab.txt")
 	if err != nil {
@@ -40,6 +38,37 @@ func (c *Checkpoint) readTokenizer(fsys fs.FS) error {
 	lower, err := readLower(fsys)
 	c.Tokenizer = Tokenizer{Vocab: vocab, Lower: lower}
 	return err
+}
+
+// agree checks that tokenizer_config.json, if there is one, does not contradict
+// the BertNormalizer of tokenizer.json. Python's BertTokenizerFast would then
+// change the normalizer without a word; which of the two the model was trained
+// with cannot be told from the files.
+func agree(fsys fs.FS, whole []byte) error {
+	var t struct {
+		Normalizer map[string]any
+	}
+	if err := json.Unmarshal(whole, &t); err != nil {
+		return fmt.Errorf("read tokenizer.json: %w: %w", err, fault.BadModel)
+	}
+	data, err := readOptional(fsys, "tokenizer_config.json")
+	if err != nil || data == nil || t.Normalizer["type"] != "BertNormalizer" {
+		return err
+	}
+	var config map[string]any
+	if err := json.Unmarshal(data, &config); err != nil {
+		return fmt.Errorf("read tokenizer_config.json: %w: %w", err, fault.BadModel)
+	}
+	for _, same := range []struct{ config, normalizer string }{
+		{"do_lower_case", "lowercase"}, {"strip_accents", "strip_accents"}, {"tokenize_chinese_chars", "handle_chinese_chars"},
+	} {
+		said, given := config[same.config]
+		done, known := t.Normalizer[same.normalizer]
+		if given && known && !reflect.DeepEqual(said, done) {
+			return fmt.Errorf("tokenizer_config.json's %s is %v, but tokenizer.json's %s is %v: %w", same.config, said, same.normalizer, done, fault.BadModel)
+		}
+	}
+	return nil
 }
 
 // readLower reads what tokenizer_config.json says about a vocab.txt: whether to

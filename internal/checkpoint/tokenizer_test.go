@@ -62,6 +62,30 @@ func TestTheTokenizersFiles(t *testing.T) {
 	}
 }
 
+func TestATokenizerThatItsConfigContradictsIsRefused(t *testing.T) {
+	const bert = `{"normalizer":{"type":"BertNormalizer","lowercase":true,"strip_accents":null,"handle_chinese_chars":true}}`
+	for _, tc := range []struct{ config, names string }{
+		{`{"do_lower_case":true,"strip_accents":null,"tokenize_chinese_chars":true,"tokenizer_class":"BertTokenizer"}`, ""},
+		{`{}`, ""},
+		{`{"do_lower_case":false}`, "do_lower_case is false"},
+		{`{"strip_accents":true}`, "strip_accents is true"},
+		{`{"tokenize_chinese_chars":false}`, "tokenize_chinese_chars is false"},
+		{`{"strip_accents":[]}`, "strip_accents is []"},
+		{`[]`, "tokenizer_config.json"},
+	} {
+		c, err := checkpoint.OpenFS(with(t, map[string]string{"tokenizer.json": bert, "tokenizer_config.json": tc.config}))
+		if tc.names == "" {
+			if err != nil {
+				t.Errorf("OpenFS with %s = %v", tc.config, err)
+				continue
+			}
+			c.Close()
+		} else if !errors.Is(err, fault.BadModel) || !strings.Contains(err.Error(), tc.names) {
+			t.Errorf("OpenFS with %s = %v; want a %v that names %s", tc.config, err, fault.BadModel, tc.names)
+		}
+	}
+}
+
 func TestATokenizerThatAVocabularyCannotStandForIsNamedByItsField(t *testing.T) {
 	for _, tc := range []struct{ file, content, names string }{
 		{"tokenizer.json", `{`, "tokenizer.json"},

@@ -94,6 +94,16 @@ func TestAnyRevisionCanBePulled(t *testing.T) {
 	}
 }
 
+func TestARenamedRepositoryIsFollowed(t *testing.T) {
+	s := start(t)
+	s.token = secret
+	h := s.client(t)
+	dir := pulled(t, h, "videoqa/former")
+	if content(t, dir, "model.safetensors") != s.files[second]["model.safetensors"] || !strings.Contains(dir, "models--videoqa--former") {
+		t.Errorf("Pull = %s, or other bytes there", dir)
+	}
+}
+
 func TestWhatIsThereIsNotFetchedAgain(t *testing.T) {
 	s := start(t)
 	h := s.client(t)
@@ -390,6 +400,27 @@ func TestAFullDiskIsReportedBeforeItIsFull(t *testing.T) {
 	_, err := s.client(t).Pull(t.Context(), org, nil)
 	if !errors.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "the disk is full") {
 		t.Errorf("Pull = %v; want a %v that says the disk is full", err, fault.Unavailable)
+	}
+}
+
+func TestADiskThatFillsUpIsReported(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	d := &download{pull: &pull{progress: silent{}}, blob: &blob{size: 3}, file: full}
+	if err := d.copy(t.Context(), strings.NewReader("two"), func(error) {}); !errors.Is(err, fault.Unavailable) {
+		t.Errorf("copy to a full disk = %v; want %v", err, fault.Unavailable)
+	}
+}
+
+func TestAnUnreachableHubIsNamedWithoutItsSignedAddress(t *testing.T) {
+	s := start(t)
+	s.blobs.Close()
+	_, err := s.client(t).Pull(t.Context(), org, nil)
+	if !errors.Is(err, fault.UnreachableURI) || strings.Contains(err.Error(), "signature") || !strings.Contains(err.Error(), "model.safetensors") {
+		t.Errorf("Pull = %v; want a %v that names the file and no signed address", err, fault.UnreachableURI)
 	}
 }
 

@@ -102,6 +102,14 @@ func failure(ctx context.Context, err error) error {
 	case errors.Is(err, errDowngrade):
 		return fmt.Errorf("%w: %w", err, fault.RefusedURI)
 	}
+	var u *url.Error
+	if errors.As(err, &u) { // its address may be signed: whoever reads it in a log could fetch the file
+		host := "the Hub"
+		if p, perr := url.Parse(u.URL); perr == nil {
+			host = p.Host
+		}
+		err = fmt.Errorf("%s %s: %w", u.Op, host, u.Err)
+	}
 	return fmt.Errorf("%w: %w", err, fault.UnreachableURI)
 }
 

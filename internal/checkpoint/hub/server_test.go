@@ -112,6 +112,10 @@ func (s *server) hub(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	path := r.URL.EscapedPath()
+	if strings.Contains(path, "/videoqa/former") { // it was renamed
+		http.Redirect(w, r, strings.Replace(path, "/videoqa/former", "/"+org, 1), http.StatusTemporaryRedirect)
+		return
+	}
 	if revision, ok := strings.CutPrefix(path, "/api/models/"+org+"/revision/"); ok {
 		s.list(w, revision)
 		return
