@@ -9,6 +9,7 @@ stage=dist/$name
 rm -rf "$stage" "$stage.tar.gz"
 mkdir -p "$stage/licences/go"
 
+# -trimpath and no symbols: what is handed on says nothing of the folder it was built in.
 go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o "$stage/videoqa" .
 cp -a "$(deploy/deps.sh where onnxruntime)/lib" "$stage/lib"
 cp LICENSE "$stage/LICENSE"
@@ -39,6 +40,8 @@ Loaded by it, in ../lib: ONNX Runtime (MIT; its notices are in onnxruntime/) and
 the same wheel and are under the Apache License 2.0, the text of ../LICENSE.
 TEXT
 
+# A program built on a newer system needs that system's C library: Debian 12 has 2.36.
+libc=$(objdump -T "$stage/videoqa" "$stage"/lib/*.so* | grep -o 'GLIBC_2\.[0-9]*' | sort -Vu | tail -n 1)
 tar -C dist --owner=0 --group=0 -czf "$stage.tar.gz" "$name"
 rm -rf "$stage"
-echo "dist: $stage.tar.gz, $(du -h "$stage.tar.gz" | cut -f1)"
+echo "dist: $stage.tar.gz, $(du -h "$stage.tar.gz" | cut -f1), for a C library of ${libc#GLIBC_} or newer"

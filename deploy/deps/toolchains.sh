@@ -16,15 +16,17 @@ at_least() { [[ $(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1) == "$2" ]];
 
 # Go 1.21 was the first that fetches the toolchain go.mod asks for; GOTOOLCHAIN=local forbids it that.
 check_go() {
-	local have want
+	local have want arch=amd64 mend
+	[[ $(uname -m) == x86_64 ]] || arch=arm64
+	want=$(awk '$1 == "go" { print $2 }' "$root/go.mod")
+	mend="mkdir -p ~/sdk && curl -fsSL https://go.dev/dl/go$want.linux-$arch.tar.gz | tar -xz -C ~/sdk && export PATH=~/sdk/go/bin:\$PATH"
 	if ! command -v go >/dev/null; then
-		lack "Go is missing" "unpack the archive from https://go.dev/dl into ~/go-sdk and put ~/go-sdk/go/bin on PATH"
+		lack "Go is missing" "$mend"
 		return
 	fi
-	have=$(cd / && GOTOOLCHAIN=local go version | awk '{ print substr($3, 3) }')
-	want=$(awk '$1 == "go" { print $2 }' "$root/go.mod")
+	have=$(cd / && GOTOOLCHAIN=local go version | awk '{ print substr($3, 3) }') || have=0
 	if ! at_least "$have" 1.21; then
-		lack "Go 1.21 or newer is needed, and $(command -v go) is $have" "unpack the archive from https://go.dev/dl into ~/go-sdk and put ~/go-sdk/go/bin on PATH first"
+		lack "Go 1.21 or newer is needed, and $(command -v go) is $have" "$mend"
 	elif ! at_least "$have" "$want" && [[ $(cd / && go env GOTOOLCHAIN) == local* ]]; then
 		lack "go.mod asks for Go $want, this is $have, and GOTOOLCHAIN=local forbids fetching a newer one" "go env -w GOTOOLCHAIN=auto; unset GOTOOLCHAIN"
 	fi
@@ -41,24 +43,27 @@ check_cargo() {
 }
 
 check_command() { # check_command COMMAND PACKAGE WHY
-	command -v "$1" >/dev/null || lack "$1 is missing, $3" "sudo apt-get install $2"
+	command -v "$1" >/dev/null || {
+		lack "$1 is missing, $3" "sudo apt-get install $2"
+		return 1
+	}
 }
 
 check_compilers() {
-	check_command "${CC:-cc}" build-essential "the C compiler that Go's C parts need"
-	check_command "${CXX:-c++}" build-essential "the C++ compiler"
-	check_command make make "which builds FFmpeg"
+	check_command "${CC:-cc}" build-essential "the C compiler that Go's C parts need" || true
+	check_command "${CXX:-c++}" build-essential "the C++ compiler" || true
+	check_command make make "which builds FFmpeg" || true
 }
 
 check_pip() {
-	check_command python3 python3 "which fetches ONNX Runtime and meson"
+	check_command python3 python3-pip "which fetches ONNX Runtime and meson" || return 0
 	python3 -m pip --version >/dev/null 2>&1 || lack "python3 has no pip, which fetches ONNX Runtime and meson" "sudo apt-get install python3-pip"
 }
 
 check_go
 check_compilers
 for tool in tar:tar xz:xz-utils sha256sum:coreutils flock:util-linux; do
-	check_command "${tool%:*}" "${tool#*:}" "which the builds use"
+	check_command "${tool%:*}" "${tool#*:}" "which the builds use" || true
 done
 wanted=" $* "
 [[ $wanted != *" tokenizers "* ]] || check_cargo
