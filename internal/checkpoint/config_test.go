@@ -2,6 +2,9 @@ package checkpoint_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -72,6 +75,21 @@ func TestReleasedConfigurationsCallForTheirTensors(t *testing.T) {
 					len(seen), parameters, c.Vision.Tokens(), want.tensors, want.parameters, want.tokens)
 			}
 		})
+	}
+}
+
+func TestAConfigurationInFullIsTheOneInShort(t *testing.T) {
+	full, err := os.ReadFile(filepath.Join(made, "full-config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := checkpoint.ParseConfig(full, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := checkpoint.ParseConfig([]byte(released()["git-large-vatex"].config), nil)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("full-config.json is %+v; want %+v, %v", got, want, err)
 	}
 }
 

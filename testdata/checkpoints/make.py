@@ -3,7 +3,8 @@
 The files were made on Python 3.11 with
     pip install torch==2.15.0 transformers==4.56.2 safetensors==0.8.0 numpy==2.4.6
     python make.py
-which rewrites every folder beside this script. Each parameter is drawn away from
+which rewrites every folder beside this script, byte for byte but for torch-legacy,
+whose keys are addresses. Each parameter is drawn away from
 its default from a fixed seed, so a reader that mixes two up is found out;
 values.json holds, per tensor, its shape, its sum and its first three values as
 Python read them back.
@@ -95,6 +96,12 @@ def main():
             return os.system, ("echo this must never run",)
 
     torch.save({"output.bias": Evil()}, evil / "pytorch_model.bin")
+
+    # The configuration of git-large-vatex in full, as older releases wrote it:
+    # every field of the base class, most of them null.
+    large = dict(hidden_size=1024, intermediate_size=4096, num_hidden_layers=24, num_attention_heads=16, patch_size=14)
+    full = GitConfig(vision_config=large, num_image_with_embedding=6)
+    (HERE / "full-config.json").write_text(full.to_json_string(use_diff=False))
 
     values = {}
     for k, v in load_file(single / "model.safetensors").items():
