@@ -1,0 +1,174 @@
+package frames
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+
+	"github.com/asticode/go-astiav"
+
+	"videoqa/internal/fault"
+)
+
+// A cursor reads planned packets of a file whose index is known, skipping what
+// lies between. Seeking in a container is a hint: every packet read is compared
+// with the index, and where they do not agree the file is read from its start.
+type cursor struct {
+	x    *Index
+	open func() (*input, error)
+	in   *input // owned
+	p    *astiav.Packet
+	next int  // row of the packet that is read next
+	held bool // p already holds row next
+}
+
+// seekGap is how many bytes are cheaper to read than to jump over.
+const seekGap = 1 << 20
+
+func newCursor(x *Index, open func() (*input, error)) (*cursor, error) {
+	in, err := open()
+	if err != nil {
+		return nil, err
+	}
+	return &cursor{x: x, open: open, in: in, p: astiav.AllocPacket()}, nil
+}
+
+func (c *cursor) close() {
+	c.p.Free()
+	c.in.close()
+}
+
+// collect returns the packets of a run that have to be decoded, by row; skipped
+// ones are nil.
+func (c *cursor) collect(ctx context.Context, r run) (*packets, error) {
+	if err := c.moveTo(ctx, r.first); err != nil {
+		return nil, err
+	}
+	kept := newPackets(true)
+	for i := r.first; i <= r.last; i++ {
+		if err := c.read(ctx); err != nil {
+			kept.close()
+			return nil, err
+		}
+		if c.x.skips(r, i) {
+			kept.list = append(kept.list, nil)
+			continue
+		}
+		kept.add(c.p)
+	}
+	return kept, nil
+}
+
+// read puts the packet of row next into p, and moves on.
+func (c *cursor) read(ctx context.Context) error {
+	if !c.held {
+		if err := c.in.next(ctx, c.p); err != nil {
+			return c.changed(err)
+		}
+	}
+	c.held = false
+	if !c.x.matches(c.next, c.p) {
+		return c.changed(fmt.Errorf("packet %d is another one", c.next))
+	}
+	c.next++
+	return nil
+}
+
+func (c *cursor) changed(err error) error {
+	var number astiav.Error
+	if errors.Is(err, io.EOF) || errors.As(err, &number) || !errors.Is(err, fault.BadVideo) && c.in.source.err == nil {
+		return fmt.Errorf("the file is no longer what was indexed (%w): %w", err, fault.BadVideo)
+	}
+	return err
+}
+
+// moveTo makes row the next one, by reading on, by seeking, or from the start.
+func (c *cursor) moveTo(ctx context.Context, row int) error {
+	if row >= c.next && c.bytes(c.next, row) < seekGap {
+		return c.readTo(ctx, row)
+	}
+	for back := row; ; back = c.x.before(back) {
+		if ok, err := c.jump(ctx, back, row); err != nil {
+			return err
+		} else if ok {
+			return c.readTo(ctx, row)
+		}
+		if back <= 0 || row-back > 2000 {
+			break
+		}
+	}
+	c.in.close()
+	in, err := c.open()
+	if err != nil {
+		return err
+	}
+	c.in, c.next, c.held = in, 0, false
+	return c.readTo(ctx, row)
+}
+
+func (c *cursor) readTo(ctx context.Context, row int) error {
+	for c.next < row {
+		if err := c.read(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// jump seeks to row at's time and tells whether that came out at or before row.
+func (c *cursor) jump(ctx context.Context, at, row int) (bool, error) {
+	ts := c.x.rows[at].dts
+	if ts == noTime {
+		ts = c.x.rows[at].pts
+	}
+	if err := c.in.fc.SeekFrame(c.in.video.Index(), ts, astiav.NewSeekFlags(astiav.SeekFlagBackward)); err != nil {
+		return false, nil
+	}
+	if err := c.in.next(ctx, c.p); err != nil {
+		if ctx.Err() != nil || c.in.source.err != nil {
+			return false, err
+		}
+		return false, nil
+	}
+	found := c.x.find(c.p)
+	if found < 0 || found > row {
+		return false, nil
+	}
+	c.next, c.held = found, true
+	return true, nil
+}
+
+func (c *cursor) bytes(from, to int) (sum int64) {
+	for _, r := range c.x.rows[from:to] {
+		if sum += int64(r.size); sum >= seekGap {
+			break
+		}
+	}
+	return sum
+}
+
+// before returns the last point of access before row, or 0.
+func (x *Index) before(row int) int {
+	for row--; row > 0 && x.rows[row].roles&clean == 0; row-- {
+	}
+	return max(row, 0)
+}
+
+func (x *Index) matches(row int, p *astiav.Packet) bool {
+	r := x.rows[row]
+	return r.size == int32(p.Size()) && r.pts == p.Pts() && r.dts == p.Dts()
+}
+
+// find returns the row of p, or -1 if there is none or more than one could be it.
+func (x *Index) find(p *astiav.Packet) int {
+	if p.Dts() == noTime {
+		return -1
+	}
+	at := sort.Search(len(x.rows), func(i int) bool { return x.rows[i].dts >= p.Dts() })
+	if at < len(x.rows) && x.matches(at, p) && (at+1 == len(x.rows) || !x.matches(at+1, p)) {
+		return at
+	}
+	return -1
+}

@@ -1,0 +1,108 @@
+package frames
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+
+	"github.com/asticode/go-astiav"
+
+	"videoqa/internal/fault"
+	"videoqa/internal/native"
+)
+
+// A decoder is one codec context with its frame on the C heap, fresh for every
+// run, so that nothing of one group of pictures reaches another. Whoever opened
+// it closes it, on every path.
+type decoder struct {
+	cc    *astiav.CodecContext // nil once closed
+	frame *astiav.Frame
+	leak  runtime.Cleanup
+}
+
+// openDecoder copies what it needs from in. threads above 1 decode several
+// pictures of one run at a time.
+func openDecoder(in *input, limits Limits, threads int) (*decoder, error) {
+	d := &decoder{cc: astiav.AllocCodecContext(in.codec), frame: astiav.AllocFrame()}
+	d.leak = native.Track(d, "frames decoder", 1)
+	if err := d.open(in, limits, threads); err != nil {
+		d.close()
+		return nil, fmt.Errorf("open %s decoder: %w", in.codec.Name(), err)
+	}
+	return d, nil
+}
+
+func (d *decoder) open(in *input, limits Limits, threads int) error {
+	if err := d.cc.FromCodecParameters(in.video.CodecParameters()); err != nil {
+		return err
+	}
+	d.cc.SetThreadCount(threads)
+	d.cc.SetThreadType(astiav.ThreadTypeFrame)
+	options := astiav.NewDictionary()
+	defer options.Free()
+	if err := options.Set("codec_whitelist", codecs, 0); err != nil {
+		return err
+	}
+	if limits.Pixels > 0 {
+		if err := options.Set("max_pixels", fmt.Sprint(limits.Pixels), 0); err != nil {
+			return err
+		}
+	}
+	if err := d.cc.Open(in.codec, options); err != nil {
+		return fmt.Errorf("%w: %w", err, fault.BadVideo)
+	}
+	return nil
+}
+
+// feed sends one packet, nil to drain, and hands every picture that comes out to
+// take, which borrows it. A packet that the decoder refuses is [errDamaged].
+func (d *decoder) feed(ctx context.Context, p *astiav.Packet, take func(*astiav.Frame) error) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		sent := d.cc.SendPacket(p)
+		if err := d.receive(take); err != nil {
+			return err
+		}
+		switch {
+		case sent == nil, errors.Is(sent, astiav.ErrEof):
+			return nil
+		case !errors.Is(sent, astiav.ErrEagain):
+			return fmt.Errorf("%w: %w", errDamaged, sent)
+		}
+	}
+}
+
+// errDamaged says that a packet cannot be decoded as it is.
+var errDamaged = errors.New("damaged packet")
+
+func (d *decoder) receive(take func(*astiav.Frame) error) error {
+	for {
+		err := d.cc.ReceiveFrame(d.frame)
+		switch {
+		case errors.Is(err, astiav.ErrEagain), errors.Is(err, astiav.ErrEof), errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("%w: %w", errDamaged, err)
+		}
+		err = take(d.frame)
+		d.frame.Unref()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// close frees the context. It may be called again.
+func (d *decoder) close() {
+	if d.cc == nil {
+		return
+	}
+	d.frame.Free()
+	d.cc.Free()
+	d.cc = nil
+	native.Untrack(d.leak, 1)
+}

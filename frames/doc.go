@@ -1,0 +1,16 @@
+// Package frames turns a video into the few pictures a model looks at.
+//
+//	pics, report, err := frames.Sample(ctx, clip, size, frames.Plan{Count: 6}, frames.Upload())
+//	still, _, err := frames.DecodeStill(ctx, photo, size, frames.Upload())
+//	square := frames.Preparation{ShortestEdge: 224, CropWidth: 224, CropHeight: 224, Filter: frames.Bicubic}.Apply(pics[0])
+//
+// Time counts from the first shown picture; container timestamps never leave
+// this package. Pixels are RGB, 8 bits a channel, rows unpadded, upright, in Go
+// memory, and equal those of a linear decode of the whole file. A damaged frame
+// is never passed off as a picture: it is left out, and the report says so.
+//
+// A Plan is decoded as a whole: each group of pictures once, several at a time,
+// without the packets that no wanted frame needs. Nothing is kept between calls,
+// so everything here may run in many goroutines, or in another process. Media
+// comes through an [io.ReaderAt] only; no name or address in a file is followed.
+package frames

@@ -1,0 +1,25 @@
+package frames
+
+import (
+	"context"
+	"io"
+
+	"github.com/asticode/go-astiav"
+)
+
+// SampleSeeing is Index.Sample, or with keep the function Sample, that shows the
+// test every wanted frame as decoded, from several goroutines.
+func SampleSeeing(ctx context.Context, r io.ReaderAt, size int64, plan Plan, limits Limits, keep bool, see func(shown int, f *astiav.Frame)) ([]Picture, Report, *Index, error) {
+	x, kept, err := open(ctx, r, size, limits, keep)
+	if err != nil {
+		return nil, Report{}, nil, err
+	}
+	defer kept.close()
+	s := sampling{x: x, r: r, kept: kept, see: see}
+	pics, report, err := s.sample(ctx, plan)
+	return pics, report, x, err
+}
+
+// PTS returns the timestamps of the shown pictures and the end, in ticks, with
+// the time base.
+func (x *Index) PTS() (pts []int64, end, num, den int64) { return x.pts, x.end, x.num, x.den }

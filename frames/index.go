@@ -1,0 +1,229 @@
+package frames
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/asticode/go-astiav"
+
+	"videoqa/internal/fault"
+	"videoqa/temporal"
+)
+
+// A row is one packet of the video stream, in decoding order: 32 bytes each, so
+// that two hours cost megabytes.
+type row struct {
+	pts, dts int64 // noTime where the container does not say
+	duration int32
+	size     int32
+	roles    role
+	layer    uint8 // temporal layer, HEVC
+	dropped  bool  // decoded, but outside the edit list
+	corrupt  bool  // the container says that bytes are missing
+}
+
+const noTime = math.MinInt64
+
+// An Index says where a video's pictures are. It is plain Go memory, some 40
+// bytes a packet, and holds neither the reader nor anything of the C heap.
+type Index struct {
+	Container, Codec string
+	Size             int64
+	Rotation         int // degrees clockwise that make pictures upright: 0, 90, 180, 270
+
+	num, den int64   // the time base, in seconds
+	rows     []row   // in decoding order
+	shown    []int32 // rows that show a picture, in order of presentation
+	pts      []int64 // of shown, ascending and distinct
+	end      int64   // last pts + its duration
+	counted  bool    // pictures have no timestamps and are known by their order
+	topLayer uint8
+	limits   Limits
+}
+
+// Open reads a video once from start to end and notes what it holds. r is
+// borrowed until Open returns. Errors: [fault.BadVideo] with what is wrong,
+// [fault.TooLarge] with the limit, r's own, or ctx's.
+func Open(ctx context.Context, r io.ReaderAt, size int64, limits Limits) (*Index, error) {
+	x, kept, err := open(ctx, r, size, limits, false)
+	if err != nil {
+		return nil, err
+	}
+	kept.close()
+	return x, nil
+}
+
+// open is Open; with keep it also returns the packets, in C memory, which the
+// caller closes.
+func open(ctx context.Context, r io.ReaderAt, size int64, limits Limits, keep bool) (*Index, *packets, error) {
+	in, err := openInput(ctx, r, size, limits)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer in.close()
+	x, kept := newIndex(in, size, limits), newPackets(keep)
+	if err := x.fill(ctx, in, r, kept); err != nil {
+		kept.close()
+		return nil, nil, err
+	}
+	return x, kept, nil
+}
+
+func (x *Index) fill(ctx context.Context, in *input, r io.ReaderAt, kept *packets) error {
+	if err := x.scan(ctx, in, kept); err != nil {
+		return fmt.Errorf("frames: read video: %w", err)
+	}
+	if err := x.order(ctx, r); err != nil {
+		return fmt.Errorf("frames: index video: %w", err)
+	}
+	return x.check()
+}
+
+func newIndex(in *input, size int64, limits Limits) *Index {
+	base := in.video.TimeBase()
+	return &Index{
+		Container: in.fc.InputFormat().Name(), Codec: in.codec.Name(), Size: size, limits: limits,
+		Rotation: rotation(in.video), num: int64(base.Num()), den: int64(base.Den()),
+	}
+}
+
+// rotation rounds the display matrix to quarters of a turn.
+func rotation(s *astiav.Stream) int {
+	m, ok := s.CodecParameters().SideData().DisplayMatrix().Get()
+	if !ok {
+		return 0
+	}
+	angle := m.Rotation()
+	if math.IsNaN(angle) {
+		return 0
+	}
+	return (int(math.Round(angle/90))*90%360 + 360) % 360
+}
+
+// scan notes every packet. A file that breaks off keeps what came before.
+func (x *Index) scan(ctx context.Context, in *input, kept *packets) error {
+	classify := newClassifier(in.video.CodecParameters())
+	p := astiav.AllocPacket()
+	defer p.Free()
+	for {
+		err := in.next(ctx, p)
+		var damage astiav.Error
+		switch {
+		case errors.Is(err, io.EOF), err != nil && len(x.rows) > 0 && errors.As(err, &damage) && in.source.err == nil && ctx.Err() == nil:
+			return nil
+		case err != nil:
+			return err
+		}
+		x.add(p, classify)
+		kept.add(p)
+		if x.limits.Packets > 0 && len(x.rows) > x.limits.Packets {
+			return fmt.Errorf("more than %d pictures: %w", x.limits.Packets, fault.TooLarge)
+		}
+	}
+}
+
+func (x *Index) add(p *astiav.Packet, classify classifier) {
+	flags := p.Flags()
+	r := row{pts: p.Pts(), dts: p.Dts(), size: int32(p.Size()), dropped: flags.Has(astiav.PacketFlagDiscard), corrupt: flags.Has(astiav.PacketFlagCorrupt)}
+	r.duration = int32(min(max(p.Duration(), 0), math.MaxInt32))
+	r.roles, r.layer = classify.of(p.Data(), flags.Has(astiav.PacketFlagKey))
+	if flags.Has(astiav.PacketFlag(0x10)) { // AV_PKT_FLAG_DISPOSABLE
+		r.roles |= disposable
+	}
+	x.topLayer = max(x.topLayer, r.layer)
+	x.rows = append(x.rows, r)
+}
+
+// order finds which packets show pictures, and when.
+func (x *Index) order(ctx context.Context, r io.ReaderAt) error {
+	if len(x.rows) == 0 {
+		return fmt.Errorf("its video stream holds no packets: %w", fault.BadVideo)
+	}
+	x.rows[0].roles |= clean // decoding has to start somewhere
+	for _, r := range x.rows {
+		if !r.dropped && r.roles&hidden == 0 && r.pts == noTime {
+			x.counted = true
+		}
+	}
+	if x.counted {
+		return x.count(ctx, r)
+	}
+	for i := range x.rows {
+		if x.shows(i) {
+			x.shown = append(x.shown, int32(i))
+		}
+	}
+	slices.SortStableFunc(x.shown, func(a, b int32) int { return cmp.Compare(x.rows[a].pts, x.rows[b].pts) })
+	x.shown = slices.CompactFunc(x.shown, func(a, b int32) bool { return x.rows[a].pts == x.rows[b].pts })
+	for _, i := range x.shown {
+		x.pts = append(x.pts, x.rows[i].pts)
+	}
+	if len(x.shown) > 0 {
+		x.end = x.pts[len(x.pts)-1] + x.lastDuration()
+	}
+	return nil
+}
+
+// shows tells whether row i shows a picture that can be decoded: pictures that
+// lead the first point of access show nothing.
+func (x *Index) shows(i int) bool {
+	r := x.rows[i]
+	return !r.dropped && r.roles&hidden == 0 && (r.pts >= x.rows[0].pts || x.start(i) >= 0)
+}
+
+// start returns the row from which row i has to be decoded: the last point of
+// access that neither comes after it in the file nor is shown after it, so that
+// pictures leading a key are decoded from the key before. -1 if there is none.
+func (x *Index) start(i int) int {
+	for k := i; k >= 0; k-- {
+		if x.rows[k].roles&clean != 0 && (x.counted || x.rows[k].pts <= x.rows[i].pts) {
+			return k
+		}
+	}
+	return -1
+}
+
+// lastDuration is how long the last picture stays: what the container says, else
+// as long as the one before it, else one tick.
+func (x *Index) lastDuration() int64 {
+	last := x.rows[x.shown[len(x.shown)-1]]
+	switch n := len(x.pts); {
+	case last.duration > 0:
+		return int64(last.duration)
+	case n > 1:
+		return x.pts[n-1] - x.pts[n-2]
+	}
+	return 1
+}
+
+func (x *Index) check() error {
+	if len(x.pts) == 0 {
+		return fmt.Errorf("frames: index video: none of its %d packets shows a picture: %w", len(x.rows), fault.BadVideo)
+	}
+	if d := x.Duration(); x.limits.Duration > 0 && d > x.limits.Duration {
+		return fmt.Errorf("frames: index video: it lasts %v, at most %v: %w", d.Round(time.Second), x.limits.Duration, fault.TooLarge)
+	}
+	return nil
+}
+
+// Duration is the time from the first shown picture to the end of the last.
+func (x *Index) Duration() time.Duration { return x.since(x.end).Duration() }
+
+// Frames is how many pictures the video shows.
+func (x *Index) Frames() int { return len(x.pts) }
+
+func (x *Index) since(pts int64) temporal.Seconds {
+	return temporal.NewSeconds(pts-x.pts[0], x.num, x.den)
+}
+
+// ticks converts an offset from the first shown picture into its timestamp.
+func (x *Index) ticks(d time.Duration) int64 {
+	whole, rest := int64(d/time.Second), int64(d%time.Second)
+	return x.pts[0] + whole*x.den/x.num + rest*x.den/x.num/int64(time.Second)
+}

@@ -1,0 +1,254 @@
+package frames
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+
+	"github.com/asticode/go-astiav"
+
+	"videoqa/internal/fault"
+	"videoqa/internal/native"
+)
+
+// An input is a demuxer over a reader, with the IO that feeds it, on the C heap.
+// Whoever opened it closes it; one goroutine uses it.
+type input struct {
+	fc          *astiav.FormatContext
+	io          *astiav.IOContext // nil once closed
+	interrupter *astiav.IOInterrupter
+	unwatch     func() bool
+	source      *source
+	video       *astiav.Stream // borrowed from fc
+	codec       *astiav.Codec
+	leak        runtime.Cleanup
+}
+
+// A source turns a reader into FFmpeg's idea of a file. It is a holder of its
+// own because go-astiav may keep the callbacks longer than the input.
+type source struct {
+	r        io.ReaderAt
+	size, at int64
+	err      error // the reader's own, which FFmpeg would turn into a number
+}
+
+func (s *source) read(b []byte) (int, error) {
+	if s.r == nil || s.at >= s.size {
+		return 0, astiav.ErrEof
+	}
+	n, err := s.r.ReadAt(b[:min(int64(len(b)), s.size-s.at)], s.at)
+	s.at += int64(n)
+	switch {
+	case n > 0:
+		return n, nil
+	case errors.Is(err, io.EOF) || err == nil:
+		return 0, astiav.ErrEof
+	}
+	s.err = err
+	return 0, astiav.ErrEio
+}
+
+// seek answers FFmpeg's AVSEEK_SIZE (0x10000) beside the usual three, with or
+// without AVSEEK_FORCE (0x20000).
+func (s *source) seek(offset int64, whence int) (int64, error) {
+	switch whence &^ 0x20000 {
+	case 0x10000:
+		return s.size, nil
+	case io.SeekStart:
+	case io.SeekCurrent:
+		offset += s.at
+	case io.SeekEnd:
+		offset += s.size
+	default:
+		return 0, astiav.ErrEio
+	}
+	if offset < 0 {
+		return 0, astiav.ErrEio
+	}
+	s.at = offset
+	return offset, nil
+}
+
+// ioBuffer is how much FFmpeg asks for at a time; each call costs a copy.
+const ioBuffer = 64 << 10
+
+// codecs is what may be decoded, by FFmpeg's names: a whitelist for every
+// context. AV1 is dav1d's.
+const codecs = "h264,hevc,vp8,vp9,libdav1d,mpeg4,mpeg2video,mpeg1video,mjpeg"
+
+// openInput opens a video of size bytes. It reads the container's head, chooses
+// the stream, and asks FFmpeg for what the head does not say (reordering depth,
+// pixel format), as the ffmpeg program does, so that decoders behave the same.
+// Errors are [fault.BadVideo], [fault.TooLarge], the reader's own or ctx's.
+func openInput(ctx context.Context, r io.ReaderAt, size int64, limits Limits) (*input, error) {
+	if err := limits.checkBytes(size); err != nil {
+		return nil, err
+	}
+	format, err := sniffReader(r, size)
+	if err != nil {
+		return nil, fmt.Errorf("frames: open video: %w", err)
+	}
+	// FFmpeg's log is the process's own; what it would print of a stranger's file is
+	// in our errors, and its callback overruns a buffer in go-astiav 0.39.
+	astiav.SetLogLevel(astiav.LogLevelQuiet)
+	in := &input{source: &source{r: r, size: size}, interrupter: astiav.NewIOInterrupter()}
+	in.leak = native.Track(in, "frames input", 1)
+	in.unwatch = context.AfterFunc(ctx, in.interrupter.Interrupt)
+	if err := in.open(format, limits); err != nil {
+		cause := in.cause(ctx, err)
+		in.close()
+		return nil, fmt.Errorf("frames: open video: %w", cause)
+	}
+	return in, nil
+}
+
+func sniffReader(r io.ReaderAt, size int64) (string, error) {
+	head := make([]byte, min(size, sniffBytes))
+	if n, err := r.ReadAt(head, 0); err != nil && !(errors.Is(err, io.EOF) && n == len(head)) {
+		return "", fmt.Errorf("read: %w", err)
+	}
+	return sniff(head)
+}
+
+func (in *input) open(format string, limits Limits) (err error) {
+	if in.io, err = astiav.AllocIOContext(ioBuffer, false, in.source.read, in.source.seek, nil); err != nil {
+		return err
+	}
+	if in.fc = astiav.AllocFormatContext(); in.fc == nil {
+		return errors.New("no memory for a demuxer")
+	}
+	in.fc.SetPb(in.io)
+	in.fc.SetIOInterrupter(in.interrupter)
+	options := astiav.NewDictionary()
+	defer options.Free()
+	for key, value := range map[string]string{
+		"protocol_whitelist": "none", "format_whitelist": "mov,matroska,avi,flv,mpeg,mpegts",
+		"codec_whitelist": codecs, "probesize": "5000000", "analyzeduration": "5000000",
+		"max_streams": fmt.Sprint(max(1, limits.Streams)), "max_probe_packets": "2500",
+	} {
+		if err := options.Set(key, value, 0); err != nil {
+			return fmt.Errorf("set %s: %w", key, err)
+		}
+	}
+	if err := in.fc.OpenInput("", astiav.FindInputFormat(format), options); err != nil {
+		in.fc = nil // FFmpeg freed it; go-astiav keeps a small map entry for each such failure
+		return fmt.Errorf("the %s container is damaged at its start (%w): %w", format, err, fault.BadVideo)
+	}
+	if err := in.probe(); err != nil {
+		return err
+	}
+	return in.inspect(limits)
+}
+
+// probe chooses the stream and lets FFmpeg look into it, once: some containers
+// name their streams only along the way, and then looking comes first.
+func (in *input) probe() error {
+	early := len(in.fc.Streams()) > 0
+	if early {
+		if err := in.choose(); err != nil {
+			return err
+		}
+	}
+	if err := in.fc.FindStreamInfo(nil); err != nil {
+		return fmt.Errorf("nothing can be read from the video stream (%w): %w", err, fault.BadVideo)
+	}
+	if !early {
+		return in.choose()
+	}
+	return nil
+}
+
+// choose picks the video stream with the largest pictures and tells the demuxer
+// to drop all others.
+func (in *input) choose() error {
+	best, others := -1, 0
+	for _, s := range in.fc.Streams() {
+		p := s.CodecParameters()
+		if p.MediaType() != astiav.MediaTypeVideo || s.DispositionFlags().Has(astiav.DispositionFlagAttachedPic) {
+			others++
+			s.SetDiscard(astiav.DiscardAll)
+			continue
+		}
+		if area := p.Width() * p.Height(); area > best {
+			if in.video != nil {
+				in.video.SetDiscard(astiav.DiscardAll)
+			}
+			best, in.video = area, s
+			continue
+		}
+		s.SetDiscard(astiav.DiscardAll)
+	}
+	switch {
+	case in.video != nil:
+		return nil
+	case others > 0:
+		return fmt.Errorf("it holds %d streams and none of them is video: %w", others, fault.BadVideo)
+	}
+	return fmt.Errorf("it holds no stream at all: %w", fault.BadVideo)
+}
+
+func (in *input) inspect(limits Limits) error {
+	p := in.video.CodecParameters()
+	if in.codec = astiav.FindDecoder(p.CodecID()); in.codec == nil {
+		return fmt.Errorf("its video is %s, which is not built in: %w", p.CodecID().Name(), fault.BadVideo)
+	}
+	if p.Width() <= 0 || p.Height() <= 0 {
+		return fmt.Errorf("its video stream has no size: nothing of it could be decoded: %w", fault.BadVideo)
+	}
+	return limits.checkPixels(p.Width(), p.Height())
+}
+
+// next reads one packet of the video stream into p, whose old content it drops.
+// It returns [io.EOF] after the last.
+func (in *input) next(ctx context.Context, p *astiav.Packet) error {
+	for {
+		p.Unref()
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		err := in.fc.ReadFrame(p)
+		switch {
+		case errors.Is(err, astiav.ErrEof):
+			return io.EOF
+		case errors.Is(err, astiav.ErrEagain):
+			continue
+		case err != nil:
+			return in.cause(ctx, err)
+		case p.StreamIndex() == in.video.Index():
+			return nil
+		}
+	}
+}
+
+// cause puts what really happened before FFmpeg's number for it.
+func (in *input) cause(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case in.source.err != nil:
+		return fmt.Errorf("read: %w", in.source.err)
+	}
+	return err
+}
+
+// close frees everything, in the order in which FFmpeg wants it. It may be
+// called again.
+func (in *input) close() {
+	if in.interrupter == nil {
+		return
+	}
+	in.unwatch()
+	if in.fc != nil {
+		in.fc.CloseInput()
+	}
+	in.source.r = nil
+	if in.io != nil {
+		in.io.Free()
+	}
+	in.interrupter.Free()
+	in.fc, in.io, in.interrupter, in.video = nil, nil, nil, nil
+	native.Untrack(in.leak, 1)
+	runtime.KeepAlive(in)
+}

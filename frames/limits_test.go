@@ -1,0 +1,130 @@
+package frames_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"videoqa/frames"
+	"videoqa/internal/fault"
+	"videoqa/internal/native"
+)
+
+func TestLimitsAreNamed(t *testing.T) {
+	data := clip(t, "b-pyramid.mp4")
+	for _, tc := range []struct {
+		name   string
+		change func(*frames.Limits)
+		says   string
+	}{
+		{"bytes", func(l *frames.Limits) { l.Bytes = 100 }, "bytes"},
+		{"duration", func(l *frames.Limits) { l.Duration = time.Second }, "at most 1s"},
+		{"pixels", func(l *frames.Limits) { l.Pixels = 1000 }, "96 x 64 pixels"},
+		{"packets", func(l *frames.Limits) { l.Packets = 10 }, "more than 10"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			l := frames.Upload()
+			tc.change(&l)
+			_, _, err := frames.Sample(t.Context(), bytes.NewReader(data), int64(len(data)), frames.Plan{Count: 6}, l)
+			if !errors.Is(err, fault.TooLarge) || !strings.Contains(err.Error(), tc.says) {
+				t.Errorf("Sample with limits %+v: %v; want too large, saying %q", l, err, tc.says)
+			}
+		})
+	}
+}
+
+func TestASizeThatGrowsInMidStreamIsStillLimited(t *testing.T) {
+	data := clip(t, "size-change.ts") // 96 x 64, then 64 x 96
+	l := frames.Upload()
+	l.Pixels = 96*64 - 1
+	if _, _, err := frames.Sample(t.Context(), bytes.NewReader(data), int64(len(data)), frames.Plan{Count: 6}, l); !errors.Is(err, fault.TooLarge) {
+		t.Errorf("Sample: %v; want too large", err)
+	}
+}
+
+func TestSenselessPlansAreRefused(t *testing.T) {
+	data := clip(t, "cfr.mp4")
+	for _, plan := range []frames.Plan{{}, {Count: -1}, {Count: 1, From: time.Minute}, {Count: 1, From: time.Second, To: time.Second}, {Count: 1, To: -time.Second}} {
+		if _, _, err := frames.Sample(t.Context(), bytes.NewReader(data), int64(len(data)), plan, frames.Upload()); !errors.Is(err, fault.BadRequest) {
+			t.Errorf("Sample with plan %+v: %v; want bad request", plan, err)
+		}
+	}
+}
+
+// slow ends a context after a number of reads, as a user who goes away does.
+type slow struct {
+	io.ReaderAt
+	left   int
+	cancel context.CancelFunc
+}
+
+func (s *slow) ReadAt(p []byte, off int64) (int, error) {
+	if s.left--; s.left == 0 {
+		s.cancel()
+	}
+	return s.ReaderAt.ReadAt(p, off)
+}
+
+func TestAnEndedContextEndsTheWork(t *testing.T) {
+	data := clip(t, "cfr.mp4")
+	for reads := 1; reads < 4; reads++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		_, _, err := frames.Sample(ctx, &slow{bytes.NewReader(data), reads, cancel}, int64(len(data)), frames.Plan{Count: 6}, frames.Footage())
+		if err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled at read %d: %v; want the context's error", reads, err)
+		}
+		cancel()
+	}
+}
+
+type broken struct{ error }
+
+func (b broken) ReadAt([]byte, int64) (int, error) { return 0, b.error }
+
+func TestTheReadersOwnErrorIsKept(t *testing.T) {
+	lost := errors.New("the disk is gone")
+	_, _, err := frames.Sample(t.Context(), broken{lost}, 1000, frames.Plan{Count: 6}, frames.Footage())
+	if !errors.Is(err, lost) || errors.Is(err, fault.BadVideo) {
+		t.Errorf("Sample: %v; want the reader's error and no bad video", err)
+	}
+}
+
+// After 1,000 opens, bad ones included, nothing is held that was not after 100.
+// Handles are exact; the C heap moves with its threads' caches, a leak of the
+// smallest context would be megabytes.
+func TestAThousandOpensLeaveNothingBehind(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(clips, "bad", "*"))
+	if err != nil || len(files) < 5 {
+		t.Fatalf("found %d bad files, %v", len(files), err)
+	}
+	for _, name := range []string{"cfr.mp4", "one-frame.mp4", "truncated.mp4", "no-timestamps.avi", "vp9-hidden.webm", "damaged-middle.mp4", "av1.mp4"} {
+		files = append(files, filepath.Join(clips, name))
+	}
+	var at100 native.Stats
+	for i := range 1000 {
+		if i == 100 {
+			at100 = native.Read()
+		}
+		data, err := os.ReadFile(files[i%len(files)])
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = frames.Sample(t.Context(), bytes.NewReader(data), int64(len(data)), frames.Plan{Count: 2}, frames.Upload())
+		if bad := strings.Contains(files[i%len(files)], "/bad/"); (err != nil) != bad {
+			t.Fatalf("Sample of %s: %v", files[i%len(files)], err)
+		}
+	}
+	now := native.Read()
+	if now.Handles != at100.Handles || now.Leaked != at100.Leaked {
+		t.Errorf("after 1000 opens %+v; after 100 %+v", now, at100)
+	}
+	if now.HeapBytes > at100.HeapBytes+256<<10 {
+		t.Errorf("the C heap grew from %d to %d bytes between 100 and 1000 opens", at100.HeapBytes, now.HeapBytes)
+	}
+}

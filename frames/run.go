@@ -1,0 +1,172 @@
+package frames
+
+import (
+	"context"
+	"errors"
+
+	"github.com/asticode/go-astiav"
+)
+
+// decoded is what one run gave.
+type decoded struct {
+	pictures map[int]Picture // by shown picture
+	damage   []int           // rows at which something was wrong
+	decoded  int
+	wide     bool
+}
+
+// decodeRun decodes the packets of a run, of which list holds one a row, and
+// converts the pictures that are wanted. After the last packet the decoder is
+// drained, so that nothing behind it has to be read.
+func (x *Index) decodeRun(ctx context.Context, in *input, r run, list []*astiav.Packet, threads int, see func(int, *astiav.Frame)) (decoded, error) {
+	d, err := openDecoder(in, x.limits, threads)
+	if err != nil {
+		return decoded{}, err
+	}
+	defer d.close()
+	t := taker{x: x, r: r, see: see, rowOf: x.rowsByPTS(r), out: decoded{pictures: map[int]Picture{}}}
+	for i := r.first; i <= r.last && !t.done(); i++ {
+		if x.skips(r, i) {
+			continue
+		}
+		if err := t.feed(ctx, d, i, list[i-r.first]); err != nil {
+			return decoded{}, err
+		}
+	}
+	if t.done() {
+		return t.out, nil
+	}
+	return t.out, t.feed(ctx, d, r.last, nil)
+}
+
+// A taker sorts what comes out of a decoder.
+type taker struct {
+	x     *Index
+	r     run
+	see   func(int, *astiav.Frame)
+	rowOf map[int64]int
+	seen  int // pictures that came out, of a counted video
+	out   decoded
+}
+
+func (x *Index) rowsByPTS(r run) map[int64]int {
+	rows := make(map[int64]int, r.last-r.first+1)
+	for i := r.first; i <= r.last && !x.counted; i++ {
+		if _, taken := rows[x.rows[i].pts]; !taken && !x.rows[i].dropped {
+			rows[x.rows[i].pts] = i
+		}
+	}
+	return rows
+}
+
+func (t *taker) done() bool { return len(t.out.pictures) == len(t.r.want) }
+
+// feed decodes one packet; what is wrong with it is noted, not returned.
+func (t *taker) feed(ctx context.Context, d *decoder, row int, p *astiav.Packet) error {
+	if p != nil && t.x.rows[row].corrupt {
+		t.out.damage = append(t.out.damage, row)
+	}
+	err := d.feed(ctx, p, t.take)
+	if errors.Is(err, errDamaged) {
+		t.out.damage = append(t.out.damage, row)
+		return nil
+	}
+	return err
+}
+
+func (t *taker) take(f *astiav.Frame) error {
+	t.out.decoded++
+	row, known := t.row(f)
+	if damaged(f) {
+		if known {
+			t.out.damage = append(t.out.damage, row)
+		}
+		return nil
+	}
+	k, wanted := t.r.want[row]
+	if !known || !wanted {
+		return nil
+	}
+	return t.convert(k, f)
+}
+
+// row says which row f belongs to, or which picture it is if they are counted.
+func (t *taker) row(f *astiav.Frame) (int, bool) {
+	if t.x.counted {
+		t.seen++
+		return t.seen - 1, true
+	}
+	row, ok := t.rowOf[f.Pts()]
+	return row, ok
+}
+
+func (t *taker) convert(k int, f *astiav.Frame) error {
+	if err := t.x.limits.checkPixels(f.Width(), f.Height()); err != nil {
+		return err
+	}
+	if t.see != nil {
+		t.see(k, f)
+	}
+	p, err := toRGB(f)
+	if err != nil {
+		return err
+	}
+	p = p.upright(map[int]int{90: 6, 180: 3, 270: 8}[t.x.Rotation])
+	p.PTS = t.x.since(t.x.pts[k])
+	t.out.pictures[k] = p
+	t.out.wide = t.out.wide || wideColour(f)
+	return nil
+}
+
+// leaveOut adds to bad the pictures that out's damage may have reached, and
+// those that were wanted and never came out.
+func (x *Index) leaveOut(r run, out decoded, bad map[int]bool) {
+	for _, k := range r.want {
+		if _, ok := out.pictures[k]; !ok {
+			bad[k] = true
+		}
+	}
+	if x.counted {
+		if len(out.damage) > 0 {
+			for k := out.damage[0]; k < len(x.pts); k++ {
+				bad[k] = true
+			}
+		}
+		return
+	}
+	x.mark(out.damage, bad)
+}
+
+// harmed returns the pictures that the container itself says bytes are missing
+// of, and those that may depend on them.
+func (x *Index) harmed() map[int]bool {
+	bad, rows := map[int]bool{}, []int(nil)
+	for i, r := range x.rows {
+		if r.corrupt {
+			rows = append(rows, i)
+		}
+	}
+	if !x.counted {
+		x.mark(rows, bad)
+	}
+	return bad
+}
+
+// mark adds to bad the pictures that damage at rows may have reached.
+func (x *Index) mark(rows []int, bad map[int]bool) {
+	if len(rows) == 0 {
+		return
+	}
+	reached := map[int]bool{}
+	for _, i := range rows {
+		first, last := x.tainted(i)
+		for j := first; j <= last; j++ {
+			reached[j] = true
+		}
+	}
+	for k, i := range x.shown {
+		if reached[int(i)] {
+			bad[k] = true
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package frames
+
+/*
+#cgo pkg-config: libavutil libswscale
+#include <libavutil/frame.h>
+#include <libavutil/imgutils.h>
+#include <libavutil/mem.h>
+#include <libavutil/pixdesc.h>
+#include <libswscale/swscale.h>
+
+// go-astiav has neither a frame's damage nor swscale's colour details.
+static int videoqa_damage(const AVFrame *f) {
+	return f->decode_error_flags | ((f->flags & AV_FRAME_FLAG_CORRUPT) ? 1 << 16 : 0);
+}
+
+static int videoqa_full_range(const AVFrame *f) {
+	switch (f->format) {
+	case AV_PIX_FMT_YUVJ420P: case AV_PIX_FMT_YUVJ422P: case AV_PIX_FMT_YUVJ444P: case AV_PIX_FMT_YUVJ440P: case AV_PIX_FMT_YUVJ411P:
+		return 1;
+	}
+	return f->color_range == AVCOL_RANGE_JPEG;
+}
+
+static int videoqa_wide(const AVFrame *f) {
+	return f->colorspace == AVCOL_SPC_BT2020_NCL || f->colorspace == AVCOL_SPC_BT2020_CL ||
+		f->color_primaries == AVCOL_PRI_BT2020 || f->color_trc == AVCOL_TRC_SMPTE2084 || f->color_trc == AVCOL_TRC_ARIB_STD_B67;
+}
+
+// Writes f as RGB24, rows of stride bytes with room for what vector code writes past a row's end.
+static int videoqa_rgb(const AVFrame *f, unsigned char *out, int stride) {
+	struct SwsContext *c = sws_getContext(f->width, f->height, f->format, f->width, f->height, AV_PIX_FMT_RGB24,
+		SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT, NULL, NULL, NULL);
+	if (!c)
+		return AVERROR(EINVAL);
+	int from = f->colorspace == AVCOL_SPC_UNSPECIFIED || f->colorspace == AVCOL_SPC_RGB ? SWS_CS_DEFAULT : f->colorspace;
+	sws_setColorspaceDetails(c, sws_getCoefficients(from), videoqa_full_range(f), sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16);
+	unsigned char *planes[4] = {out};
+	int strides[4] = {stride};
+	int rows = sws_scale(c, (const unsigned char *const *)f->data, f->linesize, 0, f->height, planes, strides);
+	sws_freeContext(c);
+	return rows == f->height ? 0 : AVERROR(EINVAL);
+}
+*/
+import "C"
+
+import (
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"github.com/asticode/go-astiav"
+)
+
+// damaged tells whether the decoder itself says that f is not what was encoded:
+// lost references, concealed blocks, a packet that was cut.
+func damaged(f *astiav.Frame) bool {
+	return C.videoqa_damage((*C.AVFrame)(f.UnsafePointer())) != 0
+}
+
+// wideColour tells whether f's colours are BT.2020 or HDR, which are converted by
+// their matrix only.
+func wideColour(f *astiav.Frame) bool {
+	return C.videoqa_wide((*C.AVFrame)(f.UnsafePointer())) != 0
+}
+
+// toRGB converts f as the ffmpeg program does with
+// -sws_flags bicubic+accurate_rnd+full_chroma_int: an unspecified matrix is
+// BT.601, an unspecified range is limited, the sample aspect ratio is left alone.
+func toRGB(f *astiav.Frame) (Picture, error) {
+	w, h := f.Width(), f.Height()
+	stride := (3*w + 63) &^ 63
+	buffer := C.av_malloc(C.size_t(stride*h + 64))
+	if buffer == nil {
+		return Picture{}, fmt.Errorf("convert %d x %d to RGB: no memory", w, h)
+	}
+	defer C.av_free(buffer)
+	if rc := C.videoqa_rgb((*C.AVFrame)(f.UnsafePointer()), (*C.uchar)(buffer), C.int(stride)); rc < 0 {
+		return Picture{}, fmt.Errorf("convert %s to RGB: %w", f.PixelFormat(), astiav.Error(rc))
+	}
+	runtime.KeepAlive(f)
+	p := blank(w, h, 0)
+	rows := unsafe.Slice((*byte)(buffer), stride*h)
+	for y := range h {
+		copy(p.Pix[3*w*y:3*w*(y+1)], rows[stride*y:])
+	}
+	return p, nil
+}

@@ -1,0 +1,76 @@
+package frames
+
+import (
+	"bytes"
+	"fmt"
+	"unicode/utf8"
+
+	"videoqa/internal/fault"
+)
+
+// sniffBytes is how much of a file's start decides what it is.
+const sniffBytes = 4096
+
+// sniff names FFmpeg's demuxer for a file that starts with head, so that none is
+// ever guessed from content that a stranger chose. What is no video is refused
+// with [fault.BadVideo] and a guess at what it is instead.
+func sniff(head []byte) (string, error) {
+	switch {
+	case len(head) == 0:
+		return "", fmt.Errorf("the file is empty: %w", fault.BadVideo)
+	case isMP4(head):
+		return "mov", nil
+	case bytes.HasPrefix(head, []byte("\x1a\x45\xdf\xa3")):
+		return "matroska", nil
+	case bytes.HasPrefix(head, []byte("RIFF")) && len(head) >= 12 && bytes.Equal(head[8:11], []byte("AVI")):
+		return "avi", nil
+	case bytes.HasPrefix(head, []byte("FLV\x01")):
+		return "flv", nil
+	case bytes.HasPrefix(head, []byte("\x00\x00\x01\xba")):
+		return "mpeg", nil
+	case isTransportStream(head):
+		return "mpegts", nil
+	}
+	return "", fmt.Errorf("%s, not MP4, Matroska, WebM, MPEG-TS, MPEG-PS, AVI or FLV: %w", looksLike(head), fault.BadVideo)
+}
+
+func isMP4(head []byte) bool {
+	if len(head) < 8 {
+		return false
+	}
+	switch string(head[4:8]) {
+	case "ftyp", "moov", "mdat", "free", "skip", "wide", "styp", "moof", "pnot":
+		return true
+	}
+	return false
+}
+
+// isTransportStream looks for three sync bytes at the packet sizes in use; a
+// recording may start in the middle of a packet.
+func isTransportStream(head []byte) bool {
+	for _, size := range []int{188, 192, 204} {
+		for at := 0; at < size && at+2*size < len(head); at++ {
+			if head[at] == 0x47 && head[at+size] == 0x47 && head[at+2*size] == 0x47 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func looksLike(head []byte) string {
+	for magic, what := range map[string]string{
+		"#EXTM3U": "it is a playlist", "ffconcat": "it is a concat script", "<": "it is XML or HTML",
+		"\xff\xd8\xff": "it is a JPEG picture", "\x89PNG": "it is a PNG picture", "GIF8": "it is a GIF picture",
+		"OggS": "it is Ogg", "ID3": "it is MP3 audio", "fLaC": "it is FLAC audio", "%PDF": "it is a PDF document",
+		"PK\x03\x04": "it is a ZIP archive", "\x1f\x8b": "it is gzip data",
+	} {
+		if bytes.HasPrefix(head, []byte(magic)) {
+			return what
+		}
+	}
+	if cut := head[:min(len(head), 512)]; utf8.Valid(cut[:max(0, len(cut)-utf8.UTFMax)]) && !bytes.ContainsRune(cut, 0) {
+		return "it is text"
+	}
+	return "it is of no known kind"
+}

@@ -1,0 +1,186 @@
+"""Makes the corpus of small clips and what a linear decode of each one shows.
+
+usage: make.py [FOLDER]   needs the ffmpeg program with libx264, libx265, libvpx and libsvtav1 or libaom (Debian 12's 5.1.9 was
+used), and pip's av==18.1.0, numpy and pillow. The goldens come from PyAV, which brings an FFmpeg of its own, decoding with one thread.
+
+golden.json: for each file its time base and, for each picture shown, [pts, md5 of the tightly packed planes]. Damaged files
+are compared with the file they were made from: what is shown of them has to be one of its pictures.
+"""
+import hashlib
+import json
+import pathlib
+import random
+import subprocess
+import sys
+
+import av
+import numpy as np
+from PIL import Image
+
+OUT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent)
+SIZE = '96x64'
+
+
+def source(size=SIZE, rate=25, seconds=1.6, extra=''):
+    return ['-f', 'lavfi', '-i', f'testsrc2=size={size}:rate={rate}:duration={seconds}{extra}']
+
+
+def ffmpeg(name, *args, before=None):
+    base = ['ffmpeg', '-v', 'error', '-y', '-bitexact']
+    subprocess.run([*base, *(before or source()), '-fflags', '+bitexact', '-flags:v', '+bitexact', '-threads', '1', *map(str, args), OUT / name], check=True)
+
+
+X264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'medium', '-crf', '30']
+X265 = ['-c:v', 'libx265', '-pix_fmt', 'yuv420p', '-preset', 'fast', '-crf', '32']
+
+
+def x264(params):
+    return [*X264, '-x264-params', f'threads=1:{params}']
+
+
+def x265(params):
+    return [*X265, '-x265-params', f'log-level=none:pools=1:frame-threads=1:{params}', '-tag:v', 'hvc1']
+
+
+def corpus():
+    ffmpeg('cfr.mp4', *x264('keyint=12:bframes=0'))
+    ffmpeg('b-pyramid.mp4', *x264('keyint=20:bframes=5:b-adapt=0:b-pyramid=normal'))
+    ffmpeg('one-gop.mkv', *x264('keyint=250:bframes=3'))
+    ffmpeg('vfr.mkv', *x264('keyint=10:bframes=2'), '-vf', "setpts='(N*N/40+N)/25/TB'", '-fps_mode', 'vfr', '-video_track_timescale', '1000')
+    ffmpeg('open-gop-h264.ts', *x264('keyint=10:min-keyint=10:open-gop=1:bframes=3:b-adapt=0:scenecut=0'))
+    ffmpeg('open-gop-hevc.mp4', *x265('keyint=10:min-keyint=10:open-gop=1:bframes=3:b-adapt=0:scenecut=0'))
+    ffmpeg('hevc.mkv', *x265('keyint=16:bframes=4:open-gop=0:temporal-layers=1'))
+    ffmpeg('hevc-10bit.mp4', *x265('keyint=16'), '-pix_fmt', 'yuv420p10le')
+    ffmpeg('hevc.ts', *x265('keyint=12:open-gop=1:bframes=2'))
+    ffmpeg('intra-refresh.mp4', *x264('keyint=12:intra-refresh=1:bframes=0'))
+    ffmpeg('vp9-hidden.webm', '-c:v', 'libvpx-vp9', '-b:v', '60k', '-g', '20', '-auto-alt-ref', '1', '-lag-in-frames', '16', '-cpu-used', '4')
+    ffmpeg('vp8-hidden.webm', '-c:v', 'libvpx', '-b:v', '80k', '-g', '20', '-auto-alt-ref', '1', '-lag-in-frames', '16')
+    ffmpeg('av1.mp4', '-c:v', 'libaom-av1', '-crf', '45', '-b:v', '0', '-g', '20', '-cpu-used', '6', '-row-mt', '0')
+    ffmpeg('av1.webm', '-c:v', 'libaom-av1', '-crf', '45', '-b:v', '0', '-g', '15', '-cpu-used', '6')
+    ffmpeg('h264-10bit.mkv', *X264, '-pix_fmt', 'yuv420p10le', '-x264-params', 'threads=1:keyint=12')
+    ffmpeg('bt709-full.mp4', '-vf', 'scale=out_color_matrix=bt709:out_range=pc', *x264('keyint=12'), '-colorspace', 'bt709', '-color_range', 'pc')
+    ffmpeg('bt709.mp4', '-vf', 'scale=out_color_matrix=bt709', *x264('keyint=12'), '-colorspace', 'bt709', '-color_primaries', 'bt709', '-color_trc', 'bt709')
+    ffmpeg('hdr.mp4', '-vf', 'scale=out_color_matrix=bt2020', *x265('keyint=16:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc'), '-pix_fmt', 'yuv420p10le', '-color_primaries', 'bt2020', '-color_trc', 'smpte2084', '-colorspace', 'bt2020nc')
+    ffmpeg('late-start.mp4', *x264('keyint=12:bframes=2'), '-output_ts_offset', '7.3')
+    ffmpeg('late-start.ts', *x264('keyint=12:bframes=2'), '-output_ts_offset', '95000')
+    ffmpeg('edit-list.mp4', '-c', 'copy', before=['-ss', '0.5', '-i', str(OUT / 'b-pyramid.mp4')])
+    ffmpeg('no-timestamps.avi', *x264('keyint=12:bframes=2'))
+    ffmpeg('mpeg4.avi', '-c:v', 'mpeg4', '-g', '12', '-bf', '0', '-q:v', '8')
+    ffmpeg('mpeg4-b.mkv', '-c:v', 'mpeg4', '-g', '12', '-bf', '2', '-q:v', '8')
+    ffmpeg('mpeg2.mpg', '-c:v', 'mpeg2video', '-g', '12', '-bf', '2', '-q:v', '8', '-f', 'vob')
+    ffmpeg('mpeg1.mpg', '-c:v', 'mpeg1video', '-g', '12', '-bf', '2', '-q:v', '8')
+    ffmpeg('mpeg2-interlaced.ts', '-c:v', 'mpeg2video', '-g', '12', '-bf', '2', '-q:v', '8', '-flags', '+ildct+ilme', before=source('96x96'))
+    ffmpeg('interlaced.mp4', *x264('keyint=12:bframes=2:tff=1'), '-flags', '+ildct+ilme', before=source('96x96'))
+    ffmpeg('mjpeg.avi', '-c:v', 'mjpeg', '-q:v', '12', '-pix_fmt', 'yuvj420p', before=source(seconds=.6))
+    ffmpeg('flv.flv', *x264('keyint=12:bframes=2'))
+    ffmpeg('fragmented.mp4', *x264('keyint=8:bframes=2'), '-movflags', 'frag_keyframe+empty_moov+default_base_moof')
+    ffmpeg('odd.mkv', *x264('keyint=12'), '-pix_fmt', 'yuv444p', before=source('95x63'))
+    ffmpeg('one-frame.mp4', *x264('keyint=12'), '-frames:v', '1')
+    for angle in (90, 180, 270):
+        ffmpeg(f'rotated-{angle}.mp4', '-c', 'copy', '-metadata:s:v:0', f'rotate={angle}', before=['-i', str(OUT / 'cfr.mp4')])
+    ffmpeg('with-audio.mp4', *x264('keyint=12:bframes=2'), '-c:a', 'aac', '-b:a', '24k', '-shortest', before=[*source(), '-f', 'lavfi', '-i', 'sine=d=1.6:r=16000'])
+    size_change()
+    damage()
+    hopeless()
+
+
+def size_change():
+    """Two sizes in one H.264 stream, as cameras and conferences do."""
+    for i, size in enumerate(('96x64', '64x96')):
+        ffmpeg(f'part{i}.h264', *x264('keyint=10:bframes=0:repeat-headers=1'), before=source(size, seconds=.8))
+    (OUT / 'joined.h264').write_bytes(b''.join((OUT / f'part{i}.h264').read_bytes() for i in range(2)))
+    ffmpeg('size-change.ts', '-c', 'copy', before=['-f', 'h264', '-r', '25', '-i', str(OUT / 'joined.h264')])
+    for name in ('part0.h264', 'part1.h264', 'joined.h264'):
+        (OUT / name).unlink()
+
+
+def damage():
+    whole = (OUT / 'cfr.mp4').read_bytes()
+    ts = bytearray((OUT / 'open-gop-h264.ts').read_bytes())
+    mkv = bytearray((OUT / 'one-gop.mkv').read_bytes())
+    ffmpeg('whole.mp4', '-c', 'copy', '-movflags', '+faststart', before=['-i', str(OUT / 'b-pyramid.mp4')])
+    whole = (OUT / 'whole.mp4').read_bytes()
+    (OUT / 'truncated.mp4').write_bytes(whole[:len(whole) * 7 // 10])
+    (OUT / 'whole.mp4').unlink()
+    rng = random.Random(1)
+    middle = len(ts) // 2 // 188 * 188
+    (OUT / 'lost-packets.ts').write_bytes(ts[:middle] + ts[middle + 188 * 4:])
+    noisy = bytearray((OUT / 'cfr.mp4').read_bytes())
+    start = noisy.index(b'mdat') + 4
+    end = max(noisy.index(b'moov') - 4, start) if noisy.index(b'moov') > start else len(noisy)
+    for _ in range(40):
+        noisy[start + (end - start) * 2 // 5 + rng.randrange((end - start) // 8)] = rng.randrange(256)
+    (OUT / 'damaged-middle.mp4').write_bytes(noisy)
+    for _ in range(30):
+        mkv[len(mkv) // 2 + rng.randrange(len(mkv) // 10)] = rng.randrange(256)
+    (OUT / 'damaged-middle.mkv').write_bytes(mkv)
+    hevc = bytearray((OUT / 'hevc.ts').read_bytes())
+    for _ in range(6):
+        hevc[len(hevc) // 2 + rng.randrange(len(hevc) // 8)] = rng.randrange(256)
+    (OUT / 'damaged-middle-hevc.ts').write_bytes(hevc)
+
+
+def hopeless():
+    bad = OUT / 'bad'
+    bad.mkdir(exist_ok=True)
+    (bad / 'empty.mp4').write_bytes(b'')
+    (bad / 'text.mp4').write_text('This is not a video.\n')
+    (bad / 'playlist.mp4').write_text('#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n')
+    (bad / 'concat.mp4').write_text("ffconcat version 1.0\nfile '/etc/passwd'\n")
+    (bad / 'page.mp4').write_text('<!doctype html><title>404</title>')
+    (bad / 'head-only.mp4').write_bytes((OUT / 'cfr.mp4').read_bytes()[:32])
+    (bad / 'zeros.mp4').write_bytes(b'\0\0\0\x18ftypisom' + b'\0' * 200)
+    (bad / 'noise.mkv').write_bytes(b'\x1a\x45\xdf\xa3' + random.Random(2).randbytes(400))
+    (bad / 'noise.ts').write_bytes(b''.join(b'\x47' + random.Random(i).randbytes(187) for i in range(20)))
+    subprocess.run(['ffmpeg', '-v', 'error', '-y', '-bitexact', '-f', 'lavfi', '-i', 'sine=d=0.3:r=16000', '-c:a', 'aac', '-b:a', '24k', bad / 'audio-only.mp4'], check=True)
+    subprocess.run(['ffmpeg', '-v', 'error', '-y', '-bitexact', *source(seconds=.2), '-c:v', 'ffv1', bad / 'ffv1.mkv'], check=True)
+
+
+def packed(frame):
+    """A frame's planes without padding."""
+    out = b''
+    for i, plane in enumerate(frame.planes):
+        c = frame.format.components[i]
+        width = plane.width * ((c.bits + 7) // 8)
+        raw = memoryview(bytes(plane))
+        out += b''.join(bytes(raw[y * plane.line_size:y * plane.line_size + width]) for y in range(plane.height))
+    return out
+
+
+def golden(path):
+    with av.open(str(path)) as f:
+        s = f.streams.video[0]
+        s.thread_type, s.thread_count = 'NONE', 1
+        shown = [[frame.pts, hashlib.md5(packed(frame)).hexdigest()] for frame in f.decode(s)]
+        if any(b[0] is None or a[0] >= b[0] for a, b in zip(shown, shown[1:])):
+            shown = [[None, md5] for _, md5 in shown]  # AVI: what it calls times is the order of decoding
+        return {'time_base': [s.time_base.numerator, s.time_base.denominator], 'frames': shown}
+
+
+def rgb(path, *flags):
+    size = av.open(str(path)).streams.video[0]
+    raw = subprocess.run(['ffmpeg', '-v', 'error', *flags, '-i', path, '-frames:v', '1', '-vf',
+                          'scale=flags=bicubic+accurate_rnd+full_chroma_int,format=rgb24', '-f', 'rawvideo', '-'], check=True, capture_output=True).stdout
+    turned = len(flags) == 0 and '90' in path.name or len(flags) == 0 and '270' in path.name
+    shape = (size.width, size.height, 3) if turned else (size.height, size.width, 3)
+    return np.frombuffer(raw, np.uint8).reshape(shape)
+
+
+def first_pictures():
+    """The first picture of some files in RGB by the ffmpeg program, as rgb/<file>.png. Turned ones are converted first."""
+    (OUT / 'rgb').mkdir(exist_ok=True)
+    for name in ('cfr.mp4', 'bt709.mp4', 'bt709-full.mp4', 'hdr.mp4', 'mjpeg.avi', 'odd.mkv', 'vp9-hidden.webm', 'interlaced.mp4'):
+        Image.fromarray(rgb(OUT / name)).save(OUT / 'rgb' / f'{name}.png', optimize=True)
+    for name, quarters in (('rotated-90.mp4', 1), ('rotated-180.mp4', 2), ('rotated-270.mp4', -1)):
+        upright = np.rot90(rgb(OUT / name, '-noautorotate'), quarters)
+        assert np.abs(upright.astype(int) - rgb(OUT / name)).mean() < 4, name  # ffmpeg turns before it converts
+        Image.fromarray(upright).save(OUT / 'rgb' / f'{name}.png', optimize=True)
+
+
+if __name__ == '__main__':
+    corpus()
+    first_pictures()
+    files = sorted(p for p in OUT.iterdir() if p.is_file() and p.suffix in ('.mp4', '.mkv', '.webm', '.ts', '.avi', '.mpg', '.flv'))
+    goldens = {p.name: golden(p) for p in files if not p.name.startswith(('truncated', 'lost', 'damaged'))}
+    lines = ',\n'.join(f' {json.dumps(k)}: {json.dumps(v, separators=(",", ":"))}' for k, v in goldens.items())
+    (OUT / 'golden.json').write_text('{\n' + lines + '\n}\n')
