@@ -35,6 +35,20 @@ func (p Picture) upright(orientation int) Picture {
 	return out
 }
 
+// turnedBy gives the degrees clockwise that upright turns by; 2, 4, 5 and 7 mirror
+// as well.
+func turnedBy(orientation int) int {
+	switch orientation {
+	case 3, 4:
+		return 180
+	case 5, 6:
+		return 90
+	case 7, 8:
+		return 270
+	}
+	return 0
+}
+
 // orientation reads tag 0x0112 of the first directory of a TIFF structure, which
 // EXIF is; 1, upright, if there is none or anything is wrong with it.
 func orientation(exif []byte) int {

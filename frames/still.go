@@ -10,6 +10,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"strings"
 
 	"golang.org/x/image/webp"
 
@@ -18,7 +19,7 @@ import (
 
 // A stillFormat is one kind of file that holds a single picture, or a first one.
 type stillFormat struct {
-	name   string
+	name   string // in a report's words
 	is     func(head []byte) bool
 	size   func(io.Reader) (image.Config, error)              // from the header alone
 	decode func(r *boundReader, file []byte) (Picture, error) // as stored; r reads file
@@ -28,10 +29,10 @@ type stillFormat struct {
 // stillFormats lists what DecodeStill reads.
 func stillFormats() []stillFormat {
 	return []stillFormat{
-		{"JPEG", startsWith("\xff\xd8\xff"), jpeg.DecodeConfig, decodeJPEG, jpegExif},
-		{"PNG", startsWith("\x89PNG\r\n\x1a\n"), png.DecodeConfig, decodePNG, pngExif},
-		{"GIF", startsWith("GIF8"), gif.DecodeConfig, decodeGIF, func([]byte) []byte { return nil }},
-		{"WebP", isWebP, webp.DecodeConfig, decodeWebP, webpExif},
+		{"jpeg", startsWith("\xff\xd8\xff"), jpeg.DecodeConfig, decodeJPEG, jpegExif},
+		{"png", startsWith("\x89PNG\r\n\x1a\n"), png.DecodeConfig, decodePNG, pngExif},
+		{"gif", startsWith("GIF8"), gif.DecodeConfig, decodeGIF, func([]byte) []byte { return nil }},
+		{"webp", isWebP, webp.DecodeConfig, decodeWebP, webpExif},
 	}
 }
 
@@ -55,7 +56,7 @@ func stillFormatOf(head []byte) (stillFormat, bool) {
 	return stillFormat{}, false
 }
 
-// decodeStill reads a whole still of size bytes and gives its picture, upright,
+// DecodeStill reads a whole still of size bytes and gives its picture, upright,
 // in RGB as Pillow's ImageOps.exif_transpose and convert("RGB") do: transparency
 // is dropped, not blended, samples of 16 bits keep their upper 8, and of an
 // animation the first picture is taken.
@@ -70,42 +71,61 @@ func stillFormatOf(head []byte) (stillFormat, bool) {
 // It returns [fault.TooLarge] if the file, or the picture by its header, is over
 // the limits, before decoding, and [fault.BadVideo] for a damaged or unsupported
 // one. When ctx ends, so does it, with the context's error.
-func decodeStill(ctx context.Context, r io.ReaderAt, size, maxBytes, maxPixels int64) (Picture, error) {
-	if size > maxBytes {
-		return Picture{}, fmt.Errorf("frames: decode still: %d bytes, %d at most: %w", size, maxBytes, fault.TooLarge)
+func DecodeStill(ctx context.Context, r io.ReaderAt, size int64, limits Limits) (Picture, Report, error) {
+	if most := stillBytes(limits); size > most {
+		return Picture{}, Report{}, fmt.Errorf("frames: decode still: %d bytes, %d at most: %w", size, most, fault.TooLarge)
 	}
 	file := make([]byte, size)
 	if n, err := r.ReadAt(file, 0); int64(n) < size {
-		return Picture{}, fmt.Errorf("frames: decode still: read: %w", err)
+		return Picture{}, Report{}, fmt.Errorf("frames: decode still: read: %w", err)
 	}
 	format, ok := stillFormatOf(file)
 	if !ok {
-		return Picture{}, fmt.Errorf("frames: decode still: neither JPEG, PNG, GIF nor WebP: %w", fault.BadVideo)
+		return Picture{}, Report{}, fmt.Errorf("frames: decode still: neither JPEG, PNG, GIF nor WebP: %w", fault.BadVideo)
 	}
-	if err := format.check(ctx, file, maxPixels); err != nil {
-		return Picture{}, err
+	if err := format.check(ctx, file, limits); err != nil {
+		return Picture{}, Report{}, err
 	}
 	bound := &boundReader{ctx: ctx, file: bytes.NewReader(file)}
 	p, err := format.decode(bound, file)
 	if err != nil {
-		return Picture{}, format.bad(bound, err)
+		return Picture{}, Report{}, format.bad(bound, err)
 	}
-	return p.upright(orientation(format.exif(file))), nil
+	turned := orientation(format.exif(file))
+	report := Report{Requested: 1, Decoded: 1, Frames: 1, Rotation: turnedBy(turned), Container: format.name, Codec: format.name}
+	return p.upright(turned), report, nil
+}
+
+// title is the format's name as people write it.
+func (f stillFormat) title() string {
+	if f.name == "webp" {
+		return "WebP"
+	}
+	return strings.ToUpper(f.name)
+}
+
+// stillBytes is the limit on a still's bytes, which are held in memory at once:
+// 256 MiB where there is no limit on a video's.
+func stillBytes(limits Limits) int64 {
+	if limits.Bytes > 0 {
+		return limits.Bytes
+	}
+	return 256 << 20
 }
 
 // check holds the size that a file's header claims to the limit.
-func (f stillFormat) check(ctx context.Context, file []byte, maxPixels int64) error {
+func (f stillFormat) check(ctx context.Context, file []byte, limits Limits) error {
 	bound := &boundReader{ctx: ctx, file: bytes.NewReader(file)}
 	header, err := f.size(bound)
 	if err != nil {
 		return f.bad(bound, err)
 	}
-	w, h := int64(header.Width), int64(header.Height)
+	w, h := header.Width, header.Height
 	if w <= 0 || h <= 0 {
 		return f.bad(bound, errors.New("it has no pixels"))
 	}
-	if w > maxPixels/h {
-		return fmt.Errorf("frames: decode still: a %s of %dx%d pixels, %d at most: %w", f.name, w, h, maxPixels, fault.TooLarge)
+	if limits.Pixels > 0 && w > limits.Pixels/h {
+		return fmt.Errorf("frames: decode still: a %s of %dx%d pixels, %d at most: %w", f.title(), w, h, limits.Pixels, fault.TooLarge)
 	}
 	return nil
 }
@@ -116,9 +136,9 @@ func (f stillFormat) bad(r *boundReader, err error) error {
 	case r.ctx.Err() != nil:
 		return fmt.Errorf("frames: decode still: %w", r.ctx.Err())
 	case r.ended:
-		return fmt.Errorf("frames: decode still: the %s ends too early: %w: %w", f.name, err, fault.BadVideo)
+		return fmt.Errorf("frames: decode still: the %s ends too early: %w: %w", f.title(), err, fault.BadVideo)
 	}
-	return fmt.Errorf("frames: decode still: the %s is damaged or of an unsupported kind: %w: %w", f.name, err, fault.BadVideo)
+	return fmt.Errorf("frames: decode still: the %s is damaged or of an unsupported kind: %w: %w", f.title(), err, fault.BadVideo)
 }
 
 // A boundReader ends when its context does, so that a small file that asks for

@@ -19,10 +19,7 @@ import (
 	"videoqa/internal/fault"
 )
 
-const (
-	testStillBytes  = 1 << 20
-	testStillPixels = 1 << 20
-)
+const testStillBytes = 1 << 20
 
 func readStill(t testing.TB, name string) []byte {
 	t.Helper()
@@ -34,7 +31,8 @@ func readStill(t testing.TB, name string) []byte {
 }
 
 func decodeStillBytes(file []byte) (Picture, error) {
-	return decodeStill(context.Background(), bytes.NewReader(file), int64(len(file)), testStillBytes, testStillPixels)
+	p, _, err := DecodeStill(context.Background(), bytes.NewReader(file), int64(len(file)), Limits{Bytes: testStillBytes, Pixels: 1 << 20})
+	return p, err
 }
 
 func TestStillsEqualPillow(t *testing.T) {
@@ -107,7 +105,7 @@ func TestAStillThatCannotBeReadSaysWhy(t *testing.T) {
 		{"half a lossless WebP", readStill(t, "lossless.webp")[:900], fault.BadVideo, "WebP"},
 		{"half a lossy WebP", readStill(t, "lossy-even.webp")[:300], fault.BadVideo, "WebP"},
 		{"half an animated WebP", readStill(t, "animated.webp")[:900], fault.BadVideo, "WebP"},
-		{"a damaged PNG", damaged(readStill(t, "rgb.png"), 600), fault.BadVideo, "PNG is damaged"},
+		{"a damaged PNG", flipped(readStill(t, "rgb.png"), 600), fault.BadVideo, "PNG is damaged"},
 		{"too many bytes", append(bytes.Clone(whole), make([]byte, testStillBytes)...), fault.TooLarge, "bytes"},
 		{"too many pixels by its header", hugePNG(), fault.TooLarge, "a PNG of 100000x100000 pixels"},
 	} {
@@ -120,7 +118,7 @@ func TestAStillThatCannotBeReadSaysWhy(t *testing.T) {
 	}
 }
 
-func damaged(file []byte, at int) []byte {
+func flipped(file []byte, at int) []byte {
 	file = bytes.Clone(file)
 	file[at] ^= 0xFF
 	return file
@@ -133,11 +131,31 @@ func hugePNG() []byte {
 	return binary.BigEndian.AppendUint32(file, crc32.ChecksumIEEE(header))
 }
 
+func TestTheReportOfAStillSaysHowItWasTurned(t *testing.T) {
+	for orientation, want := range []int{1: 0, 2: 0, 3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270, 9: 0} {
+		if orientation == 0 {
+			continue
+		}
+		file := readStill(t, fmt.Sprintf("orientation-%d.jpg", orientation))
+		_, report, err := DecodeStill(context.Background(), bytes.NewReader(file), int64(len(file)), Upload())
+		if err != nil || report != (Report{Requested: 1, Decoded: 1, Frames: 1, Rotation: want, Container: "jpeg", Codec: "jpeg"}) {
+			t.Errorf("orientation %d: %+v, %v; want a rotation of %d", orientation, report, err, want)
+		}
+	}
+}
+
+func TestAStillIsHeldToALimitOfBytesWhereAVideoHasNone(t *testing.T) {
+	_, _, err := DecodeStill(context.Background(), bytes.NewReader(nil), 256<<20+1, Footage())
+	if !errors.Is(err, fault.TooLarge) {
+		t.Errorf("a still of 256 MiB and a byte: %v; want too large", err)
+	}
+}
+
 func TestDecodingAStillEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	file := readStill(t, "photo-420.jpg")
-	_, err := decodeStill(ctx, bytes.NewReader(file), int64(len(file)), testStillBytes, testStillPixels)
+	_, _, err := DecodeStill(ctx, bytes.NewReader(file), int64(len(file)), Limits{Bytes: testStillBytes, Pixels: 1 << 20})
 	if !errors.Is(err, context.Canceled) || errors.Is(err, fault.BadVideo) {
 		t.Errorf("got %v; want only that it was cancelled", err)
 	}
@@ -163,7 +181,7 @@ func FuzzStill(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
-		p, err := decodeStill(context.Background(), bytes.NewReader(file), int64(len(file)), testStillBytes, 1<<16)
+		p, _, err := DecodeStill(context.Background(), bytes.NewReader(file), int64(len(file)), Limits{Bytes: testStillBytes, Pixels: 1 << 16})
 		if err == nil && (p.Width <= 0 || p.Height <= 0 || len(p.Pix) != 3*p.Width*p.Height) {
 			t.Errorf("%dx%d with %d bytes", p.Width, p.Height, len(p.Pix))
 		}
@@ -191,7 +209,7 @@ func BenchmarkStillJPEG1080p(b *testing.B) {
 		run  func() error
 	}{
 		{"upright RGB", func() error {
-			_, err := decodeStill(context.Background(), bytes.NewReader(file.Bytes()), int64(file.Len()), 1<<24, 1<<24)
+			_, _, err := DecodeStill(context.Background(), bytes.NewReader(file.Bytes()), int64(file.Len()), Upload())
 			return err
 		}},
 		{"image/jpeg alone", func() error { _, err := jpeg.Decode(bytes.NewReader(file.Bytes())); return err }},
