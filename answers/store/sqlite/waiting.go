@@ -1,0 +1,126 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"time"
+
+	"videoqa/answers/store"
+)
+
+// Wait implements [store.WaitingRoom].
+func (s *Store) Wait(ctx context.Context, row store.Row) (stored store.Outcome, fresh bool, err error) {
+	record, err := json.Marshal(row.Record)
+	if err != nil {
+		panic(err) // strings, bytes and a time always marshal
+	}
+	err = s.change(ctx, "let question wait", func(tx *sql.Tx) error {
+		result, err := tx.Exec("INSERT INTO outcomes (question_id, request, state) VALUES (?, ?, 'waiting') ON CONFLICT DO NOTHING", row.QuestionID, row.Request)
+		if err != nil {
+			return err
+		}
+		if stored, fresh, err = readBack(tx, result, row.QuestionID); err != nil || !fresh {
+			return err
+		}
+		_, err = tx.Exec("INSERT INTO waiting (question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			row.QuestionID, row.Request, record, row.For, row.Due.UnixMilli(), orZero(row.Until), row.Attempts, row.FirstSeen.UnixMilli())
+		return err
+	})
+	return stored, fresh, err
+}
+
+// Take implements [store.WaitingRoom].
+func (s *Store) Take(ctx context.Context, now, lease time.Time, n int) (taken []store.Row, err error) {
+	err = s.change(ctx, "take waiting questions", func(tx *sql.Tx) error {
+		rows, err := tx.Query("SELECT question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms FROM waiting WHERE due_ms <= ? AND lease_ms <= ? ORDER BY due_ms, seen_ms LIMIT ?",
+			now.UnixMilli(), now.UnixMilli(), n)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			row, err := scanRow(rows)
+			if err != nil {
+				return err
+			}
+			taken = append(taken, row)
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		return extend(tx, ids(taken), lease)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return taken, nil
+}
+
+func scanRow(rows *sql.Rows) (row store.Row, err error) {
+	var record []byte
+	var due, until, seen int64
+	if err := rows.Scan(&row.QuestionID, &row.Request, &record, &row.For, &due, &until, &row.Attempts, &seen); err != nil {
+		return row, err
+	}
+	row.Due, row.FirstSeen = time.UnixMilli(due), time.UnixMilli(seen)
+	if until != 0 {
+		row.Until = time.UnixMilli(until)
+	}
+	return row, json.Unmarshal(record, &row.Record)
+}
+
+func ids(rows []store.Row) []string {
+	list := make([]string, len(rows))
+	for i, row := range rows {
+		list[i] = row.QuestionID
+	}
+	return list
+}
+
+// Extend implements [store.WaitingRoom].
+func (s *Store) Extend(ctx context.Context, questionIDs []string, lease time.Time) error {
+	return s.change(ctx, "keep waiting questions", func(tx *sql.Tx) error { return extend(tx, questionIDs, lease) })
+}
+
+func extend(tx *sql.Tx, questionIDs []string, lease time.Time) error {
+	for _, id := range questionIDs {
+		if _, err := tx.Exec("UPDATE waiting SET lease_ms = ? WHERE question_id = ?", lease.UnixMilli(), id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Again implements [store.WaitingRoom].
+func (s *Store) Again(ctx context.Context, row store.Row) error {
+	return s.change(ctx, "let question wait again", func(tx *sql.Tx) error {
+		_, err := tx.Exec("UPDATE waiting SET awaits = ?, due_ms = ?, until_ms = ?, attempts = ?, lease_ms = 0 WHERE question_id = ?",
+			row.For, row.Due.UnixMilli(), orZero(row.Until), row.Attempts, row.QuestionID)
+		return err
+	})
+}
+
+// Leave implements [store.WaitingRoom].
+func (s *Store) Leave(ctx context.Context, questionID string) error {
+	return s.change(ctx, "let question leave", func(tx *sql.Tx) error {
+		_, err := tx.Exec("DELETE FROM waiting WHERE question_id = ?", questionID)
+		return err
+	})
+}
+
+// NextDue implements [store.WaitingRoom].
+func (s *Store) NextDue(ctx context.Context) (time.Time, bool, error) {
+	var due sql.NullInt64
+	if err := s.db.QueryRowContext(ctx, "SELECT min(max(due_ms, lease_ms)) FROM waiting").Scan(&due); err != nil {
+		return time.Time{}, false, down("look for the next question", err)
+	}
+	return time.UnixMilli(due.Int64), due.Valid, nil
+}
+
+func orZero(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}

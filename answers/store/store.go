@@ -1,0 +1,125 @@
+// Package store says what is kept about clips and questions; the folders beneath
+// it keep it.
+//
+//	o, fresh, err := s.Settle(ctx, store.Outcome{QuestionID: "q-17", Request: hash, State: store.Answered, Message: bytes})
+//	// o is what is stored now; publish o.Message, whoever put it there
+//
+// A question has one outcome. It may be waiting first; once it is answered or
+// dead it never changes again. A question that waits also has a row in the
+// waiting room, which stays until its outcome has been published: so whatever is
+// lost in a crash is found there again.
+//
+// A clip is what the latest event about it says, by the events' own times, in
+// whatever order they come; at equal times a deletion wins. Every method is one
+// transaction, is on the disk when it returns, and fails with
+// [fault.Unavailable] when the store cannot be used.
+package store
+
+import (
+	"context"
+	"time"
+
+	"videoqa/ingest"
+)
+
+// A Store keeps clips, outcomes and the waiting room. It may be used by many
+// goroutines.
+type Store interface {
+	Clips
+	Outcomes
+	WaitingRoom
+	Close() error
+}
+
+// Clips is the registry.
+type Clips interface {
+	// PutClip registers c as of at, the time of its event, and makes the
+	// questions that wait for it, or for footage of its camera, due. An older
+	// event than the last changes nothing.
+	PutClip(ctx context.Context, c ingest.Clip, at time.Time) error
+	// CloseClip notes that the recording of c's clip is complete.
+	CloseClip(ctx context.Context, c ingest.ClosedClip, at time.Time) error
+	// DeleteClip erases a clip and leaves a tombstone; the questions that wait
+	// for it are made due.
+	DeleteClip(ctx context.Context, id string, at time.Time) error
+	// Clip returns a clip; Unknown when no event about it was seen.
+	Clip(ctx context.Context, id string) (ingest.Clip, ClipState, error)
+	// Covering returns a clip of camera that holds all of [from, to), the one
+	// that starts last if there are several; false: none does.
+	Covering(ctx context.Context, camera string, from, to time.Time) (ingest.Clip, bool, error)
+}
+
+// A ClipState says whether there is a clip.
+type ClipState int
+
+// The states of a clip.
+const (
+	Unknown ClipState = iota
+	Known
+	Deleted
+)
+
+// A State is how far a question is.
+type State string
+
+// The states of an outcome. The last two are final.
+const (
+	Waiting  State = "waiting"
+	Answered State = "answered"
+	Dead     State = "dead"
+)
+
+// An Outcome is what became of a question.
+type Outcome struct {
+	QuestionID string
+	Request    string // [ingest.Question.RequestHash]
+	State      State
+	Message    []byte // the record to publish, of a final state
+}
+
+// Outcomes holds at most one outcome for each question.
+type Outcomes interface {
+	// Outcome returns what is stored; false: nothing.
+	Outcome(ctx context.Context, questionID string) (Outcome, bool, error)
+	// Settle stores a final outcome unless one is there, or the question was
+	// asked with another request. It returns what is stored now, and whether
+	// that is o.
+	Settle(ctx context.Context, o Outcome) (stored Outcome, fresh bool, err error)
+}
+
+// A Row is a question in the waiting room.
+type Row struct {
+	QuestionID string
+	Request    string
+	Record     ingest.Record // the event as it came
+	For        string        // what it waits for: ForClip, ForCamera, or "" for another attempt
+	Due        time.Time     // when to look at it again
+	Until      time.Time     // how long it may wait for For; zero: it waits for nothing
+	Attempts   int           // that failed
+	FirstSeen  time.Time
+}
+
+// ForClip is what a question waits for that came before its clip.
+func ForClip(id string) string { return "clip:" + id }
+
+// ForCamera is what a question waits for that came before its footage.
+func ForCamera(camera string) string { return "camera:" + camera }
+
+// WaitingRoom holds questions that cannot be answered yet.
+type WaitingRoom interface {
+	// Wait stores row and a waiting outcome, unless the question has an outcome.
+	// It returns the outcome stored now, and whether row was stored.
+	Wait(ctx context.Context, row Row) (stored Outcome, fresh bool, err error)
+	// Take returns at most n rows that are due at now, the longest due first,
+	// and lends them until lease: nobody else gets them before.
+	Take(ctx context.Context, now, lease time.Time, n int) ([]Row, error)
+	// Extend lends rows that were taken for longer.
+	Extend(ctx context.Context, questionIDs []string, lease time.Time) error
+	// Again gives a row back that was taken, to be due again: its Due, For,
+	// Until and Attempts are stored.
+	Again(ctx context.Context, row Row) error
+	// Leave removes a row whose outcome has been published.
+	Leave(ctx context.Context, questionID string) error
+	// NextDue returns when the first row will be due that nobody has taken; false: none is.
+	NextDue(ctx context.Context) (time.Time, bool, error)
+}

@@ -1,0 +1,178 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"videoqa/answers/store"
+	"videoqa/ingest"
+	"videoqa/internal/fault"
+)
+
+// accept takes a question in hand, unless it is: then it comes after.
+func (w *Worker) accept(ctx context.Context, j *job) {
+	if w.hands.take(j) {
+		w.consider(ctx, j)
+	}
+}
+
+// consider finds out what is to be done about a question: whoever was answered
+// before gets the same record again; the others are asked, wait, or are dead.
+func (w *Worker) consider(ctx context.Context, j *job) {
+	asked, err := w.decide(ctx, j)
+	switch {
+	case err != nil:
+		w.put(j, false)
+	case asked && w.desk.put(j):
+	default:
+		w.put(j, !asked)
+	}
+}
+
+// put puts a question down and takes the next job about it in hand.
+func (w *Worker) put(j *job, done bool) {
+	if j.row != nil {
+		w.lent.remove(j.question.ID)
+	}
+	if j.delivery != nil && done {
+		j.delivery.Done()
+	} else if j.delivery != nil {
+		j.delivery.Drop()
+	}
+	if next := w.hands.put(j); next != nil {
+		w.consider(w.hard, next)
+	}
+}
+
+// decide returns true if j is to be asked, false if it is accounted for.
+func (w *Worker) decide(ctx context.Context, j *job) (asked bool, err error) {
+	var known store.Outcome
+	var found bool
+	err = w.insist(ctx, "read an outcome", func() (err error) {
+		known, found, err = w.cfg.Store.Outcome(ctx, j.question.ID)
+		return err
+	})
+	switch {
+	case err != nil:
+		return false, err
+	case found && known.Request != j.request:
+		return false, w.conflict(ctx, j)
+	case found && known.State != store.Waiting:
+		return false, w.publishStored(ctx, j, known)
+	case found && j.row == nil:
+		return false, nil // it waits: its row is stored
+	}
+	return w.locate(ctx, j)
+}
+
+// locate finds what j is about, or lets it wait.
+func (w *Worker) locate(ctx context.Context, j *job) (found bool, err error) {
+	var missing error
+	err = w.insist(ctx, "look for a clip", func() (err error) {
+		j.target, missing, err = w.find(ctx, j.question)
+		return err
+	})
+	waits := j.row != nil && j.row.For != "" // and was in time when it came
+	switch {
+	case err != nil:
+		return false, err
+	case j.late() && !(waits && missing != nil):
+		return false, w.die(ctx, j, fmt.Errorf("worker: ask %s: it was to be answered by %s: %w", j.question.ID, j.question.Deadline, fault.Deadline))
+	case missing == nil:
+		return true, nil
+	case lasting(missing) || waits && !time.Now().Before(j.row.Until):
+		return false, w.die(ctx, j, missing)
+	}
+	return false, w.park(ctx, j)
+}
+
+func (j *job) late() bool {
+	return j.question.Deadline != nil && j.question.Deadline.Before(time.Now())
+}
+
+// A gone clip is not waited for.
+type gone struct{ error }
+
+func lasting(missing error) bool { _, ok := missing.(gone); return ok }
+
+// find returns what q is about; missing says why there is nothing yet.
+func (w *Worker) find(ctx context.Context, q ingest.Question) (t target, missing, err error) {
+	switch {
+	case q.URI != "":
+		return target{clip: ingest.Clip{URI: q.URI, Camera: q.Camera}}, nil, nil
+	case q.ClipID != "":
+		clip, state, err := w.cfg.Store.Clip(ctx, q.ClipID)
+		switch state {
+		case store.Unknown:
+			missing = fmt.Errorf("worker: ask %s: clip %s has not come: %w", q.ID, q.ClipID, fault.UnknownClip)
+		case store.Deleted:
+			missing = gone{fmt.Errorf("worker: ask %s: clip %s was deleted: %w", q.ID, q.ClipID, fault.UnknownClip)}
+		}
+		return target{clip: clip}, missing, err
+	}
+	clip, found, err := w.cfg.Store.Covering(ctx, q.Camera, q.Start.Time, q.End.Time)
+	if !found {
+		return t, fmt.Errorf("worker: ask %s: no clip of %s holds %s to %s: %w", q.ID, q.Camera, q.Start, q.End, fault.NoFootage), err
+	}
+	return target{clip, q.Start.Sub(clip.Start.Time), q.End.Sub(clip.Start.Time)}, nil, nil
+}
+
+// park lets j wait for its clip or footage. What it waits for may have come since
+// it was looked for, and so it is looked for once more when the row is there.
+func (w *Worker) park(ctx context.Context, j *job) error {
+	row := w.rowOf(j)
+	row.For = store.ForClip(j.question.ClipID)
+	if j.question.ClipID == "" {
+		row.For = store.ForCamera(j.question.Camera)
+	}
+	if row.Until.IsZero() {
+		row.Until = time.Now().Add(w.cfg.Wait)
+		if d := j.question.Deadline; d != nil && d.Before(row.Until) {
+			row.Until = d.Time
+		}
+	}
+	row.Due = row.Until
+	if err := w.keep(ctx, j, row); err != nil {
+		return err
+	}
+	return w.insist(ctx, "look for a clip", func() error {
+		_, missing, err := w.find(ctx, j.question)
+		if err != nil || missing != nil && !lasting(missing) {
+			return err
+		}
+		row.Due = time.Now()
+		return w.cfg.Store.Again(ctx, row)
+	})
+}
+
+func (w *Worker) rowOf(j *job) store.Row {
+	if j.row != nil {
+		return *j.row
+	}
+	return store.Row{QuestionID: j.question.ID, Request: j.request, Record: j.record, FirstSeen: time.Now()}
+}
+
+// keep stores j's row, new or changed. If the question has got an outcome since
+// it was looked at, that one counts.
+func (w *Worker) keep(ctx context.Context, j *job, row store.Row) error {
+	defer w.look()
+	if j.row != nil {
+		return w.insist(ctx, "let a question wait", func() error { return w.cfg.Store.Again(ctx, row) })
+	}
+	var stored store.Outcome
+	var fresh bool
+	err := w.insist(ctx, "let a question wait", func() (err error) {
+		stored, fresh, err = w.cfg.Store.Wait(ctx, row)
+		return err
+	})
+	switch {
+	case err != nil || fresh:
+		return err
+	case stored.Request != j.request:
+		return w.conflict(ctx, j)
+	case stored.State == store.Waiting:
+		return nil
+	}
+	return w.publishStored(ctx, j, stored)
+}

@@ -1,0 +1,95 @@
+package worker
+
+import (
+	"sync"
+	"time"
+
+	"videoqa/answers/store"
+	"videoqa/ingest"
+)
+
+// A job is a question in hand: from the stream, with its delivery, or from the
+// waiting room, with its row.
+type job struct {
+	question ingest.Question
+	request  string
+	at       ingest.Time // of its event
+	record   ingest.Record
+	delivery *ingest.Delivery // nil: from the waiting room
+	row      *store.Row       // nil: from the stream
+	target   target
+	queued   time.Time // since when it waits for a slot; zero: it was never to be asked
+}
+
+// A target is what a job's question is about.
+type target struct {
+	clip     ingest.Clip
+	from, to time.Duration
+}
+
+// key is equal for questions that can be asked together.
+func (t target) key() [4]string {
+	return [4]string{t.clip.ID, t.clip.URI, t.from.String(), t.to.String()}
+}
+
+func newJob(q ingest.Question, at ingest.Time, r ingest.Record, d *ingest.Delivery, row *store.Row) *job {
+	return &job{question: q, request: q.RequestHash(), at: at, record: r, delivery: d, row: row}
+}
+
+func (j *job) attempts() int {
+	if j.row != nil {
+		return j.row.Attempts
+	}
+	return 0
+}
+
+// tried says whether j has been asked, or at least its media opened.
+func (j *job) tried() bool { return !j.queued.IsZero() }
+
+func (j *job) firstSeen() time.Time {
+	if j.row != nil {
+		return j.row.FirstSeen
+	}
+	return time.Now()
+}
+
+// owned says whether what comes of j is ours to publish.
+func (j *job) owned() bool { return j.delivery == nil || j.delivery.Owned() }
+
+// hands knows which questions are in hand, so that a question which comes twice
+// is worked on once. The second waits until the first is put down.
+type hands struct {
+	mu      sync.Mutex
+	waiting map[string][]*job // by question id in hand: who comes after
+}
+
+// take returns false if j's question is in hand: j waits behind it.
+func (h *hands) take(j *job) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.waiting == nil {
+		h.waiting = map[string][]*job{}
+	}
+	id := j.question.ID
+	behind, held := h.waiting[id]
+	if held {
+		h.waiting[id] = append(behind, j)
+		return false
+	}
+	h.waiting[id] = nil
+	return true
+}
+
+// put returns who waited for j's question, and has it in hand now; nil: nobody.
+func (h *hands) put(j *job) *job {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	id := j.question.ID
+	behind := h.waiting[id]
+	if len(behind) == 0 {
+		delete(h.waiting, id)
+		return nil
+	}
+	h.waiting[id] = behind[1:]
+	return behind[0]
+}

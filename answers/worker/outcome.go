@@ -1,0 +1,148 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"videoqa/answers/store"
+	"videoqa/ingest"
+	"videoqa/internal/fault"
+)
+
+const longestReason = 500 // bytes of a dead letter's reason
+
+// settle stores m as j's outcome, unless it has one, and returns what counts.
+func (w *Worker) settle(ctx context.Context, j *job, state store.State, m ingest.Message) (stored store.Outcome, err error) {
+	err = w.insist(ctx, "store an outcome", func() (err error) {
+		stored, _, err = w.cfg.Store.Settle(ctx, store.Outcome{QuestionID: j.question.ID, Request: j.request, State: state, Message: m.Bytes()})
+		return err
+	})
+	return stored, err
+}
+
+// A settlement is a job whose outcome is stored.
+type settlement struct {
+	job    *job
+	stored store.Outcome
+}
+
+// publishAll publishes the outcomes of a batch at once and puts its jobs down.
+func (w *Worker) publishAll(ctx context.Context, settled []settlement) {
+	var messages []ingest.Message
+	var published []*job
+	for _, s := range settled {
+		m, err := ingest.ParseMessage(s.stored.Message)
+		if err != nil || s.stored.Request != s.job.request || !s.job.owned() {
+			w.put(s.job, w.publishStored(ctx, s.job, s.stored) == nil)
+			continue
+		}
+		messages = append(messages, m)
+		published = append(published, s.job)
+	}
+	err := w.publish(ctx, messages...)
+	for _, j := range published {
+		w.put(j, err == nil && w.leave(ctx, j) == nil)
+	}
+}
+
+// publishStored publishes the bytes that are stored for j's question. When j's
+// partition is not ours any more, its next owner does.
+func (w *Worker) publishStored(ctx context.Context, j *job, stored store.Outcome) error {
+	if stored.Request != j.request {
+		return w.conflict(ctx, j)
+	}
+	if !j.owned() {
+		return nil
+	}
+	m, err := ingest.ParseMessage(stored.Message)
+	if err != nil {
+		return w.publishDead(ctx, w.deadLetter(j, fmt.Errorf("worker: read the stored outcome of %s: %w", j.question.ID, err)))
+	}
+	if err := w.publish(ctx, m); err != nil {
+		return err
+	}
+	return w.leave(ctx, j)
+}
+
+func (w *Worker) publish(ctx context.Context, messages ...ingest.Message) error {
+	if len(messages) == 0 {
+		return nil
+	}
+	return w.insist(ctx, "publish", func() error { return w.cfg.Stream.Publish(ctx, messages...) })
+}
+
+// leave removes the row of a question whose outcome is published.
+func (w *Worker) leave(ctx context.Context, j *job) error {
+	if j.row == nil {
+		return nil
+	}
+	return w.insist(ctx, "clear a question", func() error { return w.cfg.Store.Leave(ctx, j.question.ID) })
+}
+
+// die makes a dead letter j's outcome.
+func (w *Worker) die(ctx context.Context, j *job, cause error) error {
+	m, err := w.deadLetter(j, cause).Message(w.cfg.Topics.DeadLetters, w.cfg.Group)
+	if err != nil {
+		return err
+	}
+	stored, err := w.settle(ctx, j, store.Dead, m)
+	if err != nil {
+		return err
+	}
+	return w.publishStored(ctx, j, stored)
+}
+
+// conflict refuses a question whose id was used for another request. The
+// outcome stays the first one's.
+func (w *Worker) conflict(ctx context.Context, j *job) error {
+	cause := fmt.Errorf("worker: ask %s: this question_id was asked before with another request: %w", j.question.ID, fault.Conflict)
+	return w.publishDead(ctx, w.deadLetter(j, cause))
+}
+
+// publishDead publishes a dead letter that is nobody's outcome.
+func (w *Worker) publishDead(ctx context.Context, d ingest.DeadLetter) error {
+	m, err := d.Message(w.cfg.Topics.DeadLetters, w.cfg.Group)
+	if err != nil {
+		return err
+	}
+	return w.publish(ctx, m)
+}
+
+func (w *Worker) deadLetter(j *job, cause error) ingest.DeadLetter {
+	d := w.refusal(j.record, j.question, cause)
+	d.Attempts = j.attempts()
+	if j.tried() {
+		d.Attempts++
+	}
+	seen := ingest.NewTime(j.firstSeen())
+	d.FirstSeen = &seen
+	return d
+}
+
+// refusal is the dead letter of a record; data is what could be read of it, or
+// nil. Only ids that are ids are told on.
+func (w *Worker) refusal(r ingest.Record, data ingest.Datum, cause error) ingest.DeadLetter {
+	d := ingest.DeadLetter{ErrorKind: fault.Judge(cause).Name, Reason: cause.Error(), FailedAt: ingest.NewTime(time.Now())}
+	if len(d.Reason) > longestReason {
+		d.Reason = d.Reason[:longestReason] + "…"
+	}
+	d.KeepRecord(r)
+	switch data := data.(type) {
+	case ingest.Question:
+		d.QuestionID, d.ClipID, d.Camera = data.ID, data.ClipID, data.Camera
+	case ingest.Clip:
+		d.ClipID, d.Camera = data.ID, data.Camera
+	case ingest.ClosedClip:
+		d.ClipID, d.Camera = data.ID, data.Camera
+	case ingest.DeletedClip:
+		d.ClipID, d.Camera = data.ID, data.Camera
+	}
+	for _, id := range []*string{&d.QuestionID, &d.ClipID, &d.Camera} {
+		if ingest.CheckID("id", *id) != nil {
+			*id = ""
+		}
+	}
+	w.cfg.Log.Warn("dead letter", "kind", d.ErrorKind, "question", d.QuestionID, "clip", d.ClipID, "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "reason", d.Reason)
+	return d
+}

@@ -1,0 +1,136 @@
+package worker
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"videoqa/answers/store"
+	"videoqa/ingest"
+)
+
+const (
+	mostLent  = 256             // questions of the waiting room in hand at a time
+	lookEvery = 5 * time.Second // at the waiting room, for what another process put there
+)
+
+// lent is which questions of the waiting room are in hand.
+type lent struct {
+	mu  sync.Mutex
+	ids map[string]bool
+}
+
+func (l *lent) add(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ids == nil {
+		l.ids = map[string]bool{}
+	}
+	l.ids[id] = true
+}
+
+func (l *lent) remove(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.ids, id)
+}
+
+func (l *lent) list() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := make([]string, 0, len(l.ids))
+	for id := range l.ids {
+		list = append(list, id)
+	}
+	return list
+}
+
+// tend takes questions from the waiting room when they are due, until ctx ends;
+// what is in hand is worked on under hard.
+func (w *Worker) tend(ctx, hard context.Context) {
+	var keeper sync.WaitGroup
+	keeping, stop := context.WithCancel(hard)
+	keeper.Go(func() { w.keepLent(keeping) })
+	defer keeper.Wait()
+	defer stop()
+	for ctx.Err() == nil {
+		if w.takeDue(ctx, hard) == 0 {
+			w.rest(ctx)
+		}
+	}
+}
+
+// takeDue takes in hand what is due and returns how many that were.
+func (w *Worker) takeDue(ctx, hard context.Context) int {
+	room := mostLent - len(w.lent.list())
+	if room <= 0 {
+		return 0
+	}
+	var rows []store.Row
+	err := w.insist(ctx, "look into the waiting room", func() (err error) {
+		now := time.Now()
+		rows, err = w.cfg.Store.Take(ctx, now, now.Add(w.cfg.Lease), min(room, ingest.MaxQuestions))
+		return err
+	})
+	if err != nil {
+		return 0
+	}
+	for _, row := range rows {
+		w.resume(hard, row)
+	}
+	return len(rows)
+}
+
+func (w *Worker) resume(ctx context.Context, row store.Row) {
+	event, err := ingest.ReadEvent(row.Record, ingest.TypeQuestionAsked)
+	question, ok := event.Data.(ingest.Question)
+	if err != nil || !ok {
+		w.cfg.Log.Error("a waiting question cannot be read", "question", row.QuestionID, "error", err) // stored by another version of us
+		return
+	}
+	w.lent.add(row.QuestionID)
+	w.accept(ctx, newJob(question, event.Time, row.Record, nil, &row))
+}
+
+// rest waits until the next question is due, or there may be one.
+func (w *Worker) rest(ctx context.Context) {
+	var due time.Time
+	var some bool
+	err := w.insist(ctx, "look into the waiting room", func() (err error) {
+		due, some, err = w.cfg.Store.NextDue(ctx)
+		return err
+	})
+	if err != nil {
+		return
+	}
+	pause := lookEvery
+	if some && len(w.lent.list()) < mostLent {
+		pause = min(pause, max(time.Until(due), time.Millisecond))
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-w.kick:
+	case <-timer.C:
+	}
+}
+
+// keepLent extends the lease of what is in hand.
+func (w *Worker) keepLent(ctx context.Context) {
+	tick := time.NewTicker(w.cfg.Lease / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if ids := w.lent.list(); len(ids) > 0 {
+				err := w.cfg.Store.Extend(ctx, ids, time.Now().Add(w.cfg.Lease))
+				if err != nil && ctx.Err() == nil {
+					w.cfg.Log.Warn("cannot keep waiting questions", "error", err)
+				}
+			}
+		}
+	}
+}

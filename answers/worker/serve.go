@@ -1,0 +1,108 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"videoqa/answers/store"
+	"videoqa/ingest"
+	"videoqa/ingest/media"
+	"videoqa/internal/fault"
+)
+
+// serve is one slot: it asks batch after batch until the desk is closed.
+func (w *Worker) serve(ctx context.Context) {
+	for b := w.desk.take(); b != nil; b = w.desk.take() {
+		w.ask(ctx, b)
+	}
+}
+
+// ask asks the questions of a batch together and accounts for each.
+func (w *Worker) ask(ctx context.Context, b *batch) {
+	asked := time.Now()
+	file, err := w.cfg.Media.Open(ctx, b.target.clip.URI, b.target.clip.Digest)
+	if err != nil {
+		w.failAll(ctx, b, err)
+		return
+	}
+	defer file.Close()
+	fetched := time.Now()
+	results, err := w.results(ctx, b, file)
+	if err != nil {
+		w.failAll(ctx, b, err)
+		return
+	}
+	var settled []settlement
+	for i, r := range results {
+		j := b.jobs[i]
+		r.Answer.Cost.QueueMS += milliseconds(asked.Sub(j.queued))
+		r.Answer.Cost.FetchMS += milliseconds(fetched.Sub(asked))
+		m, err := w.write(j, r)
+		if err != nil {
+			w.put(j, w.fail(ctx, j, err) == nil)
+			continue
+		}
+		stored, err := w.settle(ctx, j, store.Answered, m)
+		if err != nil {
+			w.put(j, false)
+			continue
+		}
+		settled = append(settled, settlement{j, stored})
+	}
+	w.publishAll(ctx, settled)
+}
+
+// write returns the record of an answer, or why there is none.
+func (w *Worker) write(j *job, r Result) (ingest.Message, error) {
+	if r.Err != nil {
+		return ingest.Message{}, r.Err
+	}
+	if r.Answer.Camera == "" {
+		r.Answer.Camera = j.question.Camera
+	}
+	return r.Answer.Message(w.cfg.Topics.Answers, w.cfg.Group, j.at)
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// results calls the Asker, again while it is full or its model is down.
+func (w *Worker) results(ctx context.Context, b *batch, file *media.File) (results []Result, err error) {
+	questions := make([]ingest.Question, len(b.jobs))
+	for i, j := range b.jobs {
+		questions[i] = j.question
+	}
+	err = w.insist(ctx, "ask", func() (err error) {
+		limited, cancel := context.WithTimeout(ctx, w.cfg.Patience)
+		defer cancel()
+		results, err = w.cfg.Asker.Ask(limited, Subject{b.target.clip, file, b.target.from, b.target.to}, questions)
+		return err
+	})
+	if err == nil && len(results) != len(questions) {
+		return nil, fmt.Errorf("worker: ask: %d results for %d questions", len(results), len(questions))
+	}
+	return results, err
+}
+
+func (w *Worker) failAll(ctx context.Context, b *batch, err error) {
+	for _, j := range b.jobs {
+		w.put(j, w.fail(ctx, j, err) == nil)
+	}
+}
+
+// fail accounts for an attempt that failed: j is tried again later, or dead. If
+// ctx has ended it was none.
+func (w *Worker) fail(ctx context.Context, j *job, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if !fault.Judge(err).Retry || j.attempts() >= len(w.cfg.Retries) {
+		return w.die(ctx, j, err)
+	}
+	row := w.rowOf(j)
+	row.Due = time.Now().Add(w.cfg.Retries[row.Attempts])
+	row.For, row.Until = "", time.Time{}
+	row.Attempts++
+	w.cfg.Log.Warn("a question is tried again later", "question", j.question.ID, "attempt", row.Attempts, "due", row.Due, "error", err)
+	return w.keep(ctx, j, row)
+}

@@ -1,0 +1,282 @@
+package worker_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"videoqa/answers/store/sqlite"
+	"videoqa/answers/worker"
+	"videoqa/ingest"
+	"videoqa/ingest/broker"
+	"videoqa/ingest/kafka"
+	"videoqa/ingest/media"
+	"videoqa/internal/fault"
+)
+
+// brokerFor returns the address of the broker that the tests run against: the
+// one that VIDEOQA_TEST_KAFKA names, else one of our own.
+func brokerFor(t *testing.T) string {
+	if address := os.Getenv("VIDEOQA_TEST_KAFKA"); address != "" {
+		return address
+	}
+	b, err := broker.Open(broker.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	return b.Addr()
+}
+
+// A house is a worker with everything it needs, on a broker. It can be started
+// again on what it left.
+type house struct {
+	t      *testing.T
+	broker string
+	id     string
+	topics worker.Topics
+	dir    string
+	clips  string
+	asker  *asker
+	client *kafka.Client // of those outside
+	outbox chan ingest.Record
+	seen   map[string]int // reads of each topic
+}
+
+func newHouse(t *testing.T) *house {
+	id := "t-" + rand.Text()
+	h := &house{
+		t: t, broker: brokerFor(t), id: id, dir: t.TempDir(), clips: t.TempDir(), asker: &asker{},
+		topics: worker.Topics{Clips: id + ".clips", Questions: id + ".questions", Answers: id + ".answers", DeadLetters: id + ".dlq"},
+		outbox: make(chan ingest.Record, 1024),
+	}
+	client, err := kafka.New(kafka.Config{Brokers: []string{h.broker}, Group: id + "-outside", Grace: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.client = client
+	var topics []kafka.Topic
+	for _, name := range []string{h.topics.Clips, h.topics.Questions, h.topics.Answers, h.topics.DeadLetters} {
+		topics = append(topics, kafka.Topic{Name: name, Partitions: 2, Retention: time.Hour})
+	}
+	if err := client.Ensure(t.Context(), topics); err != nil {
+		t.Fatal(err)
+	}
+	h.background("the reader of answers", func(ctx context.Context) error {
+		return client.Consume(ctx, []string{h.topics.Answers, h.topics.DeadLetters}, func(_ context.Context, d *ingest.Delivery) {
+			h.outbox <- d.Record
+			d.Done()
+		})
+	})
+	return h
+}
+
+// background runs do until the test ends, or stop is called, which waits for it.
+func (h *house) background(what string, do func(context.Context) error) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := do(ctx); err != nil {
+			h.t.Errorf("%s: %v", what, err)
+		}
+	}()
+	stop = func() { cancel(); <-ended }
+	h.t.Cleanup(stop)
+	return stop
+}
+
+// start runs a worker; change may change its configuration.
+func (h *house) start(change func(*worker.Config)) (stop func()) {
+	h.t.Helper()
+	db, err := sqlite.Open(h.t.Context(), filepath.Join(h.dir, "store.db"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	fetcher, err := media.New(media.Config{Roots: []string{h.clips}, SpoolDir: h.dir})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	client, err := kafka.New(kafka.Config{Brokers: []string{h.broker}, Group: h.id, Grace: 5 * time.Second})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	cfg := worker.Config{Stream: client, Store: db, Media: fetcher, Asker: h.asker, Topics: h.topics, Grace: 5 * time.Second}
+	if change != nil {
+		change(&cfg)
+	}
+	w, err := worker.New(cfg)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	end := h.background("the worker", w.Run)
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			end()
+			for _, close := range []func() error{db.Close, fetcher.Close, client.Close} {
+				if err := close(); err != nil {
+					h.t.Error(err)
+				}
+			}
+		})
+	}
+	h.t.Cleanup(stop)
+	return stop
+}
+
+// clip writes a clip's file and returns its event.
+func (h *house) clip(id, content string) ingest.Clip {
+	path := filepath.Join(h.clips, id)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		h.t.Fatal(err)
+	}
+	return ingest.Clip{ID: id, URI: "file://" + path}
+}
+
+// send writes plain JSON, as any client would.
+func (h *house) send(topic, key string, data any, headers ...ingest.Header) {
+	h.t.Helper()
+	value, ok := data.([]byte)
+	if !ok {
+		var err error
+		if value, err = json.Marshal(data); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	if err := h.client.Publish(h.t.Context(), ingest.Message{Topic: topic, Key: []byte(key), Value: value, Headers: headers}); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *house) sendClip(c ingest.Clip) { h.t.Helper(); h.send(h.topics.Clips, c.ID, c) }
+
+func (h *house) ask(id, clip, text string) {
+	h.t.Helper()
+	h.send(h.topics.Questions, clip, ingest.Question{ID: id, Text: text, ClipID: clip})
+}
+
+// next returns the next answer or dead letter.
+func (h *house) next() (ingest.Record, ingest.Answer, ingest.DeadLetter) {
+	h.t.Helper()
+	timeout := time.NewTimer(30 * time.Second)
+	defer timeout.Stop()
+	select {
+	case r := <-h.outbox:
+		var a ingest.Answer
+		var d ingest.DeadLetter
+		kind, _ := r.Header("ce_type")
+		var err error
+		if kind == ingest.TypeAnswer {
+			err = json.Unmarshal(r.Value, &a)
+		} else {
+			err = json.Unmarshal(r.Value, &d)
+		}
+		if err != nil {
+			h.t.Fatalf("%s: %v", r.Value, err)
+		}
+		return r, a, d
+	case <-timeout.C:
+		h.t.Fatal("no answer and no dead letter in 30 s")
+		panic("unreachable")
+	}
+}
+
+// An asker answers with the words of the file that it is given. It counts its
+// calls, and can be held up or made to fail.
+type asker struct {
+	mu    sync.Mutex
+	calls int
+	sizes []int
+	fail  func(call int, q ingest.Question) error
+	hold  chan struct{} // not nil: every call waits until it is closed
+	began chan struct{} // not nil: told of every call
+}
+
+func (a *asker) Ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
+	a.mu.Lock()
+	a.calls++
+	call, fail, hold, began := a.calls, a.fail, a.hold, a.began
+	a.sizes = append(a.sizes, len(questions))
+	a.mu.Unlock()
+	if began != nil {
+		began <- struct{}{}
+	}
+	if hold != nil {
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	text := make([]byte, s.File.Size())
+	if _, err := s.File.ReadAt(text, 0); err != nil {
+		return nil, fmt.Errorf("read: %w: %w", err, fault.BadVideo)
+	}
+	var results []worker.Result
+	for _, q := range questions {
+		if fail != nil {
+			if err := fail(call, q); err != nil {
+				results = append(results, worker.Result{Err: err})
+				continue
+			}
+		}
+		results = append(results, worker.Result{Answer: ingest.Answer{
+			ID: fmt.Sprintf("a-%s-%d", q.ID, call), QuestionID: q.ID, Question: q.Text, Kind: q.AsKind(),
+			Clips: []ingest.SeenClip{{ID: s.Clip.ID, Digest: s.File.Digest()}},
+			Text:  strings.TrimSpace(fmt.Sprintf("%s %s-%s", text, s.From, s.To)),
+		}})
+	}
+	return results, nil
+}
+
+func (a *asker) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.calls
+}
+
+func TestAQuestionIsAnsweredOverTheStream(t *testing.T) {
+	h := newHouse(t)
+	h.start(nil)
+	clip := h.clip("c-1", "a dog")
+	clip.Camera = "dock-3"
+	h.sendClip(clip)
+	h.ask("q-1", "c-1", "what is it?")
+	r, a, _ := h.next()
+	if a.QuestionID != "q-1" || a.Text != "a dog 0s-0s" {
+		t.Fatalf("%s", r.Value)
+	}
+	for key, want := range map[string]string{
+		"ce_specversion": "1.0", "ce_type": ingest.TypeAnswer, "ce_id": a.ID, "ce_source": "/videoqa/videoqa", "ce_subject": "c-1", "content-type": "application/json",
+	} {
+		if got, _ := r.Header(key); got != want {
+			t.Errorf("header %s is %q, want %q", key, got, want)
+		}
+	}
+	if string(r.Key) != "c-1" {
+		t.Errorf("key %q, want the clip: the question names no camera", r.Key)
+	}
+}
+
+func TestAQuestionMayComeBeforeItsClip(t *testing.T) {
+	h := newHouse(t)
+	h.start(nil)
+	h.ask("q-1", "c-1", "what is it?")
+	h.sendClip(h.clip("c-0", "another clip"))
+	h.ask("q-0", "c-0", "what is it?")
+	if _, a, _ := h.next(); a.QuestionID != "q-0" {
+		t.Fatalf("%+v: a question that waits holds up the others", a)
+	}
+	h.sendClip(h.clip("c-1", "a cow"))
+	if _, a, _ := h.next(); a.QuestionID != "q-1" || a.Text != "a cow 0s-0s" {
+		t.Fatalf("%+v", a)
+	}
+}

@@ -1,0 +1,220 @@
+// Package worker is the stream's side of the service: it takes clip and question
+// events, and accounts for every question with one answer or one dead letter.
+//
+//	w, err := worker.New(worker.Config{Stream: client, Store: db, Media: fetcher, Asker: service})
+//	err = w.Run(ctx) // until ctx ends; what is in hand is finished first
+//
+// A question's outcome is stored before it is published, and the stored bytes
+// are what is published, however often. A record is done when its answer or dead
+// letter has been acknowledged, or its row in the waiting room is stored. Only
+// what is wrong with an event burns one of its attempts: while the store, the
+// broker or the model is down everything in hand is tried again in place, and so
+// nothing more is fetched. Questions about one clip that wait together are asked
+// together.
+package worker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"videoqa/answers/store"
+	"videoqa/ingest"
+	"videoqa/ingest/media"
+)
+
+// A Stream reads and writes records; [kafka.Client] is one.
+type Stream interface {
+	Consume(ctx context.Context, topics []string, handle func(context.Context, *ingest.Delivery)) error
+	Publish(ctx context.Context, messages ...ingest.Message) error
+}
+
+// Media opens what a URI names; [media.Fetcher] does.
+type Media interface {
+	Open(ctx context.Context, uri, digest string) (*media.File, error)
+}
+
+// A Subject is what questions are about: a clip, or from From to To of it.
+type Subject struct {
+	Clip     ingest.Clip // of a question about a URI, only the URI
+	File     *media.File // borrowed until Ask returns
+	From, To time.Duration
+}
+
+// A Result is the answer to one question, or why there is none.
+type Result struct {
+	Answer ingest.Answer
+	Err    error
+}
+
+// An Asker answers questions about one subject, a result for each in their
+// order; an error concerns all of them.
+type Asker interface {
+	Ask(ctx context.Context, s Subject, questions []ingest.Question) ([]Result, error)
+}
+
+// Config joins a worker with the rest. The four interfaces are needed; the rest
+// has a useful zero value.
+type Config struct {
+	Stream Stream
+	Store  store.Store
+	Media  Media
+	Asker  Asker
+
+	Group    string          // names us in events' source; "": videoqa
+	Topics   Topics          // zero: the published names
+	Slots    int             // subjects asked about at a time; 0: 2
+	Wait     time.Duration   // a question waits for its clip or footage this long; 0: 30 s
+	Retries  []time.Duration // before each further attempt; nil: 10 s, 1 min, 10 min
+	Patience time.Duration   // one call of Asker, its media's fetching aside; 0: 5 min
+	Lease    time.Duration   // how long a waiting question is lent at a time; 0: 1 min
+	Grace    time.Duration   // what is in hand when Run is told to stop may take this long; 0: 20 s
+	Log      *slog.Logger    // nil: nothing is logged
+}
+
+// Topics are the names of the four topics.
+type Topics struct{ Clips, Questions, Answers, DeadLetters string }
+
+// Validate returns an error that names the field.
+func (c Config) Validate() error {
+	switch {
+	case c.Stream == nil || c.Store == nil || c.Media == nil || c.Asker == nil:
+		return errors.New("worker: check Stream, Store, Media, Asker: one is nil")
+	case c.Slots < 0 || c.Wait < 0 || c.Patience < 0 || c.Lease < 0 || c.Grace < 0:
+		return errors.New("worker: check Slots, Wait, Patience, Lease, Grace: one is negative")
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	for _, d := range []struct {
+		field *time.Duration
+		usual time.Duration
+	}{{&c.Wait, 30 * time.Second}, {&c.Patience, 5 * time.Minute}, {&c.Lease, time.Minute}, {&c.Grace, 20 * time.Second}} {
+		if *d.field == 0 {
+			*d.field = d.usual
+		}
+	}
+	if c.Group == "" {
+		c.Group = "videoqa"
+	}
+	if c.Topics == (Topics{}) {
+		c.Topics = Topics{ingest.TopicClips, ingest.TopicQuestions, ingest.TopicAnswers, ingest.TopicDeadLetters}
+	}
+	if c.Slots == 0 {
+		c.Slots = 2
+	}
+	if c.Retries == nil {
+		c.Retries = []time.Duration{10 * time.Second, time.Minute, 10 * time.Minute}
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.Retries = slices.Clone(c.Retries)
+	return c
+}
+
+// A Worker is made once and run once.
+type Worker struct {
+	cfg   Config
+	hands hands
+	desk  desk
+	kick  chan struct{} // the waiting room should be looked at now
+	lent  lent
+
+	// hard ends with the grace time. It is a field because a question that came
+	// twice goes on under it when the first is put down, whoever does that and
+	// under whichever context.
+	hard context.Context
+}
+
+// New returns a worker that Run starts.
+func New(cfg Config) (*Worker, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	w := &Worker{cfg: cfg.withDefaults(), kick: make(chan struct{}, 1)}
+	w.desk.init()
+	return w, nil
+}
+
+// Run takes events until ctx ends, then finishes what is being asked and puts
+// the rest down, to be read again by whoever comes next. It returns nil, or why
+// the stream could not be consumed.
+func (w *Worker) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	hard, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	w.hard = hard
+	var work sync.WaitGroup
+	for range w.cfg.Slots {
+		work.Go(func() { w.serve(hard) })
+	}
+	work.Go(func() { w.tend(ctx, hard) })
+	work.Go(func() { <-ctx.Done(); w.shut() })
+	err := w.cfg.Stream.Consume(ctx, []string{w.cfg.Topics.Clips, w.cfg.Topics.Questions}, w.handle)
+	stop()
+	defer time.AfterFunc(w.cfg.Grace, end).Stop()
+	work.Wait()
+	return err
+}
+
+// shut puts down what is not being asked yet.
+func (w *Worker) shut() {
+	for _, j := range w.desk.close() {
+		w.put(j, false)
+	}
+}
+
+// handle takes one record in hand.
+func (w *Worker) handle(ctx context.Context, d *ingest.Delivery) {
+	usual := ingest.TypeQuestionAsked
+	if d.Topic == w.cfg.Topics.Clips {
+		usual = ingest.TypeClipCreated
+	}
+	event, err := ingest.ReadEvent(d.Record, usual)
+	if err != nil {
+		w.finish(d, w.publishDead(ctx, w.refusal(d.Record, event.Data, err)))
+		return
+	}
+	at := event.Time.Time
+	switch data := event.Data.(type) {
+	case ingest.Question:
+		w.accept(ctx, newJob(data, event.Time, d.Record, d, nil))
+	case ingest.Clip:
+		w.finish(d, w.register(ctx, "register a clip", func() error { return w.cfg.Store.PutClip(ctx, data, at) }))
+	case ingest.ClosedClip:
+		w.finish(d, w.register(ctx, "close a clip", func() error { return w.cfg.Store.CloseClip(ctx, data, at) }))
+	case ingest.DeletedClip:
+		w.finish(d, w.register(ctx, "delete a clip", func() error { return w.cfg.Store.DeleteClip(ctx, data.ID, at) }))
+	}
+}
+
+// finish ends a delivery: it is done unless err, which only the end of a context
+// gives.
+func (w *Worker) finish(d *ingest.Delivery, err error) {
+	if err != nil {
+		d.Drop()
+		return
+	}
+	d.Done()
+}
+
+// register changes the registry and looks at the questions that waited for that.
+func (w *Worker) register(ctx context.Context, what string, change func() error) error {
+	err := w.insist(ctx, what, change)
+	w.look()
+	return err
+}
+
+// look has the waiting room looked at soon.
+func (w *Worker) look() {
+	select {
+	case w.kick <- struct{}{}:
+	default:
+	}
+}

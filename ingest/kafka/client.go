@@ -1,0 +1,126 @@
+// Package kafka reads events from Kafka topics and writes events to them.
+//
+//	c, err := kafka.New(kafka.Config{Brokers: []string{"127.0.0.1:9092"}, Group: "videoqa"})
+//	err = c.Ensure(ctx, topics)                                  // created, described, refused if compacted
+//	err = c.Consume(ctx, names, func(ctx context.Context, d *ingest.Delivery) { … ; d.Done() })
+//	err = c.Publish(ctx, messages...)                            // returns when all in-sync replicas have them
+//
+// A record's offset is committed only after its Done, and never past a record
+// that is still in hand: work may be finished in any order. The functions of a
+// generation only fetch and commit; what handles records runs outside them, so
+// that a long answer never delays a rebalance. When a partition is taken away its
+// records in hand are told (Delivery.Revoked), and its next owner reads them
+// again. There is no pause: fetching stops while too many records are in hand.
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	kgo "github.com/segmentio/kafka-go"
+
+	"videoqa/ingest"
+	"videoqa/internal/fault"
+)
+
+// Config says which brokers to talk to, and as whom. Brokers and Group are
+// needed; the rest has a useful zero value.
+type Config struct {
+	Brokers   []string      // host:port
+	Group     string        // consumer group
+	InHand    int           // records of one partition in hand at a time; 0: 256
+	Session   time.Duration // the group gives our partitions away after this silence; 0: 6 s
+	Heartbeat time.Duration // 0: a third of Session
+	Grace     time.Duration // what is in hand when Consume is told to stop may take this long; 0: 20 s
+	Log       *slog.Logger  // nil: nothing is logged
+}
+
+// Validate returns an error that names the field.
+func (c Config) Validate() error {
+	switch {
+	case len(c.Brokers) == 0:
+		return errors.New("kafka: check Brokers: none given")
+	case c.Group == "":
+		return errors.New("kafka: check Group: it is empty")
+	case c.InHand < 0 || c.Session < 0 || c.Heartbeat < 0 || c.Grace < 0:
+		return errors.New("kafka: check InHand, Session, Heartbeat, Grace: one is negative")
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	orDuration(&c.Session, 6*time.Second)
+	orDuration(&c.Heartbeat, c.Session/3)
+	orDuration(&c.Grace, 20*time.Second)
+	if c.InHand == 0 {
+		c.InHand = 256
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func orDuration(d *time.Duration, usual time.Duration) {
+	if *d == 0 {
+		*d = usual
+	}
+}
+
+// A Client reads and writes topics. It may be used by many goroutines.
+type Client struct {
+	cfg       Config
+	transport *kgo.Transport
+	client    *kgo.Client
+	writer    *kgo.Writer
+}
+
+// New returns a client; it connects when it is first used.
+func New(cfg Config) (*Client, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	transport := &kgo.Transport{ClientID: "videoqa", DialTimeout: 3 * time.Second, MetadataTTL: 3 * time.Second}
+	address := kgo.TCP(cfg.Brokers...)
+	return &Client{
+		cfg:       cfg,
+		transport: transport,
+		client:    &kgo.Client{Addr: address, Timeout: 10 * time.Second, Transport: transport},
+		writer: &kgo.Writer{
+			Addr: address, Transport: transport,
+			Balancer:     &kgo.Hash{},
+			RequiredAcks: kgo.RequireAll, // the default waits for nobody
+			BatchTimeout: 5 * time.Millisecond,
+			MaxAttempts:  3,
+		},
+	}, nil
+}
+
+// Close ends the client's connections. Consume must have returned.
+func (c *Client) Close() error {
+	err := c.writer.Close()
+	c.transport.CloseIdleConnections()
+	return err
+}
+
+// Publish writes messages and returns when all in-sync replicas have all of
+// them. Messages of one key keep their order. After an error some may have been
+// written: publishing again repeats them. Every error is [fault.Unavailable]: a
+// record that the broker finds too large is a matter of its configuration.
+func (c *Client) Publish(ctx context.Context, messages ...ingest.Message) error {
+	out := make([]kgo.Message, len(messages))
+	for i, m := range messages {
+		out[i] = kgo.Message{Topic: m.Topic, Key: m.Key, Value: m.Value}
+		for _, h := range m.Headers {
+			out[i].Headers = append(out[i].Headers, kgo.Header{Key: h.Key, Value: h.Value})
+		}
+	}
+	if err := c.writer.WriteMessages(ctx, out...); err != nil {
+		return fmt.Errorf("kafka: publish %d records: %w: %w", len(out), err, fault.Unavailable)
+	}
+	return nil
+}

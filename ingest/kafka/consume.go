@@ -1,0 +1,166 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	kgo "github.com/segmentio/kafka-go"
+
+	"videoqa/ingest"
+)
+
+const (
+	commitEvery  = 200 * time.Millisecond
+	joinAgain    = 500 * time.Millisecond
+	watchEvery   = 10 * time.Second // for partitions that were added
+	coordination = 3 * time.Second  // one request to the group's coordinator
+)
+
+// A Handler takes a record in hand. Records of one partition come one after the
+// other, each when the one before has returned; Done may be called much later,
+// in any order. ctx ends when the record's partition is taken away, or the grace
+// time is over.
+type Handler = func(ctx context.Context, d *ingest.Delivery)
+
+// A consumer is one membership of the group, through all its generations.
+type consumer struct {
+	*Client
+	handle Handler
+	stop   <-chan struct{} // closed: take nothing more in hand
+	hard   context.Context // ends with the grace time; parent of what handlers get
+
+	inHand sync.WaitGroup // deliveries not finished
+	lanes  sync.WaitGroup // goroutines that call handle
+}
+
+// Consume joins the group and hands every record of topics to handle until ctx
+// ends. Then it takes no more records, gives those in hand [Config.Grace] to be
+// finished, commits, leaves the group and returns nil. Brokers that cannot be
+// reached are tried again and again. The topics must exist: see [Client.Ensure].
+func (c *Client) Consume(ctx context.Context, topics []string, handle Handler) error {
+	group, err := kgo.NewConsumerGroup(kgo.ConsumerGroupConfig{
+		ID: c.cfg.Group, Brokers: c.cfg.Brokers, Topics: topics,
+		SessionTimeout: c.cfg.Session, HeartbeatInterval: c.cfg.Heartbeat, RebalanceTimeout: c.cfg.Session,
+		JoinGroupBackoff: joinAgain, Timeout: coordination,
+		WatchPartitionChanges: true, PartitionWatchInterval: watchEvery,
+		StartOffset: kgo.FirstOffset,
+		ErrorLogger: slog.NewLogLogger(c.cfg.Log.Handler(), slog.LevelDebug),
+	})
+	if err != nil {
+		return fmt.Errorf("kafka: consume %v: %w", topics, err)
+	}
+	hard, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	m := &consumer{Client: c, handle: handle, stop: ctx.Done(), hard: hard}
+	m.run(ctx, group)
+	m.drain()
+	end() // handlers still at work are told, and nothing of theirs is committed
+	err = group.Close()
+	m.lanes.Wait()
+	return err
+}
+
+// run starts one generation after the other until ctx ends. kafka-go ends a
+// generation when one of its functions returns, and asks for the next one only
+// when all have.
+func (m *consumer) run(ctx context.Context, group *kgo.ConsumerGroup) {
+	for failures := 0; ctx.Err() == nil; {
+		gen, err := group.Next(ctx)
+		switch {
+		case errors.Is(err, context.Canceled), errors.Is(err, kgo.ErrGroupClosed):
+			return
+		case err != nil:
+			// Common while a coordinator starts: the group itself pauses and tries again.
+			if failures++; failures%10 == 3 {
+				m.cfg.Log.Warn("cannot join the consumer group, still trying", "group", m.cfg.Group, "error", err)
+			}
+			continue
+		}
+		failures = 0
+		m.begin(gen)
+	}
+}
+
+// begin starts the functions of a generation: one that fetches for each
+// partition, and the only one that commits.
+func (m *consumer) begin(gen *kgo.Generation) {
+	revoked := make(chan struct{})
+	var once sync.Once
+	revoke := func() { once.Do(func() { close(revoked) }) }
+	var lanes []*lane
+	for topic, partitions := range gen.Assignments {
+		for _, p := range partitions {
+			lanes = append(lanes, m.newLane(topic, p.ID, p.Offset, revoked))
+		}
+	}
+	m.cfg.Log.Info("partitions assigned", "group", m.cfg.Group, "generation", gen.ID, "partitions", len(lanes))
+	for _, l := range lanes {
+		m.lanes.Go(l.hand)
+		gen.Start(func(ctx context.Context) {
+			defer revoke() // before kafka-go can ask for the next generation
+			l.fetch(ctx)
+		})
+	}
+	gen.Start(func(ctx context.Context) {
+		defer revoke()
+		m.commit(ctx, gen, lanes)
+	})
+}
+
+// commit is the generation's only committer: two would race each other back.
+func (m *consumer) commit(ctx context.Context, gen *kgo.Generation, lanes []*lane) {
+	committed := map[*lane]int64{}
+	tick := time.NewTicker(commitEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			m.commitOnce(gen, lanes, committed)
+		case <-ctx.Done():
+			m.commitOnce(gen, lanes, committed)
+			return
+		}
+	}
+}
+
+func (m *consumer) commitOnce(gen *kgo.Generation, lanes []*lane, committed map[*lane]int64) {
+	offsets, fresh := map[string]map[int]int64{}, map[*lane]int64{}
+	for _, l := range lanes {
+		next, ok := l.tracker.watermark()
+		if before, some := committed[l]; !ok || some && before == next {
+			continue
+		}
+		if offsets[l.topic] == nil {
+			offsets[l.topic] = map[int]int64{}
+		}
+		offsets[l.topic][l.partition], fresh[l] = next, next
+	}
+	if len(fresh) == 0 {
+		return
+	}
+	if err := gen.CommitOffsets(offsets); err != nil {
+		m.cfg.Log.Warn("offsets not committed, records may be read again", "error", err)
+		return
+	}
+	for l, next := range fresh {
+		committed[l] = next
+	}
+}
+
+// drain waits until nothing is in hand, at most the grace time, and long enough
+// for the committer to have seen it.
+func (m *consumer) drain() {
+	idle := make(chan struct{})
+	go func() { m.inHand.Wait(); close(idle) }()
+	grace := time.NewTimer(m.cfg.Grace)
+	defer grace.Stop()
+	select {
+	case <-idle:
+	case <-grace.C:
+		m.cfg.Log.Warn("stopped with records in hand, they will be read again", "grace", m.cfg.Grace)
+	}
+}

@@ -1,0 +1,144 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	kgo "github.com/segmentio/kafka-go"
+)
+
+// A Topic is how a topic must be. One that exists keeps its own partitions and
+// retention.
+type Topic struct {
+	Name       string
+	Partitions int           // when it is created
+	Retention  time.Duration // when it is created; never compacted
+}
+
+// Ensure creates the topics that are missing and describes all of them, trying
+// again while no broker can be reached. It returns an error that names the topic
+// if one is missing and may not be created, or is compacted: a compacted topic
+// would lose answers whose keys are equal.
+func (c *Client) Ensure(ctx context.Context, topics []Topic) error {
+	var err error
+	for pause := pauseFirst; ; pause = min(2*pause, pauseMost) {
+		var refused *refusal
+		if err = c.ensureOnce(ctx, topics); err == nil || errors.As(err, &refused) {
+			return err
+		}
+		if pause == pauseMost {
+			c.cfg.Log.Warn("cannot prepare the topics, still trying", "brokers", c.cfg.Brokers, "error", err)
+		}
+		wait(ctx, pause)
+		if ctx.Err() != nil {
+			return fmt.Errorf("kafka: ensure topics: %w: %w", err, ctx.Err())
+		}
+	}
+}
+
+// A refusal is an answer of the broker that trying again will not change.
+type refusal struct{ err error }
+
+func (r *refusal) Error() string { return r.err.Error() }
+func (r *refusal) Unwrap() error { return r.err }
+
+func (c *Client) ensureOnce(ctx context.Context, topics []Topic) error {
+	names := make([]string, len(topics))
+	for i, t := range topics {
+		names[i] = t.Name
+	}
+	meta, err := c.client.Metadata(ctx, &kgo.MetadataRequest{Topics: names})
+	if err != nil {
+		return fmt.Errorf("kafka: describe topics: %w", err)
+	}
+	missing := slices.DeleteFunc(slices.Clone(topics), func(t Topic) bool { return ready(meta, t.Name) })
+	if len(missing) == 0 {
+		return c.checkPolicies(ctx, names)
+	}
+	if err := c.create(ctx, missing, len(meta.Brokers)); err != nil {
+		return err
+	}
+	return fmt.Errorf("kafka: describe topics: %d of %d are not there yet", len(missing), len(topics))
+}
+
+func ready(meta *kgo.MetadataResponse, name string) bool {
+	for _, t := range meta.Topics {
+		if t.Name == name {
+			return t.Error == nil && len(t.Partitions) > 0
+		}
+	}
+	return false
+}
+
+func (c *Client) create(ctx context.Context, topics []Topic, brokers int) error {
+	replicas, insync := 1, 1
+	if brokers >= 3 {
+		replicas, insync = 3, 2
+	}
+	request := &kgo.CreateTopicsRequest{}
+	for _, t := range topics {
+		request.Topics = append(request.Topics, kgo.TopicConfig{
+			Topic: t.Name, NumPartitions: t.Partitions, ReplicationFactor: replicas,
+			ConfigEntries: []kgo.ConfigEntry{
+				{ConfigName: "cleanup.policy", ConfigValue: "delete"},
+				{ConfigName: "retention.ms", ConfigValue: strconv.FormatInt(t.Retention.Milliseconds(), 10)},
+				{ConfigName: "min.insync.replicas", ConfigValue: strconv.Itoa(insync)},
+			},
+		})
+	}
+	got, err := c.client.CreateTopics(ctx, request)
+	if err != nil {
+		return fmt.Errorf("kafka: create topics: %w", err)
+	}
+	for _, t := range topics { // an existing topic is reported here, not above
+		switch err := got.Errors[t.Name]; {
+		case err == nil:
+			c.cfg.Log.Info("topic created", "topic", t.Name, "partitions", t.Partitions, "replicas", replicas)
+		case errors.Is(err, kgo.TopicAlreadyExists):
+		case lasting(err):
+			return &refusal{fmt.Errorf("kafka: topic %s is missing and could not be created: %w", t.Name, err)}
+		default:
+			return fmt.Errorf("kafka: create topic %s: %w", t.Name, err)
+		}
+	}
+	return nil
+}
+
+func lasting(err error) bool {
+	return slices.ContainsFunc([]kgo.Error{
+		kgo.TopicAuthorizationFailed, kgo.ClusterAuthorizationFailed, kgo.PolicyViolation, kgo.InvalidTopic,
+		kgo.InvalidReplicationFactor, kgo.InvalidConfiguration, kgo.InvalidPartitionNumber,
+	}, func(kind kgo.Error) bool { return errors.Is(err, kind) })
+}
+
+func (c *Client) checkPolicies(ctx context.Context, names []string) error {
+	request := &kgo.DescribeConfigsRequest{}
+	for _, name := range names {
+		request.Resources = append(request.Resources, kgo.DescribeConfigRequestResource{
+			ResourceType: kgo.ResourceTypeTopic, ResourceName: name, ConfigNames: []string{"cleanup.policy"},
+		})
+	}
+	got, err := c.client.DescribeConfigs(ctx, request)
+	if err != nil {
+		return fmt.Errorf("kafka: describe configurations: %w", err)
+	}
+	for _, r := range got.Resources {
+		if r.Error != nil && lasting(r.Error) {
+			return &refusal{fmt.Errorf("kafka: describe configuration of %s: %w", r.ResourceName, r.Error)}
+		}
+		if r.Error != nil {
+			return fmt.Errorf("kafka: describe configuration of %s: %w", r.ResourceName, r.Error)
+		}
+		for _, entry := range r.ConfigEntries {
+			if entry.ConfigName == "cleanup.policy" && strings.Contains(entry.ConfigValue, "compact") {
+				return &refusal{fmt.Errorf("kafka: topic %s is compacted (cleanup.policy=%s): set it to delete", r.ResourceName, entry.ConfigValue)}
+			}
+		}
+	}
+	return nil
+}

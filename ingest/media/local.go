@@ -1,0 +1,174 @@
+package media
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"videoqa/internal/fault"
+)
+
+// A root is a folder that files are opened under. os.Root follows links, but
+// never out of it.
+type root struct {
+	dir string // absolute, as it was given
+	*os.Root
+}
+
+func openRoot(dir string) (root, error) {
+	absolute, err := filepath.Abs(dir)
+	if err != nil {
+		return root{}, err
+	}
+	r, err := os.OpenRoot(absolute)
+	return root{absolute, r}, err
+}
+
+func (f *Fetcher) openFile(ctx context.Context, u *url.URL) (*File, error) {
+	path := u.Path // decoded, once
+	switch {
+	case u.Host != "" && u.Host != "localhost":
+		return nil, fmt.Errorf("it names another machine: %w", fault.RefusedURI)
+	case u.RawQuery != "" || u.Fragment != "" || u.User != nil || u.Opaque != "":
+		return nil, fmt.Errorf("it is more than a path: %w", fault.RefusedURI)
+	case !filepath.IsAbs(path) || path != filepath.Clean(path) || strings.ContainsRune(path, 0):
+		return nil, fmt.Errorf("its path is not absolute and plain: %w", fault.RefusedURI)
+	}
+	for _, r := range f.roots {
+		if name, err := filepath.Rel(r.dir, path); err == nil && filepath.IsLocal(name) {
+			return f.openUnder(ctx, r, name)
+		}
+	}
+	return nil, fmt.Errorf("it is under none of the %d allowed folders: %w", len(f.roots), fault.RefusedURI)
+}
+
+// openUnder opens a regular file. Without blocking: a FIFO that takes its place
+// between the two looks would hang us. Nothing is read from anything else.
+func (f *Fetcher) openUnder(ctx context.Context, r root, name string) (*File, error) {
+	info, err := r.Stat(name)
+	if err != nil {
+		return nil, plain(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("it is not a regular file: %w", fault.RefusedURI)
+	}
+	file, err := r.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, plain(err)
+	}
+	opened, err := f.known(ctx, file)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return opened, nil
+}
+
+// plain tells apart what is not there from what is not allowed, without the path.
+func plain(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ESTALE) {
+		return fmt.Errorf("%w: %w", err, fault.UnreachableURI)
+	}
+	return fmt.Errorf("%w: %w", err, fault.RefusedURI) // permissions, or a link out of the root
+}
+
+// known returns file with its digest, read now unless this very file was before.
+func (f *Fetcher) known(ctx context.Context, file *os.File) (*File, error) {
+	before, err := file.Stat()
+	if err != nil {
+		return nil, plain(err)
+	}
+	if !before.Mode().IsRegular() {
+		return nil, fmt.Errorf("it is not a regular file: %w", fault.RefusedURI)
+	}
+	key, steady := identify(before)
+	if digest, ok := f.digests.get(key); ok {
+		return &File{file, before.Size(), digest}, nil
+	}
+	digest, n, err := digestOf(reading{ctx, io.NewSectionReader(file, 0, before.Size())})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", err, fault.UnreachableURI)
+	}
+	after, err := file.Stat()
+	if err != nil {
+		return nil, plain(err)
+	}
+	if now, _ := identify(after); now != key || n != before.Size() {
+		return nil, fmt.Errorf("it changed while it was read: %w", fault.UnreachableURI)
+	}
+	if steady {
+		f.digests.put(key, digest)
+	}
+	return &File{file, n, digest}, nil
+}
+
+// An identity is equal only for the same file with the same bytes.
+type identity struct {
+	device, inode uint64
+	size          int64
+	modified      time.Time
+	changed       syscall.Timespec
+}
+
+// settled is how long after a change a file's times can be trusted to show the
+// next one: their clock ticks slower than writes come.
+const settled = 2 * time.Second
+
+func identify(info fs.FileInfo) (key identity, steady bool) {
+	key = identity{size: info.Size(), modified: info.ModTime()}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if ok {
+		key.device, key.inode, key.changed = uint64(stat.Dev), stat.Ino, stat.Ctim
+	}
+	return key, ok && time.Since(info.ModTime()) > settled
+}
+
+// digests remembers what was read before: long footage is asked about often, and
+// reading it all again costs more than the answer.
+type digests struct {
+	mu   sync.Mutex
+	byID map[identity]string
+}
+
+const mostDigests = 4096
+
+func (d *digests) get(key identity) (string, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	digest, ok := d.byID[key]
+	return digest, ok
+}
+
+func (d *digests) put(key identity, digest string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.byID) >= mostDigests || d.byID == nil {
+		d.byID = map[identity]string{}
+	}
+	d.byID[key] = digest
+}
+
+// reading is a reader that ends with ctx.
+type reading struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r reading) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}

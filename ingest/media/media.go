@@ -1,0 +1,124 @@
+// Package media turns a URI into bytes. Every rule about what may be read, and
+// every connection that an event can cause, is here.
+//
+//	m, err := media.New(media.Config{Roots: []string{"/media"}, SpoolDir: spool})
+//	file, err := m.Open(ctx, "file:///media/dock-3/0917.mp4", "sha256:…") // or https://…
+//	defer file.Close()
+//
+// A file: URI names a regular file under one of the roots; a link that leads out
+// of them is refused. https goes to public addresses only, on port 443: every
+// connection's final address is checked, that of a redirect too, and no proxy is
+// taken from the environment. What an error says of a URI is its scheme and
+// host; the rest may be a secret.
+package media
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"time"
+
+	"videoqa/internal/fault"
+)
+
+// Config says what may be opened. The zero value allows public https.
+type Config struct {
+	Roots    []string      // folders that a file: URI may name; none: none
+	SpoolDir string        // for what is fetched; "": the system's folder for temporary files
+	MaxBytes int64         // of what is fetched; 0: 1 GiB
+	Timeout  time.Duration // of one fetch; 0: 2 min
+}
+
+// A Fetcher opens media. It may be used by many goroutines.
+type Fetcher struct {
+	cfg     Config
+	roots   []root
+	web     *web
+	digests digests
+}
+
+// New returns a fetcher, or an error that names the root that cannot be opened.
+func New(cfg Config) (*Fetcher, error) {
+	if cfg.MaxBytes < 0 || cfg.Timeout < 0 {
+		return nil, errors.New("media: check MaxBytes, Timeout: one is negative")
+	}
+	if cfg.MaxBytes == 0 {
+		cfg.MaxBytes = 1 << 30
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 2 * time.Minute
+	}
+	f := &Fetcher{cfg: cfg, web: newWeb(public)}
+	for _, dir := range cfg.Roots {
+		r, err := openRoot(dir)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("media: open root %s: %w", dir, err), f.Close())
+		}
+		f.roots = append(f.roots, r)
+	}
+	return f, nil
+}
+
+// Close lets the roots and idle connections go; files that are open stay so.
+func (f *Fetcher) Close() error {
+	var errs []error
+	for _, r := range f.roots {
+		errs = append(errs, r.Close())
+	}
+	f.web.client.CloseIdleConnections()
+	return errors.Join(errs...)
+}
+
+// Open opens what uri names and compares its bytes with digest, if that is not
+// empty. The caller closes the file. It returns [fault.RefusedURI],
+// [fault.UnreachableURI], [fault.TooLarge] or [fault.DigestMismatch].
+func (f *Fetcher) Open(ctx context.Context, uri, digest string) (*File, error) {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return nil, fmt.Errorf("media: open: not a URI: %w", fault.RefusedURI)
+	}
+	file, err := f.open(ctx, u)
+	if err != nil {
+		return nil, fmt.Errorf("media: open %s: %w", shown(u), err)
+	}
+	if err := file.expect(digest); err != nil {
+		return nil, errors.Join(fmt.Errorf("media: open %s: %w", shown(u), err), file.Close())
+	}
+	return file, nil
+}
+
+func (f *Fetcher) open(ctx context.Context, u *url.URL) (*File, error) {
+	switch u.Scheme {
+	case "file":
+		return f.openFile(ctx, u)
+	case "https":
+		return f.fetch(ctx, u)
+	case "http":
+		return nil, fmt.Errorf("http is not encrypted, https is fetched: %w", fault.RefusedURI)
+	case "s3":
+		return nil, fmt.Errorf("no s3 endpoint is configured: %w", fault.RefusedURI)
+	}
+	return nil, fmt.Errorf("only file: and https: are opened: %w", fault.RefusedURI)
+}
+
+// shown is what may be told of u.
+func shown(u *url.URL) string {
+	if u.Hostname() == "" {
+		return u.Scheme + ":"
+	}
+	return u.Scheme + "://" + u.Hostname()
+}
+
+// spool returns a nameless file for what is fetched.
+func (f *Fetcher) spool() (*os.File, error) {
+	file, err := os.CreateTemp(f.cfg.SpoolDir, "videoqa-media-*")
+	if err != nil {
+		return nil, fmt.Errorf("spool: %w: %w", err, fault.Unavailable)
+	}
+	if err := os.Remove(file.Name()); err != nil {
+		return nil, errors.Join(fmt.Errorf("spool: %w: %w", err, fault.Unavailable), file.Close())
+	}
+	return file, nil
+}

@@ -1,0 +1,103 @@
+package ingest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"unicode/utf8"
+)
+
+// Limits on what of a refused record's headers a dead letter keeps: with the
+// event itself it stays below the megabyte that a broker takes.
+const (
+	maxDeadHeaders     = 64
+	maxDeadHeaderBytes = 1 << 10
+)
+
+// Place is where a record stood, as an id: "topic:partition:offset".
+func (o Origin) Place() string { return fmt.Sprintf("%s:%d:%d", o.Topic, o.Partition, o.Offset) }
+
+// EventID is the id of the dead letter of the record that stood at o: whoever
+// refuses that record again gives its dead letter the same id.
+func (o Origin) EventID() string {
+	sum := sha256.Sum256([]byte(o.Place()))
+	return "d-" + hex.EncodeToString(sum[:16])
+}
+
+// Message writes a as an event in binary mode for topic. at is the event time
+// of the question; where the footage has a wall clock, its end is the event time
+// instead. group names us in the event's source.
+func (a Answer) Message(topic, group string, at Time) (Message, error) {
+	subject := ""
+	if len(a.Clips) > 0 {
+		subject = a.Clips[0].ID
+	}
+	for _, t := range []*Time{a.Start, a.End} {
+		if t != nil {
+			at = *t
+		}
+	}
+	return cloudEvent(topic, TypeAnswer, a.ID, group, subject, at, firstOf(a.Camera, subject, a.QuestionID), a)
+}
+
+// Message writes d as an event in binary mode for topic; its event time is that
+// of the failure.
+func (d DeadLetter) Message(topic, group string) (Message, error) {
+	id := ""
+	if d.Origin != nil {
+		id = d.Origin.EventID()
+	}
+	key := firstOf(d.Camera, d.ClipID, d.QuestionID, id)
+	return cloudEvent(topic, TypeDeadLetter, id, group, d.ClipID, d.FailedAt, key, d)
+}
+
+func firstOf(names ...string) string {
+	for _, name := range names {
+		if name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+func cloudEvent(topic, kind, id, group, subject string, at Time, key string, data any) (Message, error) {
+	value, err := json.Marshal(data)
+	if err != nil {
+		return Message{}, fmt.Errorf("ingest: write %s: %w", kind, err)
+	}
+	m := Message{Topic: topic, Key: []byte(key), Value: value}
+	for _, h := range []struct{ key, value string }{
+		{"ce_specversion", "1.0"}, {"ce_id", id}, {"ce_type", kind}, {"ce_source", "/videoqa/" + group},
+		{"ce_subject", subject}, {"ce_time", at.String()}, {"content-type", "application/json"},
+	} {
+		if h.value != "" {
+			m.Headers = append(m.Headers, Header{h.key, []byte(h.value)})
+		}
+	}
+	return m, nil
+}
+
+// KeepRecord stores where r stood, its headers and its value in d, each within
+// its limit. Header values that are not text are left out.
+func (d *DeadLetter) KeepRecord(r Record) {
+	origin := r.Origin
+	d.Origin = &origin
+	if len(r.Headers) > 0 {
+		d.Headers = map[string]string{}
+	}
+	for i, h := range r.Headers {
+		if i == maxDeadHeaders {
+			d.Truncated = true
+			break
+		}
+		if len(h.Key)+len(h.Value) > maxDeadHeaderBytes || !utf8.Valid(h.Value) || !utf8.ValidString(h.Key) {
+			d.Truncated = true
+			continue
+		}
+		d.Headers[h.Key] = string(h.Value)
+	}
+	kept := d.Truncated
+	d.KeepEvent(r.Value)
+	d.Truncated = d.Truncated || kept
+}
