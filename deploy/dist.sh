@@ -10,7 +10,7 @@ rm -rf "$stage" "$stage.tar.gz"
 mkdir -p "$stage/licences/go"
 
 # -trimpath and no symbols: what is handed on says nothing of the folder it was built in.
-go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o "$stage/videoqa" .
+go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$VERSION" -o "$stage/videoqa" .
 cp -a "$(deploy/deps.sh where onnxruntime)/lib" "$stage/lib"
 cp LICENSE "$stage/LICENSE"
 for library in ffmpeg tokenizers onnxruntime; do

@@ -77,9 +77,11 @@ ninja -j "$jobs" -C dav1d/build install
 cp dav1d/COPYING "$out/licences/dav1d"
 
 step "ffmpeg: compiling ${ffmpeg_stamp%% sha256*}"
-export PKG_CONFIG_PATH=$out/lib/pkgconfig
+# FFmpeg compiles its configure line into the program, so the line names no folder of this machine: the prefix is one that
+# DESTDIR moves, and the compiler learns of zlib through its environment.
+export PKG_CONFIG_PATH=$out/lib/pkgconfig CPATH=$out/include LIBRARY_PATH=$out/lib
 cd ffmpeg
-./configure --prefix="$out" --cc="${CC:-cc}" --extra-cflags="-I$out/include" --extra-ldflags="-L$out/lib" \
+./configure --prefix=/videoqa --cc="${CC:-cc}" \
 	--pkg-config=pkg-config --pkg-config-flags=--static --enable-static --disable-shared --enable-pic --disable-debug \
 	--disable-programs --disable-doc --disable-everything --disable-autodetect --disable-network --enable-zlib --enable-libdav1d \
 	--enable-avcodec --enable-avdevice --enable-avfilter --enable-avformat --enable-swresample --enable-swscale \
@@ -89,13 +91,14 @@ cd ffmpeg
 	--enable-bsf=h264_mp4toannexb,hevc_mp4toannexb,av1_frame_split,vp9_superframe_split,extract_extradata \
 	--enable-filter=scale,format,buffer,buffersink,transpose,hflip,vflip,null
 make -j "$jobs"
-make install
+make install DESTDIR="$PWD/../stage"
+cp -a ../stage/videoqa/. "$out/"
 cp COPYING.LGPLv2.1 LICENSE.md "$out/licences/"
 cd ..
 
 # The .pc files name the folder that they lie in, because it is renamed after this. The compilers used do these sizes of
 # atomic operations themselves, so -latomic would only add a library to what the program needs.
-sed -i -e "s|^prefix=.*|prefix=\${pcfiledir}/../..|" -e "s|$out|\${prefix}|g" -e 's/ -latomic//g' "$out"/lib/pkgconfig/*.pc
+sed -i -e "s|^prefix=.*|prefix=\${pcfiledir}/../..|" -e "s|=/videoqa|=\${prefix}|; s|$out|\${prefix}|g" -e 's/ -latomic//g' "$out"/lib/pkgconfig/*.pc
 rm -rf "$out/share"
 printf '%s\n%s\nzlib %s, static\n' "$ffmpeg_stamp" "$dav1d_stamp" \
 	"$(sed -n 's/.*define ZLIB_VERSION "\(.*\)"/\1/p' "$out/include/zlib.h" /usr/include/zlib.h 2>/dev/null | head -n 1)" >"$out/STAMP"

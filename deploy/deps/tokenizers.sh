@@ -12,6 +12,9 @@ cd "$ROOT"
 go mod download github.com/daulet/tokenizers
 module=$(go list -m -f '{{.Dir}}' github.com/daulet/tokenizers)
 cd "$scratch"
+# What panics in Rust names its source file; those names need not hold the builder's folders.
+export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo --remap-path-prefix=$module=tokenizers"
+export CFLAGS="${CFLAGS:-} -ffile-prefix-map=${CARGO_HOME:-$HOME/.cargo}=cargo" CXXFLAGS="${CXXFLAGS:-} -ffile-prefix-map=${CARGO_HOME:-$HOME/.cargo}=cargo"
 cargo build --release --locked --manifest-path "$module/Cargo.toml" --target-dir target
 
 mkdir -p "$out/lib" "$out/licences"
