@@ -95,7 +95,7 @@ func New(cfg Config) (*Client, error) {
 			Balancer:     &kgo.Hash{},
 			RequiredAcks: kgo.RequireAll, // the default waits for nobody
 			BatchTimeout: 5 * time.Millisecond,
-			MaxAttempts:  3,
+			MaxAttempts:  5, // of a second at most; whoever publishes decides about more
 		},
 	}, nil
 }

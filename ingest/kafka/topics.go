@@ -58,7 +58,7 @@ func (c *Client) ensureOnce(ctx context.Context, topics []Topic) error {
 	}
 	missing := slices.DeleteFunc(slices.Clone(topics), func(t Topic) bool { return ready(meta, t.Name) })
 	if len(missing) == 0 {
-		return c.checkPolicies(ctx, names)
+		return errors.Join(c.checkPolicies(ctx, names), c.checkLeaders(ctx, meta))
 	}
 	if err := c.create(ctx, missing, len(meta.Brokers)); err != nil {
 		return err
@@ -137,6 +137,29 @@ func (c *Client) checkPolicies(ctx context.Context, names []string) error {
 		for _, entry := range r.ConfigEntries {
 			if entry.ConfigName == "cleanup.policy" && strings.Contains(entry.ConfigValue, "compact") {
 				return &refusal{fmt.Errorf("kafka: topic %s is compacted (cleanup.policy=%s): set it to delete", r.ResourceName, entry.ConfigValue)}
+			}
+		}
+	}
+	return nil
+}
+
+// checkLeaders asks every partition's leader for its offsets: for a moment after
+// a topic is created, a broker that is named as leader does not know it yet.
+func (c *Client) checkLeaders(ctx context.Context, meta *kgo.MetadataResponse) error {
+	request := &kgo.ListOffsetsRequest{Topics: map[string][]kgo.OffsetRequest{}}
+	for _, t := range meta.Topics {
+		for _, p := range t.Partitions {
+			request.Topics[t.Name] = append(request.Topics[t.Name], kgo.LastOffsetOf(p.ID))
+		}
+	}
+	got, err := c.client.ListOffsets(ctx, request)
+	if err != nil {
+		return fmt.Errorf("kafka: ask the topics' leaders: %w", err)
+	}
+	for name, partitions := range got.Topics {
+		for _, p := range partitions {
+			if p.Error != nil {
+				return fmt.Errorf("kafka: ask the leader of %s/%d: %w", name, p.Partition, p.Error)
 			}
 		}
 	}

@@ -1,0 +1,46 @@
+#!/bin/bash
+# Runs a command beside a real Apache Kafka 4.1.1 (KRaft, one node, loopback), made from Maven artifacts, and ends it
+# afterwards. The command finds its address in VIDEOQA_TEST_KAFKA. Needs Java 17 and mvn.
+#   testdata/kafka/run.sh go test ./ingest/kafka ./answers/worker
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/videoqa/kafka-4.1.1
+port=${VIDEOQA_TEST_KAFKA_PORT:-19092}
+for program in java mvn; do
+  command -v "$program" >/dev/null || { echo "run.sh: $program is missing: apt-get install default-jre-headless maven" >&2; exit 1; }
+done
+mkdir -p "$cache"
+if [[ ! -s $cache/classpath ]]; then
+  mvn -q -B -f "$here/pom.xml" dependency:build-classpath -Dmdep.outputFile="$cache/classpath.part"
+  mv "$cache/classpath.part" "$cache/classpath"
+fi
+classpath=$(cat "$cache/classpath")
+dir=$(mktemp -d)
+cat > "$dir/server.properties" <<P
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:$((port + 1))
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))
+advertised.listeners=PLAINTEXT://127.0.0.1:$port
+inter.broker.listener.name=PLAINTEXT
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs=$dir/logs
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+P
+id=$(java -cp "$classpath" kafka.tools.StorageTool random-uuid 2>/dev/null | tail -1)
+java -cp "$classpath" kafka.tools.StorageTool format -t "$id" -c "$dir/server.properties" --ignore-formatted >"$dir/log" 2>&1
+java -Xmx512m -cp "$classpath" kafka.Kafka "$dir/server.properties" >"$dir/log" 2>&1 &
+kafka=$!
+trap 'kill "$kafka" 2>/dev/null; wait "$kafka" 2>/dev/null; rm -rf "$dir"' EXIT
+for ((i = 0; i < 300; i++)); do
+  kill -0 "$kafka" 2>/dev/null || { echo "run.sh: Kafka ended:" >&2; tail -20 "$dir/log" >&2; exit 1; }
+  (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
+  sleep 0.2
+done
+VIDEOQA_TEST_KAFKA=127.0.0.1:$port "$@"
