@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -94,7 +95,9 @@ func (j *job) late() bool {
 // A gone clip is not waited for.
 type gone struct{ error }
 
-func lasting(missing error) bool { _, ok := missing.(gone); return ok }
+func (g gone) Unwrap() error { return g.error }
+
+func lasting(missing error) bool { return errors.As(missing, new(gone)) }
 
 // find returns what q is about; missing says why there is nothing yet.
 func (w *Worker) find(ctx context.Context, q ingest.Question) (t target, missing, err error) {

@@ -280,3 +280,169 @@ func TestAQuestionMayComeBeforeItsClip(t *testing.T) {
 		t.Fatalf("%+v", a)
 	}
 }
+
+// A halfway stream consumes, and does not get around to publish.
+type halfway struct {
+	worker.Stream
+	reached chan []byte // the value that was to be published
+}
+
+func (s halfway) Publish(ctx context.Context, messages ...ingest.Message) error {
+	s.reached <- messages[0].Value
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// The worst moment to end: the outcome is stored, and neither published nor
+// committed. Whoever comes next publishes the same bytes, though it would answer
+// otherwise now.
+func TestARestartBetweenStoringAndPublishingRepeatsTheStoredBytes(t *testing.T) {
+	h := newHouse(t)
+	reached := make(chan []byte, 1)
+	stop := h.start(func(c *worker.Config) {
+		c.Stream, c.Grace = halfway{c.Stream, reached}, time.Millisecond
+	})
+	h.sendClip(h.clip("c-1", "a dog"))
+	h.ask("q-1", "c-1", "what is it?")
+	stored := <-reached
+	stop()
+	h.clip("c-1", "a cat") // the file changes behind our back
+	h.start(nil)
+	r, a, _ := h.next()
+	if string(r.Value) != string(stored) || a.Text != "a dog 0s-0s" {
+		t.Errorf("published %s\nstored    %s", r.Value, stored)
+	}
+	if n := h.asker.count(); n != 1 {
+		t.Errorf("the question was asked %d times", n)
+	}
+	h.ask("q-2", "c-1", "what is it?")
+	if _, a, _ := h.next(); a.QuestionID != "q-2" {
+		t.Errorf("after it came %+v: the outcome was published twice", a)
+	}
+}
+
+func TestAQuestionThatComesTwiceIsAnsweredOnceAndSaysTheSame(t *testing.T) {
+	h := newHouse(t)
+	h.start(nil)
+	h.sendClip(h.clip("c-1", "a dog"))
+	h.ask("q-1", "c-1", "what is it?")
+	first, _, _ := h.next()
+	h.ask("q-1", "c-1", "what is it?")
+	second, _, _ := h.next()
+	if string(first.Value) != string(second.Value) || h.asker.count() != 1 {
+		t.Errorf("%s\n%s\nasked %d times", first.Value, second.Value, h.asker.count())
+	}
+	h.ask("q-1", "c-1", "what colour is it?")
+	r, _, d := h.next()
+	if d.ErrorKind != "conflict" || d.QuestionID != "q-1" || d.ClipID != "c-1" || d.Origin == nil || d.Origin.Topic != h.topics.Questions {
+		t.Errorf("another request of the same id: %s", r.Value)
+	}
+	h.ask("q-1", "c-1", "what is it?")
+	if third, _, _ := h.next(); string(third.Value) != string(first.Value) {
+		t.Errorf("after a conflict the outcome is %s", third.Value)
+	}
+}
+
+func TestMalformedEventsAreAccountedForAndHoldNothingUp(t *testing.T) {
+	h := newHouse(t)
+	h.start(nil)
+	h.sendClip(h.clip("c-1", "a dog"))
+	for i, tc := range []struct {
+		value string
+		kind  string
+		more  []ingest.Header
+	}{
+		{"", "bad-event", nil},
+		{"\x00\xff\xfe", "bad-event", nil},
+		{`{"question_id":"q/1","question":"a?","clip_id":"c-1"}`, "bad-id", nil},
+		{`{"question_id":"q-1","question":"a?"}`, "bad-event", nil},
+		{`{}`, "unknown-schema", []ingest.Header{{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_type", Value: []byte("videoqa.question.asked.v2")}}},
+		{strings.Repeat("\xee", 900<<10), "bad-event", nil},
+	} {
+		h.send(h.topics.Questions, "c-1", []byte(tc.value), tc.more...)
+		r, _, d := h.next()
+		if d.ErrorKind != tc.kind || d.Reason == "" || d.Origin == nil || d.Origin.Topic != h.topics.Questions {
+			t.Errorf("%.60q: %.300s", tc.value, r.Value)
+			continue
+		}
+		if id, _ := r.Header("ce_id"); id != d.Origin.EventID() {
+			t.Errorf("the dead letter's id %s is not that of its origin", id)
+		}
+		kept := string(d.Event) + string(d.EventBase64)
+		if d.Truncated {
+			tc.value = tc.value[:ingest.MaxDeadEventBytes]
+		}
+		if kept != tc.value {
+			t.Errorf("of %d bytes %d are kept, or others", len(tc.value), len(kept))
+		}
+		id := fmt.Sprintf("q-after-%d", i)
+		h.ask(id, "c-1", "what is it?")
+		if _, a, _ := h.next(); a.QuestionID != id {
+			t.Errorf("after %.60q: %+v", tc.value, a)
+		}
+	}
+}
+
+func TestADeletedClipIsGone(t *testing.T) {
+	h := newHouse(t)
+	h.start(nil)
+	clip := h.clip("c-1", "a dog")
+	h.sendClip(clip)
+	h.ask("q-1", "c-1", "what is it?")
+	h.next()
+	h.send(h.topics.Clips, "c-1", ingest.DeletedClip{ID: "c-1"},
+		ingest.Header{Key: "ce_specversion", Value: []byte("1.0")}, ingest.Header{Key: "ce_type", Value: []byte(ingest.TypeClipDeleted)})
+	// An older event cannot bring it back. It goes the same way, so when the next clip is known, it has been read.
+	h.send(h.topics.Clips, "c-1", clip,
+		ingest.Header{Key: "ce_specversion", Value: []byte("1.0")}, ingest.Header{Key: "ce_type", Value: []byte(ingest.TypeClipCreated)}, ingest.Header{Key: "ce_time", Value: []byte("2020-01-01T00:00:00Z")})
+	h.send(h.topics.Clips, "c-1", h.clip("c-2", "a cow"))
+	h.ask("q-2", "c-2", "what is it?")
+	h.next()
+	h.ask("q-3", "c-1", "what is it?")
+	if r, _, d := h.next(); d.ErrorKind != "unknown-clip" || !strings.Contains(d.Reason, "deleted") {
+		t.Errorf("%s", r.Value)
+	}
+}
+
+func TestWhatIsWrongWithAClipIsSaid(t *testing.T) {
+	h := newHouse(t)
+	h.start(nil)
+	outside := ingest.Clip{ID: "c-out", URI: "file:///etc/passwd"}
+	changed := h.clip("c-digest", "a dog")
+	changed.Digest = "sha256:" + strings.Repeat("0", 64)
+	empty := h.clip("c-empty", "")
+	h.asker.fail = func(_ int, q ingest.Question) error {
+		if q.ClipID == "c-empty" {
+			return fmt.Errorf("frames: open: no video stream: %w", fault.BadVideo)
+		}
+		return nil
+	}
+	for _, tc := range []struct {
+		clip ingest.Clip
+		kind string
+	}{{outside, "refused-uri"}, {changed, "digest-mismatch"}, {empty, "bad-video"}} {
+		h.sendClip(tc.clip)
+		h.ask("q-"+tc.clip.ID, tc.clip.ID, "what is it?")
+		r, _, d := h.next()
+		if d.ErrorKind != tc.kind || d.QuestionID != "q-"+tc.clip.ID || d.Attempts != 1 || strings.Contains(d.Reason, "passwd") {
+			t.Errorf("want %s: %s", tc.kind, r.Value)
+		}
+	}
+}
+
+// Two workers share the group; one goes away with a question in hand. It is
+// answered once more by the other, to the same outcome.
+func TestQuestionsOfAWorkerThatWentAwayAreAnswered(t *testing.T) {
+	h := newHouse(t)
+	h.asker.hold, h.asker.began = make(chan struct{}), make(chan struct{}, 1)
+	stop := h.start(func(c *worker.Config) { c.Grace = time.Millisecond })
+	h.sendClip(h.clip("c-1", "a dog"))
+	h.ask("q-1", "c-1", "what is it?")
+	<-h.asker.began
+	stop() // the Asker is called off; nothing is stored or committed
+	h.asker = &asker{}
+	h.start(nil)
+	if _, a, _ := h.next(); a.QuestionID != "q-1" || h.asker.count() != 1 {
+		t.Errorf("%+v after %d calls", a, h.asker.count())
+	}
+}

@@ -155,10 +155,13 @@ func (w *Worker) Run(ctx context.Context) error {
 		work.Go(func() { w.serve(hard) })
 	}
 	work.Go(func() { w.tend(ctx, hard) })
-	work.Go(func() { <-ctx.Done(); w.shut() })
+	work.Go(func() {
+		<-ctx.Done()
+		w.shut()
+		time.AfterFunc(w.cfg.Grace, end)
+	})
 	err := w.cfg.Stream.Consume(ctx, []string{w.cfg.Topics.Clips, w.cfg.Topics.Questions}, w.handle)
 	stop()
-	defer time.AfterFunc(w.cfg.Grace, end).Stop()
 	work.Wait()
 	return err
 }

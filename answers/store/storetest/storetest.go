@@ -1,0 +1,299 @@
+// Package storetest is what every store must do.
+//
+//	func TestStore(t *testing.T) { storetest.Run(t, open) }
+//
+// open returns a new, empty store; reopen closes it and opens what it left, as
+// after the end of its process.
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"videoqa/answers/store"
+	"videoqa/ingest"
+)
+
+// Open returns an empty store, and what opens it again.
+type Open func(t *testing.T) (s store.Store, reopen func() store.Store)
+
+// Run holds a store to the laws of package store.
+func Run(t *testing.T, open Open) {
+	for _, test := range []struct {
+		name string
+		do   func(*testing.T, Open)
+	}{
+		{"a clip is what its latest event says, in whatever order they come", latestEvent},
+		{"a deleted clip is unknown no longer, and not known", deletedClip},
+		{"footage covers a range only as a whole", covering},
+		{"a question has one outcome", oneOutcome},
+		{"of many that settle a question at once, one does", settleRace},
+		{"an outcome may wait first", waitFirst},
+		{"rows are taken when they are due, by one", takeDue},
+		{"a clip wakes who waits for it", wake},
+		{"everything is there after a restart, and free to be taken", restart},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.do(t, open) })
+	}
+}
+
+var day = time.Date(2026, 9, 1, 10, 0, 0, 0, time.UTC)
+
+func at(seconds int) time.Time { return day.Add(time.Duration(seconds) * time.Second) }
+
+func moment(seconds int) *ingest.Time {
+	t := ingest.NewTime(at(seconds))
+	return &t
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantClip(t *testing.T, s store.Clips, id, uri string, want store.ClipState) {
+	t.Helper()
+	c, state, err := s.Clip(context.Background(), id)
+	if err != nil || state != want || c.URI != uri {
+		t.Errorf("clip %s is %+v, state %d (%v); want %q, state %d", id, c, state, err, uri, want)
+	}
+}
+
+func latestEvent(t *testing.T, open Open) {
+	s, _ := open(t)
+	ctx := t.Context()
+	events := []func(id string) error{
+		func(id string) error { return s.PutClip(ctx, ingest.Clip{ID: id, URI: "file:///1"}, at(1)) },
+		func(id string) error { return s.DeleteClip(ctx, id, at(2)) },
+		func(id string) error { return s.PutClip(ctx, ingest.Clip{ID: id, URI: "file:///3"}, at(3)) },
+		func(id string) error { return s.CloseClip(ctx, ingest.ClosedClip{ID: id, End: moment(9)}, at(4)) },
+	}
+	for seed := range uint64(24) {
+		id := fmt.Sprintf("c-%d", seed)
+		order := rand.New(rand.NewPCG(seed, 1)).Perm(len(events))
+		for _, i := range append(order, order...) { // and each of them twice
+			must(t, events[i](id))
+		}
+		wantClip(t, s, id, "file:///3", store.Known)
+	}
+}
+
+func deletedClip(t *testing.T, open Open) {
+	s, _ := open(t)
+	ctx := t.Context()
+	wantClip(t, s, "c-1", "", store.Unknown)
+	must(t, s.CloseClip(ctx, ingest.ClosedClip{ID: "c-1"}, at(0)))
+	wantClip(t, s, "c-1", "", store.Unknown)
+	must(t, s.PutClip(ctx, ingest.Clip{ID: "c-1", URI: "file:///a", Camera: "x", Start: moment(0), End: moment(10)}, at(5)))
+	wantClip(t, s, "c-1", "file:///a", store.Known)
+	must(t, s.DeleteClip(ctx, "c-1", at(5))) // at equal times the deletion wins
+	wantClip(t, s, "c-1", "", store.Deleted)
+	must(t, s.PutClip(ctx, ingest.Clip{ID: "c-1", URI: "file:///a", Camera: "x", Start: moment(0), End: moment(10)}, at(5)))
+	wantClip(t, s, "c-1", "", store.Deleted)
+	if _, found, err := s.Covering(ctx, "x", at(1), at(2)); found || err != nil {
+		t.Errorf("a deleted clip is still footage: %v", err)
+	}
+	must(t, s.PutClip(ctx, ingest.Clip{ID: "c-1", URI: "file:///b"}, at(6)))
+	wantClip(t, s, "c-1", "file:///b", store.Known)
+	must(t, s.DeleteClip(ctx, "c-2", at(1)))
+	wantClip(t, s, "c-2", "", store.Deleted)
+}
+
+func covering(t *testing.T, open Open) {
+	s, _ := open(t)
+	ctx := t.Context()
+	must(t, s.PutClip(ctx, ingest.Clip{ID: "c-1", URI: "file:///1", Camera: "x", Start: moment(0), End: moment(10)}, at(0)))
+	must(t, s.PutClip(ctx, ingest.Clip{ID: "c-2", URI: "file:///2", Camera: "x", Start: moment(8), End: moment(20)}, at(0)))
+	must(t, s.PutClip(ctx, ingest.Clip{ID: "c-3", URI: "file:///3", Camera: "y", Start: moment(0), End: moment(99)}, at(0)))
+	must(t, s.PutClip(ctx, ingest.Clip{ID: "c-4", URI: "file:///4", Camera: "x", Start: moment(30)}, at(0)))
+	for _, tc := range []struct {
+		from, to int
+		want     string
+	}{{0, 10, "c-1"}, {1, 2, "c-1"}, {8, 9, "c-2"}, {7, 11, ""}, {15, 21, ""}, {30, 31, ""}, {-1, 1, ""}} {
+		c, found, err := s.Covering(ctx, "x", at(tc.from), at(tc.to))
+		if err != nil || c.ID != tc.want || found != (tc.want != "") {
+			t.Errorf("%d to %d s is covered by %q (%v); want %q", tc.from, tc.to, c.ID, err, tc.want)
+		}
+	}
+}
+
+func answered(id, request, text string) store.Outcome {
+	return store.Outcome{QuestionID: id, Request: request, State: store.Answered, Message: []byte(text)}
+}
+
+func oneOutcome(t *testing.T, open Open) {
+	s, _ := open(t)
+	ctx := t.Context()
+	if _, found, err := s.Outcome(ctx, "q-1"); found || err != nil {
+		t.Fatalf("an outcome from nowhere: %v", err)
+	}
+	for i, o := range []store.Outcome{answered("q-1", "h", "first"), answered("q-1", "h", "second"), {QuestionID: "q-1", Request: "h", State: store.Dead, Message: []byte("third")}, answered("q-1", "other", "fourth")} {
+		stored, fresh, err := s.Settle(ctx, o)
+		if err != nil || fresh != (i == 0) || string(stored.Message) != "first" || stored.State != store.Answered || stored.Request != "h" {
+			t.Errorf("after %s: %+v, %v, %v", o.Message, stored, fresh, err)
+		}
+	}
+	if o, found, err := s.Outcome(ctx, "q-1"); !found || err != nil || !bytes.Equal(o.Message, []byte("first")) {
+		t.Errorf("%+v, %v, %v", o, found, err)
+	}
+}
+
+func settleRace(t *testing.T, open Open) {
+	s, _ := open(t)
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	won := map[string]int{}
+	for i := range 32 {
+		group.Go(func() {
+			stored, fresh, err := s.Settle(t.Context(), answered("q-1", "h", fmt.Sprint(i)))
+			mu.Lock()
+			defer mu.Unlock()
+			won[string(stored.Message)]++
+			if err != nil || fresh != (string(stored.Message) == fmt.Sprint(i)) {
+				t.Errorf("settler %d: %+v, %v, %v", i, stored, fresh, err)
+			}
+		})
+	}
+	group.Wait()
+	if len(won) != 1 {
+		t.Errorf("%d outcomes of one question: %v", len(won), won)
+	}
+}
+
+func row(id string, due int) store.Row {
+	return store.Row{
+		QuestionID: id, Request: "h", FirstSeen: at(0), Due: at(due), Until: at(due),
+		Record: ingest.Record{Origin: ingest.Origin{Topic: "t", Partition: 1, Offset: 7}, Key: []byte("k"), Value: []byte("\xff"), Time: at(0), Headers: []ingest.Header{{Key: "a", Value: []byte("b")}}},
+	}
+}
+
+func waitFirst(t *testing.T, open Open) {
+	s, _ := open(t)
+	ctx := t.Context()
+	stored, fresh, err := s.Wait(ctx, row("q-1", 10))
+	if err != nil || !fresh || stored.State != store.Waiting || stored.Request != "h" {
+		t.Fatalf("%+v, %v, %v", stored, fresh, err)
+	}
+	if stored, fresh, err = s.Wait(ctx, row("q-1", 99)); err != nil || fresh || stored.State != store.Waiting {
+		t.Errorf("waiting twice: %+v, %v, %v", stored, fresh, err)
+	}
+	if stored, fresh, err = s.Settle(ctx, answered("q-1", "other", "x")); err != nil || fresh || stored.State != store.Waiting {
+		t.Errorf("another request settled a question that waits: %+v, %v, %v", stored, fresh, err)
+	}
+	if stored, fresh, err = s.Settle(ctx, answered("q-1", "h", "x")); err != nil || !fresh || stored.State != store.Answered {
+		t.Errorf("%+v, %v, %v", stored, fresh, err)
+	}
+	rows, err := s.Take(ctx, at(10), at(20), 10) // its row stays until the outcome is published
+	if err != nil || len(rows) != 1 {
+		t.Fatalf("%+v, %v", rows, err)
+	}
+	must(t, s.Leave(ctx, "q-1"))
+	if rows, err = s.Take(ctx, at(99), at(100), 10); err != nil || len(rows) != 0 {
+		t.Errorf("%+v, %v", rows, err)
+	}
+	if _, fresh, err = s.Wait(ctx, row("q-1", 10)); err != nil || fresh {
+		t.Errorf("a question that was answered waits again: %v", err)
+	}
+}
+
+func take(t *testing.T, s store.Store, now, lease int) (taken []string) {
+	t.Helper()
+	rows, err := s.Take(t.Context(), at(now), at(lease), 10)
+	must(t, err)
+	for _, r := range rows {
+		taken = append(taken, r.QuestionID)
+	}
+	return taken
+}
+
+func takeDue(t *testing.T, open Open) {
+	s, _ := open(t)
+	ctx := t.Context()
+	for i, due := range []int{30, 10, 20} {
+		_, _, err := s.Wait(ctx, row(fmt.Sprintf("q-%d", i), due))
+		must(t, err)
+	}
+	if due, some, err := s.NextDue(ctx); err != nil || !some || !due.Equal(at(10)) {
+		t.Errorf("next due at %v, %v, %v", due, some, err)
+	}
+	for _, tc := range []struct {
+		now, lease int
+		want       []string
+	}{{9, 15, nil}, {20, 60, []string{"q-1", "q-2"}}, {20, 60, nil}, {30, 60, []string{"q-0"}}, {59, 70, nil}} {
+		if got := take(t, s, tc.now, tc.lease); !slices.Equal(got, tc.want) {
+			t.Errorf("at %d: %v, want %v", tc.now, got, tc.want)
+		}
+	}
+	must(t, s.Extend(ctx, []string{"q-1"}, at(100)))
+	again := row("q-0", 200)
+	again.Attempts, again.For = 2, store.ForClip("c")
+	must(t, s.Again(ctx, again))
+	if got := take(t, s, 60, 61); !slices.Equal(got, []string{"q-2"}) {
+		t.Errorf("after the lease ended: %v", got)
+	}
+	rows, err := s.Take(ctx, at(200), at(300), 10)
+	must(t, err)
+	for _, r := range rows {
+		if r.QuestionID != "q-0" {
+			continue
+		}
+		if r.Attempts != 2 || r.For != "clip:c" || !r.Due.Equal(at(200)) || !r.Until.Equal(at(200)) || !r.FirstSeen.Equal(at(0)) || string(r.Record.Value) != "\xff" || string(r.Record.Key) != "k" ||
+			r.Record.Offset != 7 || !r.Record.Time.Equal(at(0)) || len(r.Record.Headers) != 1 {
+			t.Errorf("a row is not what was stored: %+v", r)
+		}
+		return
+	}
+	t.Errorf("q-0 is not due at 200: %+v", rows)
+}
+
+func wake(t *testing.T, open Open) {
+	s, _ := open(t)
+	ctx := t.Context()
+	for id, awaits := range map[string]string{"q-clip": store.ForClip("c-1"), "q-camera": store.ForCamera("x"), "q-other": store.ForClip("c-2"), "q-retry": ""} {
+		r := row(id, 100)
+		r.For = awaits
+		_, _, err := s.Wait(ctx, r)
+		must(t, err)
+	}
+	if got := take(t, s, 1, 2); len(got) != 0 {
+		t.Fatalf("due before anything came: %v", got)
+	}
+	must(t, s.PutClip(ctx, ingest.Clip{ID: "c-1", URI: "file:///1", Camera: "x"}, at(0)))
+	got := take(t, s, 1, 2)
+	if slices.Sort(got); !slices.Equal(got, []string{"q-camera", "q-clip"}) {
+		t.Errorf("the clip woke %v", got)
+	}
+	must(t, s.DeleteClip(ctx, "c-2", at(0)))
+	if got := take(t, s, 1, 2); !slices.Equal(got, []string{"q-other"}) {
+		t.Errorf("the deletion woke %v", got)
+	}
+}
+
+func restart(t *testing.T, open Open) {
+	s, reopen := open(t)
+	ctx := t.Context()
+	must(t, s.PutClip(ctx, ingest.Clip{ID: "c-1", URI: "file:///1", Digest: "sha256:x"}, at(0)))
+	_, _, err := s.Settle(ctx, answered("q-1", "h", "x"))
+	must(t, err)
+	_, _, err = s.Wait(ctx, row("q-2", 10))
+	must(t, err)
+	if got := take(t, s, 10, 1000); len(got) != 1 {
+		t.Fatal(got)
+	}
+	s = reopen()
+	wantClip(t, s, "c-1", "file:///1", store.Known)
+	if o, found, err := s.Outcome(ctx, "q-1"); !found || err != nil || string(o.Message) != "x" {
+		t.Errorf("%+v, %v, %v", o, found, err)
+	}
+	if got := take(t, s, 1001, 2000); !slices.Equal(got, []string{"q-2"}) {
+		t.Errorf("after a restart %v can be taken, want q-2", got)
+	}
+}

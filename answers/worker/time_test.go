@@ -1,0 +1,351 @@
+package worker_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"videoqa/answers/store/sqlite"
+	"videoqa/answers/worker"
+	"videoqa/ingest"
+	"videoqa/ingest/media"
+	"videoqa/internal/fault"
+)
+
+// A pipe is a stream in memory, for tests in which hours pass at once.
+type pipe struct {
+	in chan *ingest.Delivery
+
+	mu    sync.Mutex
+	out   []ingest.Message
+	times []time.Time
+	done  int // records that need never be read again
+	next  int64
+	down  error // what Publish returns
+}
+
+func (p *pipe) Consume(ctx context.Context, _ []string, handle func(context.Context, *ingest.Delivery)) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case d := <-p.in:
+			handle(ctx, d)
+		}
+	}
+}
+
+func (p *pipe) Publish(_ context.Context, messages ...ingest.Message) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.down != nil {
+		return p.down
+	}
+	for _, m := range messages {
+		p.out = append(p.out, m)
+		p.times = append(p.times, time.Now())
+	}
+	return nil
+}
+
+// send hands data over as the next record of topic and waits until nothing moves.
+func (p *pipe) send(topic string, data any) {
+	value, err := json.Marshal(data)
+	if err != nil {
+		panic(err)
+	}
+	p.mu.Lock()
+	p.next++
+	r := ingest.Record{Origin: ingest.Origin{Topic: topic, Offset: p.next}, Value: value, Time: time.Now()}
+	p.mu.Unlock()
+	p.in <- ingest.NewDelivery(r, nil, func(done bool) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if done {
+			p.done++
+		}
+	})
+	synctest.Wait()
+}
+
+// got returns what was published, and how long after start.
+func (p *pipe) got(start time.Time) (letters []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, m := range p.out {
+		var d struct {
+			ingest.DeadLetter
+			Answer string `json:"answer"`
+		}
+		if err := json.Unmarshal(m.Value, &d); err != nil {
+			panic(err)
+		}
+		letters = append(letters, fmt.Sprintf("%s %s%s %d after %s", d.QuestionID, d.ErrorKind, d.Answer, d.Attempts, p.times[i].Sub(start).Round(10*time.Millisecond)))
+	}
+	return letters
+}
+
+// A bubble is a worker on a pipe, on a clock of its own.
+type bubble struct {
+	*pipe
+	t     *testing.T
+	start time.Time
+	house *house
+	stop  func()
+}
+
+// inBubble runs a test with its own time: no sleep in it takes any.
+func inBubble(t *testing.T, do func(b *bubble)) {
+	dir, clips := t.TempDir(), t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bubble{pipe: &pipe{in: make(chan *ingest.Delivery)}, t: t, start: time.Now(), house: &house{t: t, dir: dir, clips: clips, asker: &asker{}}}
+		b.run(nil)
+		do(b)
+		b.stop()
+	})
+}
+
+// run starts a worker on what the one before left.
+func (b *bubble) run(change func(*worker.Config)) {
+	b.t.Helper()
+	db, err := sqlite.Open(context.Background(), filepath.Join(b.house.dir, "store.db"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	fetcher, err := media.New(media.Config{Roots: []string{b.house.clips}})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	cfg := worker.Config{Stream: b.pipe, Store: db, Media: fetcher, Asker: b.house.asker}
+	if change != nil {
+		change(&cfg)
+	}
+	w, err := worker.New(cfg)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx) }()
+	b.stop = func() {
+		cancel()
+		if err := errors.Join(<-ended, db.Close(), fetcher.Close()); err != nil {
+			b.t.Error(err)
+		}
+	}
+}
+
+func (b *bubble) ask(q ingest.Question) { b.send(ingest.TopicQuestions, q) }
+
+func (b *bubble) pass(d time.Duration) {
+	time.Sleep(d) // of the bubble's own clock
+	synctest.Wait()
+}
+
+// want compares all that was published so far.
+func (b *bubble) want(letters ...string) {
+	b.t.Helper()
+	if got := b.got(b.start); fmt.Sprint(got) != fmt.Sprint(letters) {
+		b.t.Errorf("published %q\nwant      %q", got, letters)
+	}
+}
+
+func later(start time.Time, d time.Duration) *ingest.Time {
+	t := ingest.NewTime(start.Add(d))
+	return &t
+}
+
+func TestAQuestionWaitsForItsClipForHalfAMinute(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.ask(ingest.Question{ID: "q-1", Text: "a?", ClipID: "c-1"})
+		if b.done != 1 {
+			t.Error("a question that waits holds up its partition")
+		}
+		b.pass(29 * time.Second)
+		b.want()
+		b.pass(2 * time.Second)
+		b.want("q-1 unknown-clip 0 after 30s")
+	})
+}
+
+func TestADeadlineEndsTheWaiting(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.ask(ingest.Question{ID: "q-1", Text: "a?", ClipID: "c-1", Deadline: later(b.start, 5*time.Second)})
+		b.ask(ingest.Question{ID: "q-2", Text: "a?", ClipID: "c-1", Deadline: later(b.start, -time.Second)})
+		b.want("q-2 deadline 0 after 0s")
+		b.pass(time.Minute)
+		b.want("q-2 deadline 0 after 0s", "q-1 unknown-clip 0 after 5s")
+	})
+}
+
+func TestAWaitingQuestionSurvivesARestart(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.ask(ingest.Question{ID: "q-1", Text: "a?", ClipID: "c-1"})
+		b.ask(ingest.Question{ID: "q-2", Text: "a?", ClipID: "c-2"})
+		b.stop()
+		b.pass(10 * time.Second)
+		b.run(nil)
+		b.send(ingest.TopicClips, b.house.clip("c-1", "a dog"))
+		b.want("q-1 a dog 0s-0s 0 after 10s")
+		b.pass(time.Minute)
+		b.want("q-1 a dog 0s-0s 0 after 10s", "q-2 unknown-clip 0 after 30s")
+	})
+}
+
+func TestAFailingQuestionIsTriedFourTimes(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.house.asker.fail = func(_ int, q ingest.Question) error {
+			if q.ID == "q-1" {
+				return errors.New("our own bug")
+			}
+			return nil
+		}
+		b.send(ingest.TopicClips, b.house.clip("c-1", "a dog"))
+		b.ask(ingest.Question{ID: "q-1", Text: "a?", ClipID: "c-1"})
+		b.ask(ingest.Question{ID: "q-2", Text: "a?", ClipID: "c-1"})
+		b.want("q-2 a dog 0s-0s 0 after 0s")
+		if b.done != 3 {
+			t.Error("a question that is tried again holds up its partition")
+		}
+		b.pass(12 * time.Minute)
+		b.want("q-2 a dog 0s-0s 0 after 0s", "q-1 internal 4 after 11m10s")
+	})
+}
+
+func TestAnUnreachableClipIsTriedAgain(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		clip := b.house.clip("c-1", "a dog")
+		clip.URI += "-later"
+		b.send(ingest.TopicClips, clip)
+		b.ask(ingest.Question{ID: "q-1", Text: "a?", ClipID: "c-1"})
+		b.pass(11 * time.Second)
+		b.house.clip("c-1-later", "a cow")
+		b.pass(2 * time.Minute)
+		b.want("q-1 a cow 0s-0s 0 after 1m10s")
+	})
+}
+
+// Twenty minutes without a model: longer than all retries. No attempt is burnt, and
+// nothing more is taken than the slots hold.
+func TestWhatAllNeedBeingDownBurnsNothing(t *testing.T) {
+	for _, kind := range []error{fault.Unavailable, fault.Overloaded} {
+		t.Run(kind.Error(), func(t *testing.T) {
+			inBubble(t, func(b *bubble) {
+				b.house.asker.fail = nil
+				b.send(ingest.TopicClips, b.house.clip("c-1", "a dog"))
+				down := time.Now().Add(20 * time.Minute)
+				b.stop()
+				b.run(func(c *worker.Config) { c.Asker = outage{b.house.asker, down, kind} })
+				b.ask(ingest.Question{ID: "q-1", Text: "a?", ClipID: "c-1"})
+				b.pass(19 * time.Minute)
+				b.want()
+				if b.done != 1 {
+					t.Error("a question was put aside while the model is down")
+				}
+				b.pass(2 * time.Minute)
+				if got := b.got(down); len(got) != 1 || got[0] > "q-1 a dog 0s-0s 0 after 5s" {
+					t.Errorf("published %q after the model came back", got)
+				}
+			})
+		})
+	}
+}
+
+// An outage is an Asker that is down until a time.
+type outage struct {
+	worker.Asker
+	until time.Time
+	kind  error
+}
+
+func (o outage) Ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
+	if time.Now().Before(o.until) {
+		return nil, fmt.Errorf("no model: %w", o.kind)
+	}
+	return o.Asker.Ask(ctx, s, questions)
+}
+
+func TestTheBrokerBeingDownDelaysAndRepeatsNothing(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.mu.Lock()
+		b.down = fmt.Errorf("no broker: %w", fault.Unavailable)
+		b.mu.Unlock()
+		b.send(ingest.TopicClips, b.house.clip("c-1", "a dog"))
+		b.ask(ingest.Question{ID: "q-1", Text: "a?", ClipID: "c-1"})
+		b.pass(10 * time.Minute)
+		b.mu.Lock()
+		b.down = nil
+		b.mu.Unlock()
+		b.pass(10 * time.Second)
+		if got := b.got(b.start); len(got) != 1 || b.house.asker.count() != 1 || b.done != 2 {
+			t.Errorf("published %q, asked %d times, %d records done", got, b.house.asker.count(), b.done)
+		}
+	})
+}
+
+func TestQuestionsOfOneClipThatWaitTogetherAreAskedTogether(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		hold := make(chan struct{})
+		b.house.asker.hold = hold
+		b.stop()
+		b.run(func(c *worker.Config) { c.Slots = 1 })
+		for _, id := range []string{"c-1", "c-2"} {
+			b.send(ingest.TopicClips, b.house.clip(id, "a dog"))
+		}
+		b.ask(ingest.Question{ID: "q-0", Text: "a?", ClipID: "c-1"})
+		for i := range 100 {
+			b.ask(ingest.Question{ID: fmt.Sprintf("q-1-%d", i), Text: "a?", ClipID: "c-1"})
+			b.ask(ingest.Question{ID: fmt.Sprintf("q-2-%d", i), Text: "a?", ClipID: "c-2"})
+		}
+		close(hold)
+		synctest.Wait()
+		if got := fmt.Sprint(b.house.asker.sizes); got != "[1 64 64 36 36]" {
+			t.Errorf("asked %s at a time", got)
+		}
+		if n := len(b.got(b.start)); n != 201 {
+			t.Errorf("%d of 201 questions were answered", n)
+		}
+	})
+}
+
+func TestARangeIsAnsweredFromTheClipThatHoldsIt(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		clip := b.house.clip("c-1", "a dog")
+		clip.Camera, clip.Start, clip.End = "dock-3", later(b.start, 0), later(b.start, 60*time.Second)
+		b.ask(ingest.Question{ID: "q-1", Text: "a?", Camera: "dock-3", Start: later(b.start, 10*time.Second), End: later(b.start, 12500*time.Millisecond)})
+		b.ask(ingest.Question{ID: "q-2", Text: "a?", Camera: "dock-3", Start: later(b.start, 50*time.Second), End: later(b.start, 61*time.Second)})
+		b.pass(time.Second)
+		b.send(ingest.TopicClips, clip)
+		b.want("q-1 a dog 10s-12.5s 0 after 1s")
+		b.pass(time.Minute)
+		b.want("q-1 a dog 10s-12.5s 0 after 1s", "q-2 no-footage 0 after 30s")
+	})
+}
+
+func TestAStopPutsDownWhatIsNotBeingAsked(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		hold := make(chan struct{})
+		b.house.asker.hold = hold
+		b.stop()
+		b.run(func(c *worker.Config) { c.Slots = 1 })
+		for _, id := range []string{"c-1", "c-2"} {
+			b.send(ingest.TopicClips, b.house.clip(id, "a dog"))
+			b.ask(ingest.Question{ID: "q-" + id, Text: "a?", ClipID: id})
+		}
+		go b.stop()
+		synctest.Wait()
+		close(hold)
+		synctest.Wait()
+		b.want("q-c-1 a dog 0s-0s 0 after 0s")
+		if b.done != 3 {
+			t.Errorf("%d records are done, want 3: the clips and the question that was being asked", b.done)
+		}
+		b.run(nil)
+	})
+}
