@@ -1,0 +1,195 @@
+// Package answers is the service: a clip and questions go in, answers come out.
+//
+//	m, err := answers.OpenModel(ctx, checkpoint, answers.ModelConfig{CacheDir: dir, Library: lib})
+//	s, err := answers.New(answers.Config{Model: m})
+//	results, err := s.Ask(ctx, answers.Subject{ClipID: "c-9", Reader: file, Size: n, Digest: sum}, questions)
+//
+// It joins frames, which knows pixels, with gitvideo, which knows the model:
+// plan, decode, prepare, encode, prefix, generate, one list of steps run by one
+// loop. All questions of a call share the steps up to the prefix, and are
+// answered in one batch. What was seen before is not computed again: frames'
+// features by content, clips' prefixes by their frames, and a known clip is not
+// even decoded.
+package answers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"videoqa/frames"
+	"videoqa/frames/features"
+	"videoqa/gitvideo"
+	"videoqa/ingest"
+	"videoqa/internal/fault"
+)
+
+// Config says what a service is made of. Only Model is needed.
+type Config struct {
+	Model        *Model
+	Features     features.Store // nil: 256 MiB in this process
+	PrefixBytes  int64          // of clips' prefixes kept in this process; 0: 512 MiB
+	MaxTokens    int            // of an answer; 0: 20
+	Beam         int            // 0: greedy; the original used 4
+	AbstainBelow float64        // answers of a lower score become abstentions
+	Clips        int            // worked on at the same time; 0: 2
+	Queue        int            // calls that may wait for their turn; 0: 64
+}
+
+// Validate names the field that cannot be used.
+func (c Config) Validate() error {
+	switch {
+	case c.Model == nil:
+		return errors.New("answers: check config: Model is nil")
+	case min(c.MaxTokens, c.Beam, c.Clips, c.Queue) < 0 || c.PrefixBytes < 0:
+		return fmt.Errorf("answers: check config: MaxTokens, Beam, Clips, Queue or PrefixBytes is negative: %w", fault.BadRequest)
+	case c.AbstainBelow < 0 || c.AbstainBelow > 1:
+		return fmt.Errorf("answers: check config: AbstainBelow is %v, not between 0 and 1: %w", c.AbstainBelow, fault.BadRequest)
+	}
+	return nil
+}
+
+// A Service answers questions. It may be used by many goroutines; its model
+// outlives it.
+type Service struct {
+	cfg      Config
+	model    *Model
+	features *features.Cache
+	prefixes *otter.Cache[string, *gitvideo.Prefix]
+	seen     *otter.Cache[string, seen] // what a plan gave on a clip, so that it need not be decoded again
+	queue    chan struct{}              // one token a call that is inside
+	turns    chan struct{}              // one token a call that works
+}
+
+// New returns a service over cfg.Model, which is borrowed.
+func New(cfg Config) (*Service, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Features == nil {
+		cfg.Features = features.NewMemory(256 << 20)
+	}
+	if cfg.PrefixBytes == 0 {
+		cfg.PrefixBytes = 512 << 20
+	}
+	if cfg.Clips == 0 {
+		cfg.Clips = min(2, runtime.GOMAXPROCS(0))
+	}
+	if cfg.Queue == 0 {
+		cfg.Queue = 64
+	}
+	return &Service{
+		cfg: cfg, model: cfg.Model, features: features.New(cfg.Features),
+		prefixes: otter.Must(&otter.Options[string, *gitvideo.Prefix]{
+			MaximumWeight: uint64(cfg.PrefixBytes),
+			Weigher:       func(_ string, p *gitvideo.Prefix) uint32 { return uint32(min(p.Bytes(), 1<<32-1)) },
+		}),
+		seen:  otter.Must(&otter.Options[string, seen]{MaximumSize: 10_000}),
+		queue: make(chan struct{}, cfg.Clips+cfg.Queue),
+		turns: make(chan struct{}, cfg.Clips),
+	}, nil
+}
+
+// Features counts what the feature cache was asked for.
+func (s *Service) Features() features.Stats { return s.features.Stats() }
+
+// Model returns the model that answers.
+func (s *Service) Model() *Model { return s.model }
+
+// A Subject is what questions are about: a clip or a still picture, or the span
+// from From to To of a clip. A To of zero is the clip's end.
+type Subject struct {
+	ClipID string // "": "clip-" and the digest's first 12 digits
+	Camera string
+	Start  *ingest.Time // wall-clock time of the first shown picture, if known
+
+	Reader io.ReaderAt // borrowed until Ask returns
+	Size   int64
+	Digest string // "sha256:…" of Reader's bytes
+	Limits frames.Limits
+
+	From, To time.Duration
+	Index    *frames.Index // of Reader, if it was opened before: for many spans of one long file
+	Fetch    time.Duration // spent on getting Reader, for the answer's cost
+}
+
+func (s Subject) clipID() string {
+	const digits = len("sha256:")
+	if s.ClipID == "" && len(s.Digest) >= digits+12 {
+		return "clip-" + s.Digest[digits:digits+12]
+	}
+	return s.ClipID
+}
+
+// A Result is the answer to one question, or why there is none.
+type Result struct {
+	Answer ingest.Answer
+	Err    error
+}
+
+// Ask answers questions about one subject. Results are in the order of the
+// questions; an error concerns all of them: [fault.Overloaded] at once if too
+// many calls wait, [fault.BadVideo], [fault.TooLarge], [fault.BadRequest] for a
+// span that makes no sense, or ctx's.
+func (s *Service) Ask(ctx context.Context, subject Subject, questions []ingest.Question) ([]Result, error) {
+	if len(questions) > ingest.MaxQuestions {
+		return nil, fmt.Errorf("answers: ask: %d questions, at most %d: %w", len(questions), ingest.MaxQuestions, fault.BadRequest)
+	}
+	waited, leave, err := s.enter(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("answers: ask: %w", err)
+	}
+	defer leave()
+	results := make([]Result, len(questions))
+	for count, places := range s.byFrames(questions, results) {
+		j := job{s: s, subject: subject, count: count, places: places, questions: questions, results: results}
+		j.cost.QueueMS = ms(waited)
+		j.cost.FetchMS = ms(subject.Fetch)
+		if err := j.run(ctx); err != nil {
+			return nil, fmt.Errorf("answers: ask: %w", err)
+		}
+	}
+	return results, nil
+}
+
+// enter waits for a turn, in order of arrival, and says how long that took.
+func (s *Service) enter(ctx context.Context) (time.Duration, func(), error) {
+	select {
+	case s.queue <- struct{}{}:
+	default:
+		return 0, nil, fmt.Errorf("%d calls wait already: %w", s.cfg.Queue, fault.Overloaded)
+	}
+	began := time.Now()
+	select {
+	case s.turns <- struct{}{}:
+		return time.Since(began), func() { <-s.turns; <-s.queue }, nil
+	case <-ctx.Done():
+		<-s.queue
+		return 0, nil, context.Cause(ctx)
+	}
+}
+
+// byFrames groups the places of the questions by how many frames they want;
+// those that cannot be asked get their error at once.
+func (s *Service) byFrames(questions []ingest.Question, results []Result) map[int][]int {
+	groups := map[int][]int{}
+	for i, q := range questions {
+		count, err := s.model.frames(q.Frames)
+		if err == nil {
+			err = q.ValidateAsked()
+		}
+		if err != nil {
+			results[i].Err = err
+			continue
+		}
+		groups[count] = append(groups[count], i)
+	}
+	return groups
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,0 +1,316 @@
+package answers
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"videoqa/frames"
+	"videoqa/frames/features"
+	"videoqa/gitvideo"
+	"videoqa/ingest"
+	"videoqa/internal/fault"
+	"videoqa/temporal"
+)
+
+// A job is one clip's questions that want the same frames, on their way through
+// the steps.
+type job struct {
+	s         *Service
+	subject   Subject
+	count     int
+	places    []int // of this job's questions
+	questions []ingest.Question
+	results   []Result
+
+	still    bool
+	seen     seen
+	pixels   []frames.Picture // prepared; nil where the clip was known
+	vectors  [][]float32
+	prefix   *gitvideo.Prefix
+	prefixID string
+	cache    ingest.CacheUse
+	cost     ingest.Cost
+}
+
+// seen is what a plan gave on a clip: enough to answer without decoding it again.
+type seen struct {
+	pts     []temporal.Seconds
+	digests []string // of the prepared pictures
+	sizes   [][2]int // width and height of the prepared pictures
+	length  temporal.Seconds
+	notes   []ingest.Note
+}
+
+// run takes the job through its steps, noting the time that each takes.
+func (j *job) run(ctx context.Context) error {
+	for _, step := range []struct {
+		name string
+		cost *float64
+		do   func(context.Context) error
+	}{
+		{"look the clip up", nil, j.recall},
+		{"decode", &j.cost.DecodeMS, j.decode},
+		{"encode", &j.cost.EncodeMS, j.encode},
+		{"read the prefix", &j.cost.PrefixMS, j.read},
+		{"generate", &j.cost.GenerateMS, j.generate},
+	} {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		began := time.Now()
+		if err := step.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+		if step.cost != nil {
+			*step.cost = ms(time.Since(began))
+		}
+	}
+	j.finish()
+	return nil
+}
+
+// planKey names what decides which prepared pictures are looked at.
+func (j *job) planKey() string {
+	return features.Key(j.subject.Digest, frames.Revision, strconv.Itoa(j.count), j.subject.From.String(), j.subject.To.String(),
+		fmt.Sprintf("%+v", j.s.model.prepare))
+}
+
+// recall finds a clip whose frames are known, with all their features.
+func (j *job) recall(ctx context.Context) error {
+	known, ok := j.s.seen.GetIfPresent(j.planKey())
+	if !ok {
+		return nil
+	}
+	vectors, ok := j.s.features.Have(ctx, j.keys(known))
+	if !ok {
+		return nil
+	}
+	j.seen, j.vectors, j.still = known, vectors, known.length == 0
+	j.cache.FramesHit = len(vectors)
+	return nil
+}
+
+// decode takes the pictures from the clip and prepares them for the model.
+func (j *job) decode(ctx context.Context) error {
+	if j.vectors != nil {
+		return nil
+	}
+	pictures, err := j.pictures(ctx)
+	if err != nil {
+		return err
+	}
+	for i, p := range pictures {
+		if err := j.s.checkPrepared(p); err != nil {
+			return err
+		}
+		pictures[i] = j.s.model.prepare.Apply(p)
+		p = pictures[i]
+		j.seen.pts = append(j.seen.pts, p.PTS)
+		j.seen.digests = append(j.seen.digests, pictureDigest(p))
+		j.seen.sizes = append(j.seen.sizes, [2]int{p.Width, p.Height})
+	}
+	j.pixels = pictures
+	return nil
+}
+
+// pictures reads the wanted frames of a clip, or the one picture of a still.
+func (j *job) pictures(ctx context.Context) ([]frames.Picture, error) {
+	sub := j.subject
+	head := make([]byte, min(sub.Size, 64))
+	if n, err := sub.Reader.ReadAt(head, 0); err != nil && (err != io.EOF || n < len(head)) {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	if j.still = frames.IsStill(head); j.still {
+		if sub.From != 0 || sub.To != 0 {
+			return nil, fmt.Errorf("a still picture has no span of time: %w", fault.BadRequest)
+		}
+		p, _, err := frames.DecodeStill(ctx, sub.Reader, sub.Size, sub.Limits)
+		return []frames.Picture{p}, err
+	}
+	plan := frames.Plan{Count: j.count, From: sub.From, To: sub.To}
+	var pictures []frames.Picture
+	var report frames.Report
+	var err error
+	if sub.Index != nil {
+		pictures, report, err = sub.Index.Sample(ctx, sub.Reader, plan)
+	} else {
+		pictures, report, err = frames.Sample(ctx, sub.Reader, sub.Size, plan, sub.Limits)
+	}
+	j.seen.length = temporal.NewSeconds(report.Duration.Microseconds(), 1, 1e6)
+	j.seen.notes = notesOf(report)
+	return pictures, err
+}
+
+func notesOf(r frames.Report) (notes []ingest.Note) {
+	for _, n := range []struct {
+		note ingest.Note
+		is   bool
+	}{{ingest.Degraded, r.Degraded}, {ingest.FewerFrames, r.FewerFrames}, {ingest.NoToneMapping, r.NoToneMapping}} {
+		if n.is {
+			notes = append(notes, n.note)
+		}
+	}
+	return notes
+}
+
+// checkPrepared refuses pictures so narrow that keeping their aspect would make
+// them huge.
+func (s *Service) checkPrepared(p frames.Picture) error {
+	w, h := s.model.prepare.OutputSize(p.Width, p.Height)
+	side := s.model.git.ImageSize()
+	if w*h > 8*side*side {
+		return fmt.Errorf("a picture of %d x %d would become %d x %d for the model: %w", p.Width, p.Height, w, h, fault.TooLarge)
+	}
+	return nil
+}
+
+// pictureDigest is that of the bytes that the vision graph reads.
+func pictureDigest(p frames.Picture) string {
+	h := sha256.New()
+	var size [16]byte
+	binary.LittleEndian.PutUint64(size[:8], uint64(p.Width))
+	binary.LittleEndian.PutUint64(size[8:], uint64(p.Height))
+	h.Write(size[:])
+	h.Write(p.Pix)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// keys are those of the pictures' features.
+func (j *job) keys(v seen) []string {
+	keys := make([]string, len(v.digests))
+	for i, d := range v.digests {
+		keys[i] = j.s.model.featureKey(d)
+	}
+	return keys
+}
+
+func (m *Model) featureKey(picture string) string {
+	return features.Key(m.git.Digest(), string(m.how), string(m.git.Precision()), m.git.Device(), gitvideo.Revision, picture)
+}
+
+// encode gets the features of the frames: remembered ones from the cache, the
+// others in one run for each size of picture.
+func (j *job) encode(ctx context.Context) error {
+	if j.vectors != nil {
+		return nil
+	}
+	vectors, hits, err := j.s.features.Fill(ctx, j.keys(j.seen), j.encodeMissing)
+	if err != nil {
+		return err
+	}
+	j.vectors = vectors
+	j.cache.FramesHit, j.cache.FramesMiss = hits, len(vectors)-hits
+	j.s.seen.Set(j.planKey(), j.seen)
+	return nil
+}
+
+func (j *job) encodeMissing(ctx context.Context, missing []int) ([][]float32, error) {
+	out := make([][]float32, len(missing))
+	bySize := map[[2]int][]int{} // places in missing
+	for n, i := range missing {
+		bySize[j.seen.sizes[i]] = append(bySize[j.seen.sizes[i]], n)
+	}
+	for size, places := range bySize {
+		var pixels []byte
+		for _, n := range places {
+			pixels = append(pixels, j.pixels[missing[n]].Pix...)
+		}
+		encoded, err := j.s.model.git.Encode(ctx, pixels, len(places), size[1], size[0])
+		if err != nil {
+			return nil, err
+		}
+		for k, n := range places {
+			out[n] = encoded[k].Data
+		}
+	}
+	return out, nil
+}
+
+// read gets the clip's prefix, which does not depend on any question.
+func (j *job) read(ctx context.Context) error {
+	slots, err := temporal.Slots(len(j.vectors), j.s.model.git.Frames(), !j.still && j.s.model.git.Frames() > 0)
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, fault.BadRequest)
+	}
+	j.prefixID = features.Key(append([]string{fmt.Sprint(slots), string(j.s.model.git.Precision())}, j.keys(j.seen)...)...)
+	if p, ok := j.s.prefixes.GetIfPresent(j.prefixID); ok {
+		j.prefix, j.cache.Prefix = p, "hit"
+		return nil
+	}
+	width := j.s.model.git.Width()
+	encoded := make([]gitvideo.Frame, len(j.vectors))
+	for i, v := range j.vectors {
+		encoded[i] = gitvideo.Frame{Tokens: len(v) / width, Width: width, Data: v}
+	}
+	if j.prefix, err = j.s.model.git.Prefix(ctx, encoded, slots); err != nil {
+		return err
+	}
+	j.s.prefixes.Set(j.prefixID, j.prefix)
+	j.cache.Prefix = "miss"
+	return nil
+}
+
+// finish adds to each answer what it shares with the others.
+func (j *job) finish() {
+	for _, i := range j.places {
+		if j.results[i].Err == nil {
+			j.receipt(&j.results[i].Answer, j.questions[i])
+		}
+	}
+}
+
+// receipt fills in what was looked at, and the id that follows from it.
+func (j *job) receipt(a *ingest.Answer, q ingest.Question) {
+	m, id := j.s.model, j.subject.clipID()
+	a.QuestionID = q.ID
+	if a.QuestionID == "" {
+		a.QuestionID = "q-" + features.Key(j.subject.Digest, q.Text, string(q.AsKind()), strings.Join(q.Choices, "\n"))[:16]
+	}
+	a.Question, a.Kind, a.Camera = q.Text, q.AsKind(), j.subject.Camera
+	if a.Camera == "" {
+		a.Camera = q.Camera
+	}
+	a.Clips = []ingest.SeenClip{{ID: id, Digest: j.subject.Digest, Start: j.subject.Start}}
+	a.Sampling.Policy, a.Sampling.Requested = "uniform", j.count
+	if j.still {
+		a.Sampling.Requested = 1
+	}
+	for _, pts := range j.seen.pts {
+		a.Sampling.Frames = append(a.Sampling.Frames, ingest.SeenFrame{ClipID: id, PTS: pts, Time: j.clock(pts)})
+	}
+	a.Sampling.Notes = slices.Concat([]ingest.Note{}, j.seen.notes, a.Sampling.Notes)
+	a.Evidence = []ingest.Evidence{}
+	a.Model = ingest.Model{Name: m.Name(), Digest: m.git.Digest(), Precision: string(m.git.Precision()), Preprocess: string(m.how), Device: m.git.Device()}
+	a.Cache, a.Cost = j.cache, j.cost
+	if j.subject.Start != nil {
+		a.Start, a.End = j.clock(temporal.NewSeconds(j.subject.From.Microseconds(), 1, 1e6)), j.clock(j.end())
+	}
+	a.ID = "a-" + features.Key(append([]string{
+		a.QuestionID, q.RequestHash(), m.git.Digest(), string(m.git.Precision()), string(m.how), a.Sampling.Policy, strconv.Itoa(j.count),
+	}, j.seen.digests...)...)[:32]
+	a.ProducedAt = ingest.NewTime(time.Now())
+}
+
+func (j *job) end() temporal.Seconds {
+	if to := temporal.NewSeconds(j.subject.To.Microseconds(), 1, 1e6); to > 0 && to < j.seen.length {
+		return to
+	}
+	return j.seen.length
+}
+
+// clock is the wall-clock time of a place in the clip, if the clip has one.
+func (j *job) clock(pts temporal.Seconds) *ingest.Time {
+	if j.subject.Start == nil {
+		return nil
+	}
+	t := ingest.NewTime(j.subject.Start.Add(pts.Duration()))
+	return &t
+}
