@@ -12,32 +12,12 @@ import (
 // count indexes a video whose pictures have no timestamps, as AVI's, by decoding
 // all of it: the k-th picture that comes out is shown at the k-th decoding time.
 func (x *Index) count(ctx context.Context, r io.ReaderAt) error {
-	in, err := openInput(ctx, r, x.Size, x.limits)
-	if err != nil {
-		return err
-	}
-	defer in.close()
-	d, err := openDecoder(in, x.limits, 1)
-	if err != nil {
-		return err
-	}
-	defer d.close()
-	t := taker{x: x, r: run{want: map[int]int{-1: -1}}}
-	p := astiav.AllocPacket()
-	defer p.Free()
-	for i := range x.rows {
-		if err := in.next(ctx, p); err != nil {
-			return err
-		}
-		if err := t.feed(ctx, d, i, p); err != nil {
-			return err
-		}
-	}
-	if err := t.feed(ctx, d, len(x.rows)-1, nil); err != nil {
+	seen := 0
+	if err := x.decodeAll(ctx, r, func(*astiav.Frame) error { seen++; return nil }); err != nil {
 		return err
 	}
 	x.pts = x.times()
-	x.pts = x.pts[:min(t.seen, len(x.pts))]
+	x.pts = x.pts[:min(seen, len(x.pts))]
 	if n := len(x.pts); n > 1 {
 		x.end = 2*x.pts[n-1] - x.pts[n-2]
 	} else if n == 1 {

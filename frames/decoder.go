@@ -22,8 +22,9 @@ type decoder struct {
 	leak  runtime.Cleanup
 }
 
-// openDecoder copies what it needs from in. threads above 1 decode several
-// pictures of one run at a time.
+// openDecoder copies what it needs from in. threads above 1 share the slices or
+// tiles of one picture; several pictures at a time would be faster and hide
+// damage, because libavcodec then gives pictures out before it knows of it.
 func openDecoder(in *input, limits Limits, threads int) (*decoder, error) {
 	d := &decoder{cc: astiav.AllocCodecContext(in.codec), frame: astiav.AllocFrame()}
 	d.leak = native.Track(d, "frames decoder", 1)
@@ -39,7 +40,7 @@ func (d *decoder) open(in *input, limits Limits, threads int) error {
 		return err
 	}
 	d.cc.SetThreadCount(threads)
-	d.cc.SetThreadType(astiav.ThreadTypeFrame)
+	d.cc.SetThreadType(astiav.ThreadTypeSlice)
 	options := astiav.NewDictionary()
 	defer options.Free()
 	if err := options.Set("codec_whitelist", codecs, 0); err != nil {

@@ -23,3 +23,9 @@ func SampleSeeing(ctx context.Context, r io.ReaderAt, size int64, plan Plan, lim
 // PTS returns the timestamps of the shown pictures and the end, in ticks, with
 // the time base.
 func (x *Index) PTS() (pts []int64, end, num, den int64) { return x.pts, x.end, x.num, x.den }
+
+// Only decodes the shown pictures ks and nothing that they do not need.
+func (x *Index) Only(ctx context.Context, r io.ReaderAt, ks []int, see func(shown int, f *astiav.Frame)) error {
+	s := sampling{x: x, r: r, see: see, found: map[int]Picture{}, bad: map[int]bool{}, absent: map[int]bool{}}
+	return s.decode(ctx, x.runs(ks))
+}

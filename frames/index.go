@@ -36,6 +36,9 @@ type Index struct {
 	Container, Codec string
 	Size             int64
 	Rotation         int // degrees clockwise that make pictures upright: 0, 90, 180, 270
+	Width, Height    int // of the coded pictures, before turning, as the file's head says
+
+	orientation int // as EXIF counts: rotation and mirroring
 
 	num, den int64   // the time base, in seconds
 	rows     []row   // in decoding order
@@ -86,24 +89,41 @@ func (x *Index) fill(ctx context.Context, in *input, r io.ReaderAt, kept *packet
 }
 
 func newIndex(in *input, size int64, limits Limits) *Index {
-	base := in.video.TimeBase()
+	base, p := in.video.TimeBase(), in.video.CodecParameters()
+	turn := orientationOf(in.video)
 	return &Index{
 		Container: in.fc.InputFormat().Name(), Codec: in.codec.Name(), Size: size, limits: limits,
-		Rotation: rotation(in.video), num: int64(base.Num()), den: int64(base.Den()),
+		Width: p.Width(), Height: p.Height(), orientation: turn, Rotation: turnedBy(turn),
+		num: int64(base.Num()), den: int64(base.Den()),
 	}
 }
 
-// rotation rounds the display matrix to quarters of a turn.
-func rotation(s *astiav.Stream) int {
+// orientationOf gives the EXIF orientation that a display matrix amounts to,
+// rounded to quarters of a turn; mirroring is told by the matrix's determinant.
+func orientationOf(s *astiav.Stream) int {
 	m, ok := s.CodecParameters().SideData().DisplayMatrix().Get()
 	if !ok {
-		return 0
+		return 1
 	}
-	angle := m.Rotation()
-	if math.IsNaN(angle) {
-		return 0
+	a, b, c, d := float64(int32(m[0])), float64(int32(m[1])), float64(int32(m[3])), float64(int32(m[4]))
+	switch {
+	case a == 0 && b == 0, c == 0 && d == 0: // squashed flat: it says nothing
+		return 1
+	case math.Abs(a) >= math.Abs(b) && a*d-b*c > 0: // a turn by 0 or 180
+		return ifElse(a > 0, 1, 3)
+	case math.Abs(a) >= math.Abs(b):
+		return ifElse(a > 0, 4, 2)
+	case a*d-b*c > 0:
+		return ifElse(b > 0, 6, 8)
 	}
-	return (int(math.Round(angle/90))*90%360 + 360) % 360
+	return ifElse(b > 0, 5, 7)
+}
+
+func ifElse(holds bool, yes, no int) int {
+	if holds {
+		return yes
+	}
+	return no
 }
 
 // scan notes every packet. A file that breaks off keeps what came before.
@@ -145,6 +165,7 @@ func (x *Index) order(ctx context.Context, r io.ReaderAt) error {
 	if len(x.rows) == 0 {
 		return fmt.Errorf("its video stream holds no packets: %w", fault.BadVideo)
 	}
+	cut := x.rows[0].roles&clean == 0
 	x.rows[0].roles |= clean // decoding has to start somewhere
 	for _, r := range x.rows {
 		if !r.dropped && r.roles&hidden == 0 && r.pts == noTime {
@@ -153,6 +174,11 @@ func (x *Index) order(ctx context.Context, r io.ReaderAt) error {
 	}
 	if x.counted {
 		return x.count(ctx, r)
+	}
+	if cut {
+		if err := x.hideLead(ctx, r); err != nil {
+			return err
+		}
 	}
 	for i := range x.rows {
 		if x.shows(i) {

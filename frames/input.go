@@ -86,7 +86,7 @@ func openInput(ctx context.Context, r io.ReaderAt, size int64, limits Limits) (*
 	if err := limits.checkBytes(size); err != nil {
 		return nil, err
 	}
-	format, err := sniffReader(r, size)
+	head, err := readHead(r, size)
 	if err != nil {
 		return nil, fmt.Errorf("frames: open video: %w", err)
 	}
@@ -96,7 +96,7 @@ func openInput(ctx context.Context, r io.ReaderAt, size int64, limits Limits) (*
 	in := &input{source: &source{r: r, size: size}, interrupter: astiav.NewIOInterrupter()}
 	in.leak = native.Track(in, "frames input", 1)
 	in.unwatch = context.AfterFunc(ctx, in.interrupter.Interrupt)
-	if err := in.open(format, limits); err != nil {
+	if err := in.open(head, limits); err != nil {
 		cause := in.cause(ctx, err)
 		in.close()
 		return nil, fmt.Errorf("frames: open video: %w", cause)
@@ -104,15 +104,20 @@ func openInput(ctx context.Context, r io.ReaderAt, size int64, limits Limits) (*
 	return in, nil
 }
 
-func sniffReader(r io.ReaderAt, size int64) (string, error) {
-	head := make([]byte, min(size, sniffBytes))
+// readHead reads what decides which container it is.
+func readHead(r io.ReaderAt, size int64) ([]byte, error) {
+	head := make([]byte, min(max(size, 0), sniffBytes))
 	if n, err := r.ReadAt(head, 0); err != nil && !(errors.Is(err, io.EOF) && n == len(head)) {
-		return "", fmt.Errorf("read: %w", err)
+		return nil, fmt.Errorf("read: %w", err)
 	}
-	return sniff(head)
+	return head, nil
 }
 
-func (in *input) open(format string, limits Limits) (err error) {
+func (in *input) open(head []byte, limits Limits) (err error) {
+	format, err := sniff(head)
+	if err != nil {
+		return err
+	}
 	if in.io, err = astiav.AllocIOContext(ioBuffer, false, in.source.read, in.source.seek, nil); err != nil {
 		return err
 	}
@@ -121,6 +126,9 @@ func (in *input) open(format string, limits Limits) (err error) {
 	}
 	in.fc.SetPb(in.io)
 	in.fc.SetIOInterrupter(in.interrupter)
+	if format == "mpeg" {
+		forceCodec(in.fc, programCodec(head))
+	}
 	options := astiav.NewDictionary()
 	defer options.Free()
 	for key, value := range map[string]string{

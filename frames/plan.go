@@ -39,8 +39,8 @@ func (x *Index) span(plan Plan) (from, to int64, err error) {
 	return from, to, nil
 }
 
-// pick returns which shown pictures stand for plan, leaving out those of bad.
-func (x *Index) pick(plan Plan, bad map[int]bool) ([]int, error) {
+// pick returns which shown pictures stand for plan, among those not left out.
+func (x *Index) pick(plan Plan, leftOut func(int) bool) ([]int, error) {
 	from, to, err := x.span(plan)
 	if err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func (x *Index) pick(plan Plan, bad map[int]bool) ([]int, error) {
 	good, pts := make([]int, 0, len(x.pts)), make([]int64, 0, len(x.pts))
 	lo, hi := temporal.Window(x.pts, from, to)
 	for k := lo; k < hi; k++ {
-		if !bad[k] {
+		if !leftOut(k) {
 			good, pts = append(good, k), append(pts, x.pts[k])
 		}
 	}

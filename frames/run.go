@@ -15,38 +15,37 @@ type decoded struct {
 	wide     bool
 }
 
-// decodeRun decodes the packets of a run, of which list holds one a row, and
-// converts the pictures that are wanted. After the last packet the decoder is
-// drained, so that nothing behind it has to be read.
-func (x *Index) decodeRun(ctx context.Context, in *input, r run, list []*astiav.Packet, threads int, see func(int, *astiav.Frame)) (decoded, error) {
-	d, err := openDecoder(in, x.limits, threads)
-	if err != nil {
-		return decoded{}, err
-	}
-	defer d.close()
-	t := taker{x: x, r: r, see: see, rowOf: x.rowsByPTS(r), out: decoded{pictures: map[int]Picture{}}}
-	for i := r.first; i <= r.last && !t.done(); i++ {
+// decodeRun decodes a run and converts the pictures that are wanted, or with
+// survey only looks at them. packet gives each row's packet in turn, lent until
+// the next call. After the last one the decoder is drained, so that nothing behind
+// it has to be read; and always, because damage to a picture shown later may have
+// reached one that came out earlier.
+func (x *Index) decodeRun(ctx context.Context, d *decoder, r run, packet func(row int) (*astiav.Packet, error), survey bool, see func(int, *astiav.Frame)) (decoded, error) {
+	t := taker{x: x, r: r, survey: survey, see: see, rowOf: x.rowsByPTS(r), out: decoded{pictures: map[int]Picture{}}}
+	for i := r.first; i <= r.last; i++ {
+		p, err := packet(i)
+		if err != nil {
+			return decoded{}, err
+		}
 		if x.skips(r, i) {
 			continue
 		}
-		if err := t.feed(ctx, d, i, list[i-r.first]); err != nil {
+		if err := t.feed(ctx, d, i, p); err != nil {
 			return decoded{}, err
 		}
-	}
-	if t.done() {
-		return t.out, nil
 	}
 	return t.out, t.feed(ctx, d, r.last, nil)
 }
 
 // A taker sorts what comes out of a decoder.
 type taker struct {
-	x     *Index
-	r     run
-	see   func(int, *astiav.Frame)
-	rowOf map[int64]int
-	seen  int // pictures that came out, of a counted video
-	out   decoded
+	x      *Index
+	r      run
+	survey bool // nothing is converted
+	see    func(int, *astiav.Frame)
+	rowOf  map[int64]int
+	seen   int // pictures that came out, of a counted video
+	out    decoded
 }
 
 func (x *Index) rowsByPTS(r run) map[int64]int {
@@ -58,8 +57,6 @@ func (x *Index) rowsByPTS(r run) map[int64]int {
 	}
 	return rows
 }
-
-func (t *taker) done() bool { return len(t.out.pictures) == len(t.r.want) }
 
 // feed decodes one packet; what is wrong with it is noted, not returned.
 func (t *taker) feed(ctx context.Context, d *decoder, row int, p *astiav.Packet) error {
@@ -104,6 +101,10 @@ func (t *taker) convert(k int, f *astiav.Frame) error {
 	if err := t.x.limits.checkPixels(f.Width(), f.Height()); err != nil {
 		return err
 	}
+	if t.survey {
+		t.out.pictures[k] = Picture{}
+		return nil
+	}
 	if t.see != nil {
 		t.see(k, f)
 	}
@@ -111,7 +112,7 @@ func (t *taker) convert(k int, f *astiav.Frame) error {
 	if err != nil {
 		return err
 	}
-	p = p.upright(map[int]int{90: 6, 180: 3, 270: 8}[t.x.Rotation])
+	p = p.upright(t.x.orientation)
 	p.PTS = t.x.since(t.x.pts[k])
 	t.out.pictures[k] = p
 	t.out.wide = t.out.wide || wideColour(f)
@@ -119,11 +120,17 @@ func (t *taker) convert(k int, f *astiav.Frame) error {
 }
 
 // leaveOut adds to bad the pictures that out's damage may have reached, and
-// those that were wanted and never came out.
-func (x *Index) leaveOut(r run, out decoded, bad map[int]bool) {
+// those that were wanted and never came out; where nothing was damaged these go
+// to absent: no linear decode shows them either.
+func (x *Index) leaveOut(r run, out decoded, bad, absent map[int]bool) {
 	for _, k := range r.want {
-		if _, ok := out.pictures[k]; !ok {
+		if _, ok := out.pictures[k]; ok {
+			continue
+		}
+		if len(out.damage) > 0 {
 			bad[k] = true
+		} else {
+			absent[k] = true
 		}
 	}
 	if x.counted {

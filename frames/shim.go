@@ -1,7 +1,8 @@
 package frames
 
 /*
-#cgo pkg-config: libavutil libswscale
+#cgo pkg-config: libavformat libavcodec libavutil libswscale
+#include <libavformat/avformat.h>
 #include <libavutil/frame.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/mem.h>
@@ -50,6 +51,13 @@ import (
 
 	"github.com/asticode/go-astiav"
 )
+
+// forceCodec says what a demuxer's video is where it would guess. go-astiav has
+// neither the field nor a pointer to the context, which is its wrapper's first
+// field; a program stream that opens in the tests holds it to that.
+func forceCodec(fc *astiav.FormatContext, codec astiav.CodecID) {
+	(*(**C.AVFormatContext)(unsafe.Pointer(fc))).video_codec_id = C.enum_AVCodecID(codec)
+}
 
 // damaged tells whether the decoder itself says that f is not what was encoded:
 // lost references, concealed blocks, a packet that was cut.

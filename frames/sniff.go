@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"github.com/asticode/go-astiav"
+
 	"videoqa/internal/fault"
 )
 
 // sniffBytes is how much of a file's start decides what it is.
-const sniffBytes = 4096
+const sniffBytes = 16 << 10
 
 // sniff names FFmpeg's demuxer for a file that starts with head, so that none is
 // ever guessed from content that a stranger chose. What is no video is refused
@@ -73,4 +75,29 @@ func looksLike(head []byte) string {
 		return "it is text"
 	}
 	return "it is of no known kind"
+}
+
+// programCodec finds which codec the video of an MPEG program stream uses, from
+// the first start codes of its first video packets. FFmpeg would try raw demuxers
+// on it, which are not built in. Unsure, it is MPEG-2, as on DVDs.
+func programCodec(head []byte) astiav.CodecID {
+	codec := astiav.CodecIDMpeg2Video
+	for i := 0; i+4 < len(head); i++ {
+		if head[i] != 0 || head[i+1] != 0 || head[i+2] != 1 {
+			continue
+		}
+		switch code := head[i+3]; {
+		case code == 0xb5: // sequence extension: MPEG-2 only
+			return astiav.CodecIDMpeg2Video
+		case code == 0xb3: // sequence header, of both
+			codec = astiav.CodecIDMpeg1Video
+		case code == 0x00 && codec == astiav.CodecIDMpeg1Video: // its first picture came without an extension
+			return codec
+		case code&0x9f == 7:
+			return astiav.CodecIDH264
+		case code == 0x40 && head[i+4] == 1:
+			return astiav.CodecIDHevc
+		}
+	}
+	return codec
 }
