@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"videoqa/internal/checkpoint"
 	"videoqa/internal/fault"
 )
 
@@ -27,10 +28,10 @@ type Config struct {
 	Precision Precision
 	// Device is "cpu" or empty, which means the same.
 	Device string
-	// Mean and Std are those of the preprocessing in use, per channel, for pixels
-	// scaled to 0..1. They are folded into the patch weights. Both zero means the
-	// checkpoint's own preprocessor_config.json.
-	Mean, Std [3]float64
+	// Preprocessor is the preprocessing in use, whose arithmetic on pixels is
+	// folded into the patch weights; nil means the checkpoint's own. Resizing and
+	// cropping are the caller's.
+	Preprocessor *checkpoint.Preprocessor
 }
 
 // Validate names the first field of c that cannot be used, as [fault.BadRequest].

@@ -1,0 +1,178 @@
+package gitvideo
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"videoqa/internal/fault"
+)
+
+const (
+	// DefaultTokens is how many tokens an answer may have unless said otherwise.
+	DefaultTokens = 20
+	// longestQuestion is how many tokens of a question the original keeps, its
+	// last ones: max_text_len 40, less two for the marks of beginning and end.
+	longestQuestion = 38
+	// maxRows and maxWords bound what one step works on: rows of text, and new
+	// words of all rows together, with room for the padding of uneven prompts.
+	maxRows, maxWords = 128, 1024
+)
+
+// Generation says how answers are made. Its zero value is greedy, of at most
+// [DefaultTokens].
+type Generation struct {
+	// MaxTokens is the most steps an answer may take, its stop token included;
+	// 0 means DefaultTokens. A model with fewer text positions stops there.
+	MaxTokens int
+	// Beam is the width of the original's beam search; 0 and 1 mean greedy. The
+	// original uses 4.
+	Beam int
+	// OnToken, if not nil, is called with each token of an answer as soon as it
+	// is certain: at once when greedy, at the end of a prompt's search with beams.
+	// Calls come one at a time, from the goroutine that called Generate.
+	OnToken func(prompt int, id int64)
+}
+
+// A Result is an answer.
+type Result struct {
+	// IDs are the answer's tokens, without prompt and stop token.
+	IDs []int64
+	// LogProb is the natural logarithm of the answer's probability, stop token
+	// included, or without it if Cut.
+	LogProb float64
+	// Cut says that the answer was not over when it was ended.
+	Cut bool
+}
+
+// Prompt is what the model is asked with: the mark of beginning, then the last 38
+// tokens of the question. Without a question it asks for a caption.
+func (m *Model) Prompt(question []int64) []int64 {
+	question = question[max(0, len(question)-longestQuestion):]
+	return append([]int64{m.config.BOS}, question...)
+}
+
+// Generate answers prompts about one clip, all in the same runs as far as they
+// fit. Results are in the order of prompts. It returns [fault.BadRequest] for an
+// empty prompt, one with no room left for an answer, or an unknown token.
+func (m *Model) Generate(ctx context.Context, p *Prefix, prompts [][]int64, opt Generation) ([]Result, error) {
+	if opt.MaxTokens < 0 || opt.Beam < 0 || opt.Beam > maxRows {
+		return nil, fmt.Errorf("gitvideo: generate %d tokens by %d beams: %w", opt.MaxTokens, opt.Beam, fault.BadRequest)
+	}
+	limit := cmp.Or(opt.MaxTokens, DefaultTokens)
+	jobs := make([]job, len(prompts))
+	for i, prompt := range prompts {
+		if err := m.checkText(prompt, 1); err != nil {
+			return nil, fmt.Errorf("gitvideo: generate from prompt %d: %w", i, err)
+		}
+		jobs[i] = job{prompt, m.searchFor(i, len(prompt), min(limit, m.spec.places-len(prompt)), opt)}
+	}
+	if err := m.finish(ctx, p, jobs); err != nil {
+		return nil, fmt.Errorf("gitvideo: generate: %w", err)
+	}
+	results := make([]Result, len(jobs))
+	for i, j := range jobs {
+		results[i] = resultOf(j.search, i, opt.OnToken)
+	}
+	return results, nil
+}
+
+// searchFor begins the search that opt asks for.
+func (m *Model) searchFor(i, prompt, limit int, opt Generation) search {
+	if opt.Beam > 1 {
+		return newBeams(m.config.EOS, opt.Beam, limit, prompt)
+	}
+	g := &greedy{stops: m.config.EOS, limit: limit}
+	if opt.OnToken != nil {
+		g.token = func(id int64) { opt.OnToken(i, id) }
+	}
+	return g
+}
+
+// resultOf takes a finished search's result; beams have not called back yet.
+func resultOf(s search, i int, token func(int, int64)) Result {
+	b, ok := s.(*beams)
+	if !ok {
+		return s.(*greedy).result
+	}
+	for _, id := range b.best.IDs {
+		if token != nil {
+			token(i, id)
+		}
+	}
+	return b.best
+}
+
+// Score returns how likely each choice is as the whole answer to prompt: the
+// natural logarithm of its probability, stop token included. Choices are weighed
+// against each other by the caller. It returns [fault.BadRequest] for an empty
+// choice, an unknown token, or one that does not fit behind the prompt.
+func (m *Model) Score(ctx context.Context, p *Prefix, prompt []int64, choices [][]int64) ([]float64, error) {
+	if len(choices) == 0 {
+		return nil, fmt.Errorf("gitvideo: score no choices: %w", fault.BadRequest)
+	}
+	if err := m.checkText(prompt, 1); err != nil {
+		return nil, fmt.Errorf("gitvideo: score choices: %w", err)
+	}
+	for i, c := range choices {
+		if err := m.checkText(c, len(prompt)); err != nil {
+			return nil, fmt.Errorf("gitvideo: score choice %d: %w", i, err)
+		}
+	}
+	t := newTrie(m.config.EOS, choices)
+	if err := m.finish(ctx, p, []job{{prompt, t}}); err != nil {
+		return nil, fmt.Errorf("gitvideo: score %d choices: %w", len(choices), err)
+	}
+	return t.scores, nil
+}
+
+// checkText refuses ids that are empty, unknown, or do not leave more text
+// positions free.
+func (m *Model) checkText(ids []int64, more int) error {
+	if len(ids) == 0 || len(ids)+more > m.spec.places {
+		return fmt.Errorf("%d tokens, and %d more, of at most %d: %w", len(ids), more, m.spec.places, fault.BadRequest)
+	}
+	for _, id := range ids {
+		if id < 0 || id >= int64(m.spec.vocab) {
+			return fmt.Errorf("token %d of a vocabulary of %d: %w", id, m.spec.vocab, fault.BadRequest)
+		}
+	}
+	return nil
+}
+
+// A job is one prompt and the search that continues it.
+type job struct {
+	prompt []int64
+	search search
+}
+
+// finish runs all jobs to their end, as many at a time as fit, those with prompts
+// of like length together.
+func (m *Model) finish(ctx context.Context, p *Prefix, jobs []job) error {
+	if p == nil || p.tokens < 1 || len(p.keys) != m.spec.text.layers || len(p.keys[0]) != p.tokens*m.spec.text.width {
+		return fmt.Errorf("the prefix is not this model's: %w", fault.BadRequest)
+	}
+	s, done, err := m.text(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	order := slices.Clone(jobs)
+	slices.SortStableFunc(order, func(a, b job) int { return len(a.prompt) - len(b.prompt) })
+	for len(order) > 0 {
+		n, rows := 0, 0
+		for ; n < len(order); n++ {
+			rows += order[n].search.rows()
+			if n > 0 && (rows > maxRows || (n+1)*len(order[n].prompt) > maxWords) {
+				break
+			}
+		}
+		b := batch{spec: m.spec, session: s, prefix: p, jobs: order[:n]}
+		if err := b.run(ctx); err != nil {
+			return err
+		}
+		order = order[n:]
+	}
+	return nil
+}

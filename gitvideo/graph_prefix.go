@@ -1,0 +1,55 @@
+package gitvideo
+
+import (
+	"fmt"
+
+	"videoqa/internal/onnx"
+)
+
+// prefixGraph builds the decoder's pass over a clip's visual tokens.
+//
+//	features [F, N, vision width]  slots int64 [F]  ->  key.i, value.i [heads, F*N, head], one pair a layer
+//
+// Slot i adds temporal embedding i to every token of a frame; a slot equal to
+// the number of embeddings adds nothing. The last layer gives keys and values
+// only: nothing reads what it would say about a visual token.
+func prefixGraph(s spec, l *layout, frames, tokens int) (onnx.Model, error) {
+	g := onnx.NewGraph(fmt.Sprintf("prefix %dx%d", frames, tokens))
+	t, total := s.text, frames*tokens
+	x := g.Input("features", onnx.Float, frames, tokens, s.vision.width)
+	slot := g.Gather("slot", g.Weight(l.refs["prefix.slots"]), g.Input("slots", onnx.Int64, frames))
+	x = g.Add("timed", x, g.Reshape("slot per frame", slot, frames, 1, s.vision.width))
+	x = l.apply(g, "prefix.projection", g.Reshape("flat", x, total, s.vision.width))
+	x = l.layerNorm(g, "prefix.norm", x, s.vision.eps)
+	for i := range t.layers {
+		layer, name := g.In(fmt.Sprintf("layer.%d", i)), fmt.Sprintf("text.%d", i)
+		k, v := l.project(layer, name, x, t, 1), l.project(layer, name, x, t, 2)
+		g.Output(fmt.Sprintf("key.%d", i), byHead(layer, "keys by head", k, t, total))
+		g.Output(fmt.Sprintf("value.%d", i), byHead(layer, "values by head", v, t, total))
+		if i+1 == t.layers {
+			break
+		}
+		q := l.project(layer, name, x, t, 0)
+		a := layer.MultiHeadAttention("attention", layer.Reshape("queries", q, 1, total, t.width),
+			layer.Reshape("keys", k, 1, total, t.width), layer.Reshape("values", v, 1, total, t.width), t.heads)
+		a = l.apply(layer, name+".out", layer.Reshape("heads", a, total, t.width))
+		x = l.finish(layer, name, a, x, t)
+	}
+	return g.Model()
+}
+
+// byHead brings [P, width] to [heads, P, head], the order that the text step
+// reads a prefix in.
+func byHead(g *onnx.Graph, name string, x onnx.Value, t tower, tokens any) onnx.Value {
+	return g.Transpose(name, g.Reshape(name+" apart", x, tokens, t.heads, t.head()), 1, 0, 2)
+}
+
+// finish is what a decoder layer does after attention: norm of the sum, the
+// perceptron, norm of the sum (BERT's order).
+func (l *layout) finish(g *onnx.Graph, name string, a, x onnx.Value, t tower) onnx.Value {
+	norm := func(which string, y, skip onnx.Value) onnx.Value {
+		return g.SkipLayerNorm(name+which, y, skip, g.Weight(l.refs[name+which+".weight"]), g.Weight(l.refs[name+which+".bias"]), t.eps)
+	}
+	y := norm(".norm1", a, x)
+	return norm(".norm2", l.perceive(g, name, y, t.act), y)
+}

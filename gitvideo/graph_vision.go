@@ -1,0 +1,110 @@
+package gitvideo
+
+import (
+	"fmt"
+
+	"videoqa/internal/checkpoint"
+	"videoqa/internal/onnx"
+)
+
+// A size is a vision graph's: so many pictures, each so many patches high and wide.
+type size struct{ frames, high, wide int }
+
+// tokens is how many tokens a picture becomes: its class and its patches.
+func (z size) tokens() int { return z.high*z.wide + 1 }
+
+// visionGraph builds the CLIP vision tower for one size of input.
+//
+//	pixels [F, high*patch, wide*patch, 3] uint8  ->  features [F, N, width] float32
+//
+// The embedding e brings normalisation and positions. All layers are run, and
+// the last norm is applied to every token.
+func visionGraph(s spec, l *layout, z size, e embedding) (onnx.Model, error) {
+	g := onnx.NewGraph(fmt.Sprintf("vision %dx%dx%d", z.frames, z.high, z.wide))
+	v := s.vision
+	x := embedPatches(g.In("patches"), s, z, e)
+	x = l.layerNorm(g, "vision.pre", x, v.eps)
+	flat := g.Reshape("flat", x, z.frames*z.tokens(), v.width)
+	h := l.layerNorm(g, "vision.0.norm1", flat, v.eps)
+	for i := range v.layers {
+		name := fmt.Sprintf("vision.%d", i)
+		after := "vision.post"
+		if i+1 < v.layers {
+			after = fmt.Sprintf("vision.%d.norm1", i+1)
+		}
+		layer := g.In(fmt.Sprintf("layer.%d", i))
+		a := l.attend(layer, name, h, v, z.frames, z.tokens())
+		h, flat = l.skipNorm(layer, name+".norm2", a, flat, v.eps)
+		h, flat = l.skipNorm(layer, after, l.perceive(layer, name, h, v.act), flat, v.eps)
+	}
+	g.Output("features", g.Reshape("frames", h, z.frames, z.tokens(), v.width))
+	return g.Model()
+}
+
+// embedPatches cuts pictures into patches and embeds them with their positions.
+func embedPatches(g *onnx.Graph, s spec, z size, e embedding) onnx.Value {
+	p, w := s.patch, s.vision.width
+	x := g.Input("pixels", onnx.Uint8, z.frames, z.high*p, z.wide*p, 3)
+	x = g.Reshape("rows", x, z.frames*z.high, p, z.wide, p*3)
+	x = g.Transpose("side by side", x, 0, 2, 1, 3)
+	x = g.Reshape("list", x, z.frames*z.high*z.wide, p*p*3)
+	x = g.Gemm("embed", g.Cast("float", x, onnx.Float), g.Constant("weight", e.patch, int64(w), int64(p*p*3)), onnx.Value{})
+	x = g.Reshape("frames", x, z.frames, z.high*z.wide, w)
+	x = g.Add("positions", x, g.Constant("position", e.position, int64(z.high*z.wide), int64(w)))
+	class := make([]float32, 0, z.frames*w)
+	for range z.frames {
+		class = append(class, e.class...)
+	}
+	return g.Concat("tokens", 1, g.Constant("class", class, int64(z.frames), 1, int64(w)), x)
+}
+
+// attend is self-attention of every token of a picture to every other, with its
+// output projection.
+//
+//	x [B*N, width]  ->  [B*N, width]
+func (l *layout) attend(g *onnx.Graph, name string, x onnx.Value, t tower, batch, tokens int) onnx.Value {
+	q, k, v := l.project(g, name, x, t, 0), l.project(g, name, x, t, 1), l.project(g, name, x, t, 2)
+	a := g.MultiHeadAttention("attention",
+		g.Reshape("queries", q, batch, tokens, t.width),
+		g.Reshape("keys", k, batch, tokens, t.width),
+		g.Reshape("values", v, batch, tokens, t.width), t.heads)
+	return l.apply(g, name+".out", g.Reshape("heads", a, batch*tokens, t.width))
+}
+
+// project is the query (0), key (1) or value (2) of x.
+func (l *layout) project(g *onnx.Graph, name string, x onnx.Value, t tower, which int64) onnx.Value {
+	part := []string{"query", "key", "value"}[which]
+	from, to := which*int64(t.width), (which+1)*int64(t.width)
+	w := l.refs[name+".qkv.weight"].Rows(name+"."+part+".weight", from, to)
+	b := l.refs[name+".qkv.bias"].Rows(name+"."+part+".bias", from, to)
+	return g.Gemm(part, x, g.Weight(w), g.Weight(b))
+}
+
+// perceive is the two-layer perceptron of a layer.
+func (l *layout) perceive(g *onnx.Graph, name string, x onnx.Value, act checkpoint.Activation) onnx.Value {
+	x = l.apply(g, name+".fc1", x)
+	switch act {
+	case checkpoint.QuickGELU:
+		x = g.QuickGelu("activation", x, 1) // its slope is in the weights
+	case checkpoint.GELUNew:
+		x = g.FastGelu("activation", x)
+	default:
+		x = g.Gelu("activation", x)
+	}
+	return l.apply(g, name+".fc2", x)
+}
+
+// apply is a planned linear layer.
+func (l *layout) apply(g *onnx.Graph, name string, x onnx.Value) onnx.Value {
+	return g.Gemm(name, x, g.Weight(l.refs[name+".weight"]), g.Weight(l.refs[name+".bias"]))
+}
+
+// layerNorm is a planned norm.
+func (l *layout) layerNorm(g *onnx.Graph, name string, x onnx.Value, eps float32) onnx.Value {
+	return g.LayerNorm(name, x, g.Weight(l.refs[name+".weight"]), g.Weight(l.refs[name+".bias"]), eps)
+}
+
+// skipNorm is a planned norm of x + skip, and that sum.
+func (l *layout) skipNorm(g *onnx.Graph, name string, x, skip onnx.Value, eps float32) (norm, sum onnx.Value) {
+	return g.SkipLayerNormSum(name, x, skip, g.Weight(l.refs[name+".weight"]), g.Weight(l.refs[name+".bias"]), eps)
+}

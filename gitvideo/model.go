@@ -1,0 +1,193 @@
+package gitvideo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"videoqa/internal/checkpoint"
+	"videoqa/internal/fault"
+	"videoqa/internal/onnx"
+)
+
+// maxSessions bounds the open graphs of one model. Those over pictures and
+// prefixes share their weights, so one costs a few megabytes.
+const maxSessions = 24
+
+// A Model is a checkpoint made ready to run.
+type Model struct {
+	name, digest string
+	config       checkpoint.Config
+	precision    Precision
+	scale, shift [3]float64 // of the preprocessing: a byte b means b·scale + shift
+
+	spec    spec
+	layout  *layout
+	folder  folder
+	runtime *onnx.Runtime
+	session onnx.SessionConfig
+	from    *checkpoint.Checkpoint // borrowed; new sizes of picture read its embeddings
+
+	pool pool
+}
+
+// Load makes the checkpoint c ready. The first time it converts the weights into
+// cfg.CacheDir, which takes about as long as copying them; later it finds them
+// there. It borrows c until Close, and returns [fault.BadModel] if c is no GIT
+// that graphs can be built for and [fault.BadRequest] if cfg cannot be used.
+func Load(ctx context.Context, c *checkpoint.Checkpoint, cfg Config) (*Model, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	precision, err := cfg.Precision.resolve()
+	if err != nil {
+		return nil, err
+	}
+	rt, err := onnx.OpenRuntime(cfg.Library)
+	if err != nil {
+		return nil, fmt.Errorf("gitvideo: load %s: %w", c.Name, err)
+	}
+	pre := c.Preprocessor
+	if cfg.Preprocessor != nil {
+		pre = *cfg.Preprocessor
+	}
+	m := &Model{
+		name: c.Name, digest: c.Digest(), config: c.Config, precision: precision,
+		spec: specOf(c.Config), runtime: rt, from: c,
+		session: onnx.SessionConfig{Threads: cfg.Threads},
+		pool:    pool{limit: maxSessions},
+	}
+	m.scale, m.shift = pre.Affine()
+	m.folder = folderFor(cfg.CacheDir, m.digest, precision)
+	if err := m.prepare(ctx); err != nil {
+		return nil, fmt.Errorf("gitvideo: load %s: %w", c.Name, err)
+	}
+	return m, nil
+}
+
+// prepare converts the weights, unless that has been done, and opens the text
+// graph, whose sizes are all known.
+func (m *Model) prepare(ctx context.Context) error {
+	unlock, err := m.folder.lock(ctx)
+	if err != nil {
+		return err
+	}
+	err = m.convert(ctx)
+	unlock()
+	if err != nil {
+		return err
+	}
+	_, done, err := m.text(ctx)
+	if err != nil {
+		return err
+	}
+	done()
+	return nil
+}
+
+// convert makes sure that the weights lie in the folder. A file of the right
+// length is whole, because it was written whole and its folder names its content.
+func (m *Model) convert(ctx context.Context) error {
+	have := m.folder.size(weightsFile)
+	for _, tied := range []bool{false, true} {
+		if m.layout = newLayout(m.spec, tied); m.layout.data.Size() == have {
+			return nil
+		}
+	}
+	tied, err := m.headIsWords()
+	if err != nil {
+		return err
+	}
+	m.layout = newLayout(m.spec, tied)
+	return m.folder.write(weightsFile, func(w io.Writer) error {
+		return m.layout.data.Write(w, func(r onnx.Ref) ([]byte, error) {
+			if err := ctx.Err(); err != nil {
+				return nil, context.Cause(ctx)
+			}
+			return m.layout.convert(r, m.from)
+		})
+	})
+}
+
+// headIsWords says whether the head's matrix holds the word embeddings, as the
+// released checkpoints' copies should, so that one need do.
+func (m *Model) headIsWords() (bool, error) {
+	head, err := m.from.Tensor("output.weight")
+	if err != nil {
+		return false, err
+	}
+	words, err := m.from.Tensor("git.embeddings.word_embeddings.weight")
+	if err != nil {
+		return false, err
+	}
+	return slices.Equal(head.Float32(), words.Float32()), nil
+}
+
+// Close frees the model's sessions once their runs have ended. Frames and
+// prefixes live on. The checkpoint stays its owner's.
+func (m *Model) Close() error {
+	if err := m.pool.close(); err != nil {
+		return fmt.Errorf("gitvideo: close %s: %w", m.name, err)
+	}
+	return nil
+}
+
+// Name is the checkpoint's.
+func (m *Model) Name() string { return m.name }
+
+// Digest is the checkpoint's, "sha256:…".
+func (m *Model) Digest() string { return m.digest }
+
+// Precision is what Auto was resolved to.
+func (m *Model) Precision() Precision { return m.precision }
+
+// Device is where the model runs.
+func (m *Model) Device() string { return "cpu" }
+
+// ImageSize is the side in pixels of the square picture the model was made for.
+func (m *Model) ImageSize() int { return m.config.Vision.ImageSize }
+
+// Frames is how many frames of a clip the model tells apart; 0 for an image model.
+func (m *Model) Frames() int { return m.spec.frames }
+
+// Width is how many values a visual token has.
+func (m *Model) Width() int { return m.spec.vision.width }
+
+// Tokens is how many tokens a picture of that size becomes.
+func (m *Model) Tokens(height, width int) int {
+	return size{1, height / m.spec.patch, width / m.spec.patch}.tokens()
+}
+
+// graph returns the session of the graph called name, building it and writing it
+// into the folder if need be, and the function that ends its use.
+func (m *Model) graph(ctx context.Context, name string, cfg onnx.SessionConfig, build func() (onnx.Model, error)) (*onnx.Session, func(), error) {
+	return m.pool.use(name, func() (*onnx.Session, error) {
+		model, err := build()
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("gitvideo: build %s: %w", name, err), fault.BadModel)
+		}
+		unlock, err := m.folder.lock(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer unlock()
+		file := name + ".onnx"
+		if err := m.folder.keep(file, model.Bytes); err != nil {
+			return nil, err
+		}
+		return m.runtime.Open(m.folder.path(file), model.Ports, cfg)
+	})
+}
+
+// text returns the session of the text graph.
+func (m *Model) text(ctx context.Context) (*onnx.Session, func(), error) {
+	return m.graph(ctx, "text", m.session, func() (onnx.Model, error) { return textGraph(m.spec, m.layout) })
+}
+
+// folderFor is where graphs of that digest and precision lie.
+func folderFor(cache, digest string, p Precision) folder {
+	return folder(strings.Join([]string{cache, "graphs", fmt.Sprintf("%s-%s-%s", strings.TrimPrefix(digest, "sha256:"), p, Revision)}, "/"))
+}

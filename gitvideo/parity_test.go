@@ -1,0 +1,141 @@
+package gitvideo
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"videoqa/temporal"
+)
+
+// tolerance of the tiny checkpoints, times the largest magnitude or 1.
+const tolerance = 1e-4
+
+func TestTinyModelsEqualTransformers(t *testing.T) {
+	for _, name := range []string{"image", "video"} {
+		dir := filepath.Join("..", "testdata", "git", name)
+		g, m := readGolden(t, dir), load(t, dir, t.TempDir(), 1)
+		for i, clip := range g.Clips {
+			t.Run(fmt.Sprintf("%s %d: %d frames of %dx%d, video %v", name, i, clip.Frames, clip.Width, clip.Height, clip.Video), func(t *testing.T) {
+				frames, err := m.Encode(t.Context(), g.bytes(fmt.Sprintf("%d.pixels", i)), clip.Frames, clip.Height, clip.Width)
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkClip(t, m, g, i, frames)
+				checkClip(t, m, g, i, stored(t, frames))
+			})
+		}
+	}
+}
+
+// stored takes frames through their stored form, as a warm feature cache does.
+func stored(t *testing.T, frames []Frame) []Frame {
+	t.Helper()
+	out := make([]Frame, len(frames))
+	for i, f := range frames {
+		got, err := FrameFromBytes(f.Bytes(), f.Width)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out[i] = got; got.Tokens != f.Tokens || !slices.Equal(got.Data, f.Data) {
+			t.Fatalf("frame %d changes when stored", i)
+		}
+	}
+	return out
+}
+
+// checkClip holds everything about clip i to the goldens.
+func checkClip(t *testing.T, m *Model, g *golden, i int, frames []Frame) {
+	t.Helper()
+	p, all := prefixOf(t, m, g, i, frames, tolerance)
+	for _, c := range all {
+		if !c.ok() {
+			t.Error(c)
+		}
+	}
+	for k, want := range g.Clips[i].Prompts {
+		r, c := continueGreedily(t, m, g, p, i, k, tolerance)
+		if !c.ok() {
+			t.Error(c)
+		}
+		if !slices.Equal(r.IDs, want.IDs) || r.Cut != want.Cut || !near(r.LogProb, want.LogProb) {
+			t.Errorf("prompt %v is answered %v; want %v, log-probability %v, cut %v", want.Prompt, r, want.IDs, want.LogProb, want.Cut)
+		}
+		checkBeams(t, m, p, want)
+		checkScores(t, m, p, want)
+	}
+}
+
+// prefixOf makes the prefix of clip i and compares features, keys and values.
+func prefixOf(t *testing.T, m *Model, g *golden, i int, frames []Frame, tolerance float64) (*Prefix, []comparison) {
+	t.Helper()
+	var features []float32
+	for _, f := range frames {
+		features = append(features, f.Data...)
+	}
+	all := []comparison{compare(fmt.Sprintf("clip %d features", i), features, g.floats(fmt.Sprintf("%d.features", i)), tolerance)}
+	slots, err := temporal.Slots(len(frames), m.Frames(), g.Clips[i].Video)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := m.Prefix(t.Context(), frames, slots)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for layer := range p.keys {
+		for kind, got := range map[string][]float32{"key": p.keys[layer], "value": p.values[layer]} {
+			name := fmt.Sprintf("%d.%s.%d", i, kind, layer)
+			if g.bytes(name) != nil {
+				all = append(all, compare(fmt.Sprintf("clip %d %s %d", i, kind, layer), got, g.floats(name), tolerance))
+			}
+		}
+	}
+	return p, all
+}
+
+// continueGreedily answers prompt k of clip i and compares every step's logits.
+func continueGreedily(t *testing.T, m *Model, g *golden, p *Prefix, i, k int, tolerance float64) (Result, comparison) {
+	t.Helper()
+	want := g.Clips[i].Prompts[k]
+	steps := len(want.IDs)
+	s := &greedy{stops: m.config.EOS, limit: steps}
+	if !want.Cut {
+		s.limit++
+	}
+	var logits []float32
+	if err := m.finish(t.Context(), p, []job{{want.Prompt, recorder{s, &logits}}}); err != nil {
+		t.Fatal(err)
+	}
+	return s.result, compare(fmt.Sprintf("clip %d prompt %d logits", i, k), logits, g.floats(fmt.Sprintf("%d.logits.%d", i, k)), tolerance)
+}
+
+// near compares log-probabilities, sums of up to ten steps.
+func near(got, want float64) bool { return math.Abs(got-want) <= 10*tolerance*max(1, math.Abs(want)) }
+
+func checkBeams(t *testing.T, m *Model, p *Prefix, want goldenPrompt) {
+	t.Helper()
+	for _, b := range want.Beams {
+		got, err := m.Generate(t.Context(), p, [][]int64{want.Prompt}, Generation{MaxTokens: b.Limit, Beam: b.Width})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got[0].IDs, b.IDs) || got[0].Cut != b.Cut || !near(got[0].LogProb, b.LogProb) {
+			t.Errorf("prompt %v by %d beams of %d steps is answered %v; want %+v", want.Prompt, b.Width, b.Limit, got[0], b)
+		}
+	}
+}
+
+func checkScores(t *testing.T, m *Model, p *Prefix, want goldenPrompt) {
+	t.Helper()
+	got, err := m.Score(t.Context(), p, want.Prompt, want.Choices)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range got {
+		if !near(got[i], want.Scores[i]) {
+			t.Errorf("choice %v after %v scores %v; want %v", want.Choices[i], want.Prompt, got[i], want.Scores[i])
+		}
+	}
+}

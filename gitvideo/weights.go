@@ -1,0 +1,150 @@
+package gitvideo
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"videoqa/internal/checkpoint"
+	"videoqa/internal/onnx"
+)
+
+// weightsFile is the base name of the converted weights beside the graphs.
+const weightsFile = "weights.bin"
+
+// quick is the slope within quick_gelu. It is folded into the weights around it:
+// with fc1 times quick and fc2 divided by it, x·sigmoid(quick·x) becomes
+// y·sigmoid(y), for which ONNX Runtime's CPU provider has one pass instead of
+// three.
+const quick = 1.702
+
+// A layout plans the converted weights, shared by all graphs of a model. It is
+// known from the spec alone; the checkpoint is read only to write the file.
+type layout struct {
+	data    *onnx.Data
+	refs    map[string]onnx.Ref
+	recipes map[string]recipe
+	tied    bool // the head's matrix is the word embeddings
+}
+
+// A recipe makes one converted tensor: the checkpoint's parts one after the
+// other, times scale, then that many zeros.
+type recipe struct {
+	parts []string
+	scale float64
+	zeros int
+}
+
+// newLayout plans the weights of s.
+func newLayout(s spec, tied bool) *layout {
+	l := &layout{data: onnx.NewData(weightsFile), refs: map[string]onnx.Ref{}, recipes: map[string]recipe{}, tied: tied}
+	l.planVision(s)
+	l.planPrefix(s)
+	l.planText(s)
+	return l
+}
+
+const visionPrefix = "git.image_encoder.vision_model."
+
+func (l *layout) planVision(s spec) {
+	v := s.vision
+	l.norm("vision.pre", v.width, visionPrefix+"pre_layrnorm") // misspelt in every checkpoint
+	for i := range v.layers {
+		to, from := fmt.Sprintf("vision.%d.", i), fmt.Sprintf("%sencoder.layers.%d.", visionPrefix, i)
+		l.norm(to+"norm1", v.width, from+"layer_norm1")
+		l.linear(to+"qkv", v.width, 3*v.width, 1, from+"self_attn.q_proj", from+"self_attn.k_proj", from+"self_attn.v_proj")
+		l.linear(to+"out", v.width, v.width, 1, from+"self_attn.out_proj")
+		l.norm(to+"norm2", v.width, from+"layer_norm2")
+		l.perceptron(to, v, from+"mlp.fc1", from+"mlp.fc2")
+	}
+	l.norm("vision.post", v.width, visionPrefix+"post_layernorm")
+}
+
+func (l *layout) planPrefix(s spec) {
+	slots := recipe{scale: 1, zeros: s.vision.width} // the last row is for "no embedding"
+	for i := range s.frames {
+		slots.parts = append(slots.parts, fmt.Sprintf("git.img_temperal_embedding.%d", i))
+	}
+	l.plan("prefix.slots", slots, s.frames+1, s.vision.width)
+	l.linear("prefix.projection", s.vision.width, s.text.width, 1, "git.visual_projection.visual_projection.0")
+	l.norm("prefix.norm", s.text.width, "git.visual_projection.visual_projection.1")
+}
+
+func (l *layout) planText(s spec) {
+	t := s.text
+	const word = "git.embeddings.word_embeddings.weight"
+	l.plan("text.words", recipe{parts: []string{word}, scale: 1}, s.vocab, t.width)
+	l.plan("text.positions", recipe{parts: []string{"git.embeddings.position_embeddings.weight"}, scale: 1}, s.places, t.width)
+	l.norm("text.norm", t.width, "git.embeddings.LayerNorm")
+	for i := range t.layers {
+		to, from := fmt.Sprintf("text.%d.", i), fmt.Sprintf("git.encoder.layer.%d.", i)
+		self := from + "attention.self."
+		l.linear(to+"qkv", t.width, 3*t.width, 1, self+"query", self+"key", self+"value")
+		l.linear(to+"out", t.width, t.width, 1, from+"attention.output.dense")
+		l.norm(to+"norm1", t.width, from+"attention.output.LayerNorm")
+		l.perceptron(to, t, from+"intermediate.dense", from+"output.dense")
+		l.norm(to+"norm2", t.width, from+"output.LayerNorm")
+	}
+	if l.tied {
+		l.refs["text.head.weight"] = l.refs["text.words"]
+	} else {
+		l.plan("text.head.weight", recipe{parts: []string{"output.weight"}, scale: 1}, s.vocab, t.width)
+	}
+	l.plan("text.head.bias", recipe{parts: []string{"output.bias"}, scale: 1}, s.vocab)
+}
+
+// plan adds one tensor.
+func (l *layout) plan(name string, r recipe, shape ...int) {
+	dims := make([]int64, len(shape))
+	for i, n := range shape {
+		dims[i] = int64(n)
+	}
+	l.refs[name] = l.data.Add(name, onnx.Float, dims...)
+	l.recipes[name] = r
+}
+
+// linear adds a matrix [out, in] and a bias [out], of layers stacked on their outputs.
+func (l *layout) linear(name string, in, out int, scale float64, from ...string) {
+	w, b := recipe{scale: scale}, recipe{scale: scale}
+	for _, f := range from {
+		w.parts = append(w.parts, f+".weight")
+		b.parts = append(b.parts, f+".bias")
+	}
+	l.plan(name+".weight", w, out, in)
+	l.plan(name+".bias", b, out)
+}
+
+// perceptron adds the two matrices around an activation, with quick folded in.
+func (l *layout) perceptron(to string, t tower, fc1, fc2 string) {
+	up, down := 1.0, 1.0
+	if t.act == checkpoint.QuickGELU {
+		up, down = quick, 1/quick
+	}
+	l.linear(to+"fc1", t.width, t.hidden, up, fc1)
+	l.plan(to+"fc2.weight", recipe{parts: []string{fc2 + ".weight"}, scale: down}, t.width, t.hidden)
+	l.plan(to+"fc2.bias", recipe{parts: []string{fc2 + ".bias"}, scale: 1}, t.width)
+}
+
+func (l *layout) norm(name string, width int, from string) {
+	l.plan(name+".weight", recipe{parts: []string{from + ".weight"}, scale: 1}, width)
+	l.plan(name+".bias", recipe{parts: []string{from + ".bias"}, scale: 1}, width)
+}
+
+// convert makes r's bytes, little-endian float32, from a checkpoint.
+func (l *layout) convert(r onnx.Ref, c *checkpoint.Checkpoint) ([]byte, error) {
+	how := l.recipes[r.Name]
+	out := make([]byte, 0, r.Bytes())
+	for _, p := range how.parts {
+		t, err := c.Tensor(p)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range t.Float32() {
+			if how.scale != 1 {
+				v = float32(float64(v) * how.scale)
+			}
+			out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
+		}
+	}
+	return append(out, make([]byte, 4*how.zeros)...), nil
+}

@@ -1,0 +1,59 @@
+package onnx
+
+import (
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"videoqa/internal/fault"
+)
+
+// A Runtime is the one ONNX Runtime of the process. It stays loaded until the
+// process ends: its libraries are not made to be unloaded.
+type Runtime struct {
+	library  string
+	sessions atomic.Int64
+	values   atomic.Int64
+}
+
+// process is the one state of this package that outlives its callers, because
+// the binding keeps the library and its environment in globals of its own: what
+// is loaded once must be remembered beside it.
+var process struct {
+	sync.Mutex
+	runtime *Runtime
+}
+
+// OpenRuntime loads the library at path, or returns the Runtime if that library
+// is loaded already. A second library in the same process is an error. Versions
+// from 1.24 on are accepted.
+func OpenRuntime(path string) (*Runtime, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("onnx: load library %s: %w", path, err)
+	}
+	process.Lock()
+	defer process.Unlock()
+	if r := process.runtime; r != nil {
+		if r.library != path {
+			return nil, fmt.Errorf("onnx: load library %s: %s is loaded, and a process has one: %w", path, r.library, fault.BadRequest)
+		}
+		return r, nil
+	}
+	ort.SetSharedLibraryPath(path)
+	if err := ort.InitializeEnvironment(); err != nil {
+		return nil, fmt.Errorf("onnx: load library %s (1.24 or newer is needed): %w: %w", path, err, fault.Unavailable)
+	}
+	process.runtime = &Runtime{library: path}
+	return process.runtime, nil
+}
+
+// Version is the library's own, such as "1.24.1".
+func (r *Runtime) Version() string { return ort.GetVersion() }
+
+// Live is what is held outside Go at this moment: open sessions, and handles on
+// tensors, which exist only while a session runs.
+func (r *Runtime) Live() (sessions, values int64) { return r.sessions.Load(), r.values.Load() }
