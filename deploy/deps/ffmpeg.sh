@@ -77,6 +77,9 @@ ninja -j "$jobs" -C dav1d/build install
 cp dav1d/COPYING "$out/licences/dav1d"
 
 step "ffmpeg: compiling ${ffmpeg_stamp%% sha256*}"
+# The last four demuxers are no containers: a program stream without a map (most .mpg files) does not say what its video is, and
+# FFmpeg finds out by asking these. Which formats may be opened is for the caller's whitelist.
+#
 # FFmpeg compiles its configure line into the program, so the line names no folder of this machine: the prefix is one that
 # DESTDIR moves, and the compiler learns of zlib through its environment.
 export PKG_CONFIG_PATH=$out/lib/pkgconfig CPATH=$out/include LIBRARY_PATH=$out/lib
@@ -85,7 +88,7 @@ cd ffmpeg
 	--pkg-config=pkg-config --pkg-config-flags=--static --enable-static --disable-shared --enable-pic --disable-debug \
 	--disable-programs --disable-doc --disable-everything --disable-autodetect --disable-network --enable-zlib --enable-libdav1d \
 	--enable-avcodec --enable-avdevice --enable-avfilter --enable-avformat --enable-swresample --enable-swscale \
-	--enable-demuxer=mov,matroska,mpegts,mpegps,avi,flv \
+	--enable-demuxer=mov,matroska,mpegts,mpegps,avi,flv,mpegvideo,m4v,h264,hevc \
 	--enable-decoder=h264,hevc,vp8,vp9,libdav1d,mpeg4,mpeg2video,mpeg1video,mjpeg \
 	--enable-parser=h264,hevc,vp8,vp9,av1,mpeg4video,mpegvideo,mjpeg \
 	--enable-bsf=h264_mp4toannexb,hevc_mp4toannexb,av1_frame_split,vp9_superframe_split,extract_extradata \
