@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -145,11 +144,12 @@ func (j *job) pictures(ctx context.Context) ([]frames.Picture, error) {
 		pictures, report, err = frames.Sample(ctx, sub.Reader, sub.Size, plan, sub.Limits)
 	}
 	j.seen.length = temporal.NewSeconds(report.Duration.Microseconds(), 1, 1e6)
-	j.seen.notes = notesOf(report)
+	j.seen.notes = Notes(report)
 	return pictures, err
 }
 
-func notesOf(r frames.Report) (notes []ingest.Note) {
+// Notes says in an answer's terms what a report holds.
+func Notes(r frames.Report) (notes []ingest.Note) {
 	for _, n := range []struct {
 		note ingest.Note
 		is   bool
@@ -286,7 +286,7 @@ func (j *job) receipt(a *ingest.Answer, q ingest.Question) {
 	for _, pts := range j.seen.pts {
 		a.Sampling.Frames = append(a.Sampling.Frames, ingest.SeenFrame{ClipID: id, PTS: pts, Time: j.clock(pts)})
 	}
-	a.Sampling.Notes = slices.Concat([]ingest.Note{}, j.seen.notes, a.Sampling.Notes)
+	a.Sampling.Notes = append(append([]ingest.Note{}, j.seen.notes...), a.Sampling.Notes...) // never null
 	a.Evidence = []ingest.Evidence{}
 	a.Model = ingest.Model{Name: m.Name(), Digest: m.git.Digest(), Precision: string(m.git.Precision()), Preprocess: string(m.how), Device: m.git.Device()}
 	a.Cache, a.Cost = j.cache, j.cost

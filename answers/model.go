@@ -102,6 +102,19 @@ func tokenizer(c *checkpoint.Checkpoint) (*wordpiece.Tokenizer, error) {
 	return wordpiece.New(text)
 }
 
+// A Look is how a model looks at a clip.
+type Look struct {
+	Count       int // frames; 1 for an image model
+	Preparation frames.Preparation
+}
+
+// LookOf says how a model made of c would look, without loading it.
+func LookOf(c *checkpoint.Checkpoint, how Preprocess) (Look, error) {
+	m := Model{how: how}
+	_, err := m.preparation(c)
+	return Look{max(1, c.Config.TemporalEmbeddings), m.prepare}, err
+}
+
 // preparation sets m.prepare and returns the preprocessing whose arithmetic on
 // pixels goes into the graph.
 func (m *Model) preparation(c *checkpoint.Checkpoint) (checkpoint.Preprocessor, error) {

@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"videoqa/answers"
+	"videoqa/frames"
+	"videoqa/ingest"
+	"videoqa/internal/fault"
+	"videoqa/temporal"
+)
+
+// Frames is videoqa frames.
+type Frames struct {
+	Media      string        `arg:"" help:"A video or a picture: a path, an https URL, or - for standard input."`
+	Count      int           `placeholder:"N" help:"Frames to write; without it, as many as the model looks at."`
+	Out        string        `required:"" placeholder:"DIR" help:"Folder to write them to, as 000.png and so on. It is made if need be."`
+	Size       string        `default:"full" enum:"full,model" help:"full: as the video has them; model: as the model gets them."`
+	From       time.Duration `placeholder:"TIME" help:"From this time of the clip on."`
+	To         time.Duration `placeholder:"TIME" help:"Up to this time of the clip."`
+	JSON       bool          `name:"json" help:"Print one line of JSON."`
+	Model      string        `env:"VIDEOQA_MODEL" placeholder:"NAME" help:"Checkpoint whose number of frames and preparation are meant."`
+	Preprocess string        `default:"hub" enum:"hub,original" help:"Whose preparation: hub or original."`
+}
+
+// Help is shown below the flags.
+func (Frames) Help() string {
+	return "Example: videoqa frames dock.mp4 --count 6 --out seen --size model"
+}
+
+// A writtenFrame is one picture in the listing.
+type writtenFrame struct {
+	PTS    temporal.Seconds `json:"pts"`
+	File   string           `json:"file"`
+	Width  int              `json:"width"`
+	Height int              `json:"height"`
+}
+
+// A listing is what was written.
+type listing struct {
+	Frames   []writtenFrame `json:"frames"`
+	Sampling struct {
+		Policy    string        `json:"policy"`
+		Requested int           `json:"requested"`
+		Notes     []ingest.Note `json:"notes"`
+		Decoded   int           `json:"decoded"` // frames that had to be decoded for those written
+	} `json:"sampling"`
+}
+
+// Run writes the frames.
+func (c *Frames) Run(ctx context.Context, a *App) (err error) {
+	src, err := a.openSource(ctx, c.Media)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, src.close()) }()
+	look, err := c.look(a)
+	if err != nil {
+		return err
+	}
+	pictures, report, err := c.sample(ctx, src, look)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.Out, 0o777); err != nil {
+		return fmt.Errorf("make the folder for frames: %w", err)
+	}
+	var l listing
+	l.Sampling.Policy, l.Sampling.Requested, l.Sampling.Decoded = "uniform", look.Count, report.Decoded
+	l.Sampling.Notes = append([]ingest.Note{}, answers.Notes(report)...)
+	for i, p := range pictures {
+		if c.Size == "model" {
+			p = look.Preparation.Apply(p)
+		}
+		file := filepath.Join(c.Out, fmt.Sprintf("%03d.png", i))
+		if err := writePNG(file, p); err != nil {
+			return fmt.Errorf("write frame: %w", err)
+		}
+		l.Frames = append(l.Frames, writtenFrame{p.PTS, file, p.Width, p.Height})
+	}
+	return c.print(a.Out, l)
+}
+
+// look says how many frames are wanted and how they are prepared. The model's
+// graphs are not needed for that, so they are not loaded.
+func (c *Frames) look(a *App) (answers.Look, error) {
+	ck, err := ModelFlags{Model: c.Model}.checkpoint(a)
+	if err != nil {
+		return answers.Look{}, err
+	}
+	look, err := answers.LookOf(ck, answers.Preprocess(c.Preprocess))
+	if err := errors.Join(err, ck.Close()); err != nil {
+		return answers.Look{}, err
+	}
+	if c.Count < 0 {
+		return answers.Look{}, fmt.Errorf("--count %d: %w", c.Count, fault.BadRequest)
+	}
+	if c.Count > 0 {
+		look.Count = c.Count
+	}
+	return look, nil
+}
+
+func (c *Frames) sample(ctx context.Context, src *source, look answers.Look) ([]frames.Picture, frames.Report, error) {
+	head := make([]byte, min(src.size, 64))
+	if n, err := src.reader.ReadAt(head, 0); err != nil && (err != io.EOF || n < len(head)) {
+		return nil, frames.Report{}, fmt.Errorf("read %s: %w", src.name, err)
+	}
+	if frames.IsStill(head) {
+		p, report, err := frames.DecodeStill(ctx, src.reader, src.size, src.limits)
+		return []frames.Picture{p}, report, err
+	}
+	return frames.Sample(ctx, src.reader, src.size, frames.Plan{Count: look.Count, From: c.From, To: c.To}, src.limits)
+}
+
+func writePNG(file string, p frames.Picture) error {
+	im := image.NewNRGBA(image.Rect(0, 0, p.Width, p.Height))
+	for i := range p.Width * p.Height {
+		copy(im.Pix[4*i:4*i+3], p.Pix[3*i:])
+		im.Pix[4*i+3] = 255
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, im); err != nil {
+		return err
+	}
+	return os.WriteFile(file, b.Bytes(), 0o666)
+}
+
+func (c *Frames) print(w io.Writer, l listing) error {
+	if c.JSON {
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		return e.Encode(l)
+	}
+	for _, f := range l.Frames {
+		if _, err := fmt.Fprintf(w, "%s  %d x %d  at %s s\n", f.File, f.Width, f.Height, f.PTS); err != nil {
+			return err
+		}
+	}
+	for _, n := range l.Sampling.Notes {
+		if _, err := fmt.Fprintf(w, "note: %s\n", n); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"videoqa/answers"
+	"videoqa/gitvideo"
+	"videoqa/internal/checkpoint"
+	"videoqa/internal/checkpoint/hub"
+	"videoqa/internal/onnx"
+	"videoqa/testdata/model"
+)
+
+// ModelFlags choose a model and how it runs.
+type ModelFlags struct {
+	Model      string `env:"VIDEOQA_MODEL" placeholder:"NAME" help:"Checkpoint: a folder, or a name on the Hub that was pulled, as microsoft/git-base-msrvtt-qa. Without it, the small demonstration model that is built in."`
+	Precision  string `env:"VIDEOQA_PRECISION" default:"auto" enum:"auto,fp32,bf16,int8" help:"Arithmetic: ${enum}. Built in: auto, fp32."`
+	Device     string `env:"VIDEOQA_DEVICE" default:"cpu" enum:"cpu" help:"Where to compute: ${enum}."`
+	Preprocess string `default:"hub" enum:"hub,original" help:"How pictures are prepared: hub, as preprocessor_config.json says; original, as the model's authors did."`
+	Threads    int    `env:"VIDEOQA_THREADS" placeholder:"N" help:"Cores to use; 0 means all."`
+}
+
+// builtIn is what answers call the demonstration model.
+const builtIn = "videoqa-small-world"
+
+// opened is a model with the checkpoint that it borrows.
+type opened struct {
+	*answers.Model
+	checkpoint *checkpoint.Checkpoint
+}
+
+// Close frees both.
+func (o *opened) Close() error { return errors.Join(o.Model.Close(), o.checkpoint.Close()) }
+
+// open loads the chosen model.
+func (f ModelFlags) open(ctx context.Context, a *App) (*opened, error) {
+	cache, err := a.cacheDir()
+	if err != nil {
+		return nil, err
+	}
+	library, err := a.library()
+	if err != nil {
+		return nil, err
+	}
+	c, err := f.checkpoint(a)
+	if err != nil {
+		return nil, err
+	}
+	c.CacheDir = cache
+	m, err := answers.OpenModel(ctx, c, answers.ModelConfig{
+		CacheDir: cache, Library: library, Threads: f.Threads,
+		Precision: gitvideo.Precision(f.Precision), Preprocess: answers.Preprocess(f.Preprocess),
+	})
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return &opened{m, c}, nil
+}
+
+func (f ModelFlags) checkpoint(a *App) (*checkpoint.Checkpoint, error) {
+	if f.Model == "" {
+		c, err := checkpoint.OpenFS(model.Files)
+		if err == nil {
+			c.Name = builtIn
+		}
+		return c, err
+	}
+	dir, err := hub.Environment(a.Getenv).Find(f.Model)
+	if err != nil {
+		return nil, err
+	}
+	return checkpoint.Open(dir)
+}
+
+// library finds ONNX Runtime: where VIDEOQA_ONNXRUNTIME says, else beside the
+// program.
+func (a *App) library() (string, error) {
+	if path := a.Getenv("VIDEOQA_ONNXRUNTIME"); path != "" {
+		return path, nil
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find ONNX Runtime: %w", err)
+	}
+	if real, err := filepath.EvalSymlinks(exe); err == nil {
+		exe = real
+	}
+	path, err := onnx.FindLibrary(filepath.Dir(exe))
+	if err != nil {
+		return "", fmt.Errorf("%w (VIDEOQA_ONNXRUNTIME can name it)", err)
+	}
+	return path, nil
+}
