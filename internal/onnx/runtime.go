@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -13,11 +12,7 @@ import (
 
 // A Runtime is the one ONNX Runtime of the process. It stays loaded until the
 // process ends: its libraries are not made to be unloaded.
-type Runtime struct {
-	library  string
-	sessions atomic.Int64
-	values   atomic.Int64
-}
+type Runtime struct{ library string }
 
 // process is the one state of this package that outlives its callers, because
 // the binding keeps the library and its environment in globals of its own: what
@@ -53,7 +48,3 @@ func OpenRuntime(path string) (*Runtime, error) {
 
 // Version is the library's own, such as "1.24.1".
 func (r *Runtime) Version() string { return ort.GetVersion() }
-
-// Live is what is held outside Go at this moment: open sessions, and handles on
-// tensors, which exist only while a session runs.
-func (r *Runtime) Live() (sessions, values int64) { return r.sessions.Load(), r.values.Load() }

@@ -10,6 +10,7 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"videoqa/internal/fault"
+	"videoqa/internal/native"
 )
 
 // Provider is which of ONNX Runtime's backends runs the operators.
@@ -32,12 +33,12 @@ type SessionConfig struct {
 
 // A Session is a graph made ready to run. It may run in many goroutines at once.
 type Session struct {
-	owner *Runtime
 	ports Ports
 	name  string
 
-	mu sync.RWMutex // held for reading by runs, for writing by Close
-	s  *ort.DynamicAdvancedSession
+	mu   sync.RWMutex // held for reading by runs, for writing by Close
+	s    *ort.DynamicAdvancedSession
+	leak runtime.Cleanup
 }
 
 // Open makes the graph at path ready. The graph is opened by path because its
@@ -52,8 +53,9 @@ func (r *Runtime) Open(path string, ports Ports, cfg SessionConfig) (*Session, e
 	if err != nil {
 		return nil, fmt.Errorf("onnx: open %s: %w", path, err)
 	}
-	r.sessions.Add(1)
-	return &Session{owner: r, ports: ports, name: path, s: s}, nil
+	opened := &Session{ports: ports, name: path, s: s}
+	opened.leak = native.Track(opened, "session "+path, 1)
+	return opened, nil
 }
 
 // options turns cfg into ONNX Runtime's; the caller destroys them.
@@ -110,7 +112,7 @@ func (s *Session) Run(ctx context.Context, in, out Feed) error {
 }
 
 func (s *Session) run(ctx context.Context, in, out Feed) error {
-	b := binding{owner: s.owner, dims: map[string]int64{}}
+	b := &binding{dims: map[string]int64{}}
 	defer b.release()
 	inputs, err := b.bind(s.ports.Inputs, in)
 	if err != nil {
@@ -156,16 +158,16 @@ func (s *Session) Close() error {
 	}
 	err := s.s.Destroy()
 	s.s = nil
-	s.owner.sessions.Add(-1)
+	native.Untrack(s.leak, 1)
 	return err
 }
 
 // A binding is the handles and pins of one run.
 type binding struct {
-	owner  *Runtime
 	dims   map[string]int64
 	pins   runtime.Pinner // C holds pointers into Go memory between two calls
 	values []ort.Value
+	leaks  []runtime.Cleanup // of values
 }
 
 // bind makes the handles for ports from feed, in the ports' order.
@@ -191,15 +193,15 @@ func (b *binding) bind(ports []Port, feed Feed) ([]ort.Value, error) {
 		}
 		values[i] = v
 		b.values = append(b.values, v)
-		b.owner.values.Add(1)
+		b.leaks = append(b.leaks, native.Track(b, "tensor "+p.Name, 1))
 	}
 	return values, nil
 }
 
 func (b *binding) release() {
-	for _, v := range b.values {
+	for i, v := range b.values {
 		_ = v.Destroy() // it cannot fail
-		b.owner.values.Add(-1)
+		native.Untrack(b.leaks[i], 1)
 	}
 	b.pins.Unpin()
 }
