@@ -2,9 +2,7 @@ package frames
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"sort"
 
 	"github.com/asticode/go-astiav"
@@ -65,23 +63,24 @@ func (c *cursor) collect(ctx context.Context, r run) (*packets, error) {
 func (c *cursor) read(ctx context.Context) error {
 	if !c.held {
 		if err := c.in.next(ctx, c.p); err != nil {
-			return c.changed(err)
+			return c.changed(ctx, err)
 		}
 	}
 	c.held = false
 	if !c.x.matches(c.next, c.p) {
-		return c.changed(fmt.Errorf("packet %d is another one", c.next))
+		return c.changed(ctx, fmt.Errorf("packet %d is another one", c.next))
 	}
 	c.next++
 	return nil
 }
 
-func (c *cursor) changed(err error) error {
-	var number astiav.Error
-	if errors.Is(err, io.EOF) || errors.As(err, &number) || !errors.Is(err, fault.BadVideo) && c.in.source.err == nil {
-		return fmt.Errorf("the file is no longer what was indexed (%w): %w", err, fault.BadVideo)
+// changed says that what was read is not what the index promised, unless that is
+// because reading itself was given up or failed.
+func (c *cursor) changed(ctx context.Context, err error) error {
+	if ctx.Err() != nil || c.in.source.err != nil {
+		return err
 	}
-	return err
+	return fmt.Errorf("the file is no longer what was indexed (%w): %w", err, fault.BadVideo)
 }
 
 // moveTo makes row the next one, by reading on, by seeking, or from the start.
@@ -95,7 +94,7 @@ func (c *cursor) moveTo(ctx context.Context, row int) error {
 		} else if ok {
 			return c.readTo(ctx, row)
 		}
-		if back <= 0 || row-back > 2000 {
+		if back <= 0 || row-back > 2000 || ctx.Err() != nil {
 			break
 		}
 	}

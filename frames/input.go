@@ -142,7 +142,11 @@ func (in *input) open(head []byte, limits Limits) (err error) {
 	}
 	if err := in.fc.OpenInput("", astiav.FindInputFormat(format), options); err != nil {
 		in.fc = nil // FFmpeg freed it; go-astiav keeps a small map entry for each such failure
-		return fmt.Errorf("the %s container is damaged at its start (%w): %w", format, err, fault.BadVideo)
+		why := "it is damaged at its start"
+		if format == "mov" && in.source.err == nil {
+			why = whyNoMP4(in.source.r, in.source.size)
+		}
+		return fmt.Errorf("the %s container does not open, %s (%w): %w", format, why, err, fault.BadVideo)
 	}
 	if err := in.probe(); err != nil {
 		return err
@@ -160,7 +164,7 @@ func (in *input) probe() error {
 		}
 	}
 	if err := in.fc.FindStreamInfo(nil); err != nil {
-		return fmt.Errorf("nothing can be read from the video stream (%w): %w", err, fault.BadVideo)
+		return fmt.Errorf("no stream can be made out in it (%w): %w", err, fault.BadVideo)
 	}
 	if !early {
 		return in.choose()
@@ -218,6 +222,8 @@ func (in *input) next(ctx context.Context, p *astiav.Packet) error {
 		}
 		err := in.fc.ReadFrame(p)
 		switch {
+		case in.source.err != nil: // which demuxers may take for the end
+			return in.cause(ctx, err)
 		case errors.Is(err, astiav.ErrEof):
 			return io.EOF
 		case errors.Is(err, astiav.ErrEagain):
@@ -237,8 +243,10 @@ func (in *input) cause(ctx context.Context, err error) error {
 		return context.Cause(ctx)
 	case in.source.err != nil:
 		return fmt.Errorf("read: %w", in.source.err)
+	case errors.Is(err, fault.BadVideo), errors.Is(err, fault.TooLarge):
+		return err
 	}
-	return err
+	return fmt.Errorf("the container is damaged (%w): %w", err, fault.BadVideo)
 }
 
 // close frees everything, in the order in which FFmpeg wants it. It may be

@@ -71,27 +71,48 @@ func (s *slow) ReadAt(p []byte, off int64) (int, error) {
 	return s.ReaderAt.ReadAt(p, off)
 }
 
+// Whatever is going on when the asker goes away, it is never the file's fault.
 func TestAnEndedContextEndsTheWork(t *testing.T) {
-	data := clip(t, "cfr.mp4")
-	for reads := 1; reads < 4; reads++ {
-		ctx, cancel := context.WithCancel(t.Context())
-		_, _, err := frames.Sample(ctx, &slow{bytes.NewReader(data), reads, cancel}, int64(len(data)), frames.Plan{Count: 6}, frames.Footage())
-		if err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("cancelled at read %d: %v; want the context's error", reads, err)
+	for _, name := range []string{"cfr.mp4", "open-gop-h264.ts", "one-gop.mkv", "no-timestamps.avi"} {
+		data, done := clip(t, name), false
+		for reads := 1; !done; reads++ {
+			ctx, cancel := context.WithCancel(t.Context())
+			r := &slow{bytes.NewReader(data), reads, cancel}
+			_, _, err := frames.Sample(ctx, r, int64(len(data)), frames.Plan{Count: 6}, frames.Footage())
+			if err != nil && (!errors.Is(err, context.Canceled) || errors.Is(err, fault.BadVideo)) {
+				t.Errorf("%s cancelled at read %d: %v; want the context's error alone", name, reads, err)
+			}
+			done = r.left > 0
+			cancel()
 		}
-		cancel()
 	}
 }
 
-type broken struct{ error }
+// broken fails from a number of reads on, as a disk or a network does.
+type broken struct {
+	io.ReaderAt
+	left int
+}
 
-func (b broken) ReadAt([]byte, int64) (int, error) { return 0, b.error }
+var errLost = errors.New("the disk is gone")
+
+func (b *broken) ReadAt(p []byte, off int64) (int, error) {
+	if b.left--; b.left < 0 {
+		return 0, errLost
+	}
+	return b.ReaderAt.ReadAt(p, off)
+}
 
 func TestTheReadersOwnErrorIsKept(t *testing.T) {
-	lost := errors.New("the disk is gone")
-	_, _, err := frames.Sample(t.Context(), broken{lost}, 1000, frames.Plan{Count: 6}, frames.Footage())
-	if !errors.Is(err, lost) || errors.Is(err, fault.BadVideo) {
-		t.Errorf("Sample: %v; want the reader's error and no bad video", err)
+	for _, name := range []string{"cfr.mp4", "open-gop-h264.ts", "one-gop.mkv", "no-timestamps.avi"} {
+		data, done := clip(t, name), false
+		for reads := 0; !done; reads++ {
+			r := &broken{bytes.NewReader(data), reads}
+			_, _, err := frames.Sample(t.Context(), r, int64(len(data)), frames.Plan{Count: 6}, frames.Footage())
+			if done = r.left >= 0; !done && (!errors.Is(err, errLost) || errors.Is(err, fault.BadVideo)) {
+				t.Errorf("%s failing at read %d: %v; want the reader's error alone", name, reads, err)
+			}
+		}
 	}
 }
 

@@ -50,6 +50,8 @@ import (
 	"unsafe"
 
 	"github.com/asticode/go-astiav"
+
+	"videoqa/internal/fault"
 )
 
 // forceCodec says what a demuxer's video is where it would guess. go-astiav has
@@ -83,7 +85,7 @@ func toRGB(f *astiav.Frame) (Picture, error) {
 	}
 	defer C.av_free(buffer)
 	if rc := C.videoqa_rgb((*C.AVFrame)(f.UnsafePointer()), (*C.uchar)(buffer), C.int(stride)); rc < 0 {
-		return Picture{}, fmt.Errorf("convert %s to RGB: %w", f.PixelFormat(), astiav.Error(rc))
+		return Picture{}, fmt.Errorf("convert %s to RGB: %w: %w", f.PixelFormat(), astiav.Error(rc), fault.BadVideo)
 	}
 	runtime.KeepAlive(f)
 	p := blank(w, h, 0)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import pathlib
 import random
+import struct
 import subprocess
 import sys
 
@@ -66,6 +67,7 @@ def corpus():
     ffmpeg('edit-list.mp4', '-c', 'copy', before=['-ss', '0.5', '-i', str(OUT / 'b-pyramid.mp4')])
     ffmpeg('no-timestamps.avi', *x264('keyint=12:bframes=2'))
     ffmpeg('mpeg4.avi', '-c:v', 'mpeg4', '-g', '12', '-bf', '0', '-q:v', '8')
+    ffmpeg('mpeg4.mp4', '-c:v', 'mpeg4', '-g', '250', '-bf', '0', '-sc_threshold', '1000000000', '-q:v', '8')
     ffmpeg('mpeg4-b.mkv', '-c:v', 'mpeg4', '-g', '12', '-bf', '2', '-q:v', '8')
     ffmpeg('mpeg2.mpg', '-c:v', 'mpeg2video', '-g', '12', '-bf', '2', '-q:v', '8', '-f', 'vob')
     ffmpeg('mpeg1.mpg', '-c:v', 'mpeg1video', '-g', '12', '-bf', '2', '-q:v', '8')
@@ -80,8 +82,11 @@ def corpus():
         ffmpeg(f'rotated-{angle}.mp4', '-c', 'copy', '-metadata:s:v:0', f'rotate={angle}', before=['-i', str(OUT / 'cfr.mp4')])
     ffmpeg('with-audio.mp4', *x264('keyint=12:bframes=2'), '-c:a', 'aac', '-b:a', '24k', '-shortest', before=[*source(), '-f', 'lavfi', '-i', 'sine=d=1.6:r=16000'])
     size_change()
+    cut_starts()
+    mirrored()
     damage()
     hopeless()
+    references()
 
 
 def size_change():
@@ -92,6 +97,58 @@ def size_change():
     ffmpeg('size-change.ts', '-c', 'copy', before=['-f', 'h264', '-r', '25', '-i', str(OUT / 'joined.h264')])
     for name in ('part0.h264', 'part1.h264', 'joined.h264'):
         (OUT / name).unlink()
+
+
+def cut_starts():
+    """Recordings that begin between two points of access, as a camera's segments do: the tables, then the last two thirds."""
+    for name in ('open-gop-h264.ts', 'hevc.ts', 'mpeg2-interlaced.ts'):
+        whole = (OUT / name).read_bytes()
+        (OUT / f'cut-start-{name}').write_bytes(whole[:3 * 188] + whole[len(whole) // 3 // 188 * 188:])
+
+
+def mirrored():
+    """cfr.mp4 with a display matrix that mirrors it: a horizontal flip, as front cameras write."""
+    whole = bytearray((OUT / 'cfr.mp4').read_bytes())
+    at = whole.index(b'tkhd') + 4 + 40
+    assert struct.unpack('>9i', whole[at:at + 36]) == (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
+    whole[at:at + 36] = struct.pack('>9i', -65536, 0, 0, 0, 65536, 0, 96 << 16, 0, 1 << 30)
+    (OUT / 'mirrored.mp4').write_bytes(whole)
+
+
+def references():
+    """Files that name other files, of which none may be followed."""
+    bad = OUT / 'bad'
+    # A QuickTime alias in place of "the data is in this file": dref 'alis' with an absolute path (type 2) and no bytes of its own.
+    whole = (OUT / 'one-frame.mp4').read_bytes()
+    at = whole.index(b'dref') - 4
+    path = b'/etc/passwd'
+    alias = bytes(10) + bytes(140) + struct.pack('>HH', 2, len(path)) + path + bytes(len(path) % 2) + struct.pack('>HH', 0xffff, 0)
+    entry = struct.pack('>I4sI', 12 + len(alias), b'alis', 0) + alias
+    dref = struct.pack('>I4sII', 16 + len(entry), b'dref', 0, 1) + entry
+    grown = bytearray(whole[:at] + dref + whole[at + struct.unpack('>I', whole[at:at + 4])[0]:])
+    for box in (b'moov', b'trak', b'mdia', b'minf', b'dinf'):
+        size = grown.index(box) - 4
+        grown[size:size + 4] = struct.pack('>I', struct.unpack('>I', grown[size:size + 4])[0] + len(grown) - len(whole))
+    (bad / 'external.mov').write_bytes(grown)
+    # An AVI with a subtitle stream whose one packet is a playlist (HackerOne report 242831).
+    avi = (OUT / 'mpeg4.avi').read_bytes()
+    strh = b'strh' + struct.pack('<I', 56) + b'txts' + bytes(16) + struct.pack('<IIIIII', 1, 25, 0, 1, 0, 0) + bytes(12)
+    strl = b'LIST' + struct.pack('<I', 4 + len(strh) + 8) + b'strl' + strh + b'strf' + struct.pack('<I', 0)
+    playlist = b'#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:1.0,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n\0'
+    gab2 = b'GAB2\0' + struct.pack('<HI', 2, 2) + b'\0\0' + struct.pack('<HI', 4, len(playlist)) + playlist
+    gab2 += bytes(len(gab2) % 2)
+    odml = avi.index(b'LIST', 12 + 8 + 4 + 8 + 56)  # the first stream's list
+    hdrl_end = 12 + 8 + struct.unpack('<I', avi[16:20])[0]
+    stream_end = odml + 8 + struct.unpack('<I', avi[odml + 4:odml + 8])[0]
+    movi = avi.index(b'movi')
+    head = bytearray(avi[:stream_end] + strl + avi[stream_end:hdrl_end])
+    head[16:20] = struct.pack('<I', struct.unpack('<I', avi[16:20])[0] + len(strl))
+    head[56:60] = struct.pack('<I', 2)  # streams
+    movi_end = movi - 4 + 4 + struct.unpack('<I', avi[movi - 4:movi])[0]
+    body = b'movi' + b'01tx' + struct.pack('<I', len(gab2)) + gab2 + avi[movi + 4:movi_end]
+    out = head + avi[hdrl_end:movi - 8] + b'LIST' + struct.pack('<I', len(body)) + body
+    out[4:8] = struct.pack('<I', len(out) - 8)
+    (OUT / 'playlist-inside.avi').write_bytes(out)
 
 
 def damage():
@@ -129,6 +186,7 @@ def hopeless():
     (bad / 'concat.mp4').write_text("ffconcat version 1.0\nfile '/etc/passwd'\n")
     (bad / 'page.mp4').write_text('<!doctype html><title>404</title>')
     (bad / 'head-only.mp4').write_bytes((OUT / 'cfr.mp4').read_bytes()[:32])
+    (bad / 'cut-off.mp4').write_bytes((OUT / 'cfr.mp4').read_bytes()[:8000])
     (bad / 'zeros.mp4').write_bytes(b'\0\0\0\x18ftypisom' + b'\0' * 200)
     (bad / 'noise.mkv').write_bytes(b'\x1a\x45\xdf\xa3' + random.Random(2).randbytes(400))
     (bad / 'noise.ts').write_bytes(b''.join(b'\x47' + random.Random(i).randbytes(187) for i in range(20)))
