@@ -4,8 +4,9 @@ import math
 import numpy as np, torch
 
 
-def redraw(model, g, gain=1.0):
-    """Draws every parameter away from its default, biases, norms and temporal embeddings too."""
+def redraw(model, g, gain=1.0, temporal=0.8, sharp=1.0):
+    """Draws every parameter away from its default, biases, norms and temporal embeddings too. sharp multiplies the
+    decoder's queries, without which attention over many tokens is an average that no frame moves."""
     with torch.no_grad():
         for name, p in model.named_parameters():
             r = torch.randn(p.shape, generator=g)
@@ -13,13 +14,15 @@ def redraw(model, g, gain=1.0):
                 p.copy_((1.0 if name.endswith("weight") else 0.0) + 0.2 * r)
             elif name.endswith("bias"):
                 p.copy_(0.15 * r)
+            elif "temperal" in name:
+                p.copy_(temporal * r)
             elif "embedding" in name and "patch" not in name:  # tables are rows of one scale
                 p.copy_(0.8 * r)
             elif name == "output.weight":
                 p.copy_(r * 3.0 / math.sqrt(p.shape[-1]))
             else:
                 fan_in = p[0].numel()
-                p.copy_(r * gain / math.sqrt(fan_in))
+                p.copy_(r * gain * (sharp if ".self.query." in name else 1.0) / math.sqrt(fan_in))
     model.tie_weights()
 
 

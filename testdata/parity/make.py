@@ -1,0 +1,101 @@
+"""Makes full-size GIT checkpoints with random parameters, and what transformers 4.56.2 says about them.
+
+    python testdata/parity/make.py FOLDER [CASE ...]
+    VIDEOQA_PARITY=FOLDER go test -run TestFullSizeModelsEqualTransformers -v ./gitvideo
+
+The second line compares and prints the table. A case takes FOLDER/CASE, 0.7 GB (base) or 1.6 GB (large); one that is
+there already is not made again. Times of transformers on this machine go to FOLDER/CASE/times.json.
+"""
+import json, pathlib, sys, time
+sys.dont_write_bytecode = True
+import numpy as np, torch, transformers
+from safetensors.torch import save_file
+from transformers import GitConfig, GitForCausalLM, GitVisionConfig
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "git"))
+import reference
+
+assert transformers.__version__ == "4.56.2", f"transformers {transformers.__version__}: from 4.57 on GIT is wrong"
+LARGE = dict(hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096, patch_size=14)
+CASES = {  # vision, frames, video
+    "git-base-224": (dict(), 6, True),
+    "git-base-480": (dict(image_size=480), 1, False),
+    "git-large-224": (LARGE, 6, True),
+}
+MEAN = STD = [0.5, 0.5, 0.5]
+STEPS = 4
+
+
+class Remembering(reference.Clip):
+    """A clip whose features are computed once while prompts are searched for. check then recomputes everything."""
+
+    def __enter__(self):
+        encoder = self.model.git.image_encoder
+        self.whole = encoder.forward
+        known = {}
+
+        def forward(pixels, **kw):
+            key = pixels.flatten()[:64].numpy().tobytes()
+            if key not in known:
+                known[key] = self.whole(pixels, **kw).last_hidden_state
+            return type("Output", (), dict(last_hidden_state=known[key].clone()))()
+
+        encoder.forward = forward
+        return self
+
+    def __exit__(self, *_):
+        self.model.git.image_encoder.forward = self.whole
+        self.memo = {}
+
+
+def make(folder, name):
+    vision, frames, video = CASES[name]
+    config = GitConfig(vision_config=GitVisionConfig(**vision).to_dict(), num_image_with_embedding=6 if video else None)
+    model = GitForCausalLM._from_config(config, attn_implementation="eager").eval()
+    reference.redraw(model, torch.Generator().manual_seed(1), temporal=3.0, sharp=2.0)
+    rng = np.random.default_rng(3)
+    side = model.config.vision_config.image_size
+    pixels = rng.integers(0, 256, (frames, side, side, 3), dtype=np.uint8)
+    clip = Remembering(model, pixels, MEAN, STD, video)
+    tensors, prompts, times = {"0.pixels": torch.from_numpy(pixels)}, [], {}
+    with clip:
+        clip.check_order(1e-3)
+        found = [clip.find_prompt(rng, n, STEPS)[0] for n in (8, 5)]
+    for prompt in found:
+        begin = time.time()
+        ids, logits, logprob, cut = clip.greedy(prompt, STEPS)
+        times[f"greedy, {len(logits)} steps"] = time.time() - begin
+        tensors[f"0.logits.{len(prompts)}"] = logits
+        prompts.append(dict(prompt=prompt, ids=ids, logprob=logprob, cut=cut))
+    begin = time.time()
+    tensors["0.features"] = clip.features()
+    times["vision"] = time.time() - begin
+    for layer, (k, v) in enumerate(clip.keys_values()):
+        tensors[f"0.key.{layer}"], tensors[f"0.value.{layer}"] = k, v
+    write(folder, model, side, tensors, prompts, dict(frames=frames, height=side, width=side, video=video), times)
+
+
+def write(folder, model, side, tensors, prompts, clip, times):
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(folder, safe_serialization=True)
+    vocab = [f"w{i}" for i in range(model.config.vocab_size)]
+    for i, token in ((0, "[PAD]"), (100, "[UNK]"), (101, "[CLS]"), (102, "[SEP]"), (103, "[MASK]")):
+        vocab[i] = token
+    (folder / "vocab.txt").write_text("\n".join(vocab) + "\n")
+    size = dict(height=side, width=side)
+    (folder / "preprocessor_config.json").write_text(json.dumps(dict(
+        image_processor_type="CLIPImageProcessor", size=dict(shortest_edge=side), crop_size=size, image_mean=MEAN, image_std=STD)))
+    (folder / "times.json").write_text(json.dumps(dict(threads=torch.get_num_threads(), seconds=times)))
+    save_file({k: v.contiguous() for k, v in tensors.items()}, folder / "golden.safetensors")
+    (folder / "golden.json").write_text(json.dumps(dict(clips=[dict(clip, prompts=prompts)])))  # last: the case is whole
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(2)
+    root = pathlib.Path(sys.argv[1])
+    for name in sys.argv[2:] or CASES:
+        if (root / name / "golden.json").exists():
+            print(f"{name} is there", flush=True)
+            continue
+        begin = time.time()
+        make(root / name, name)
+        print(f"{name} made in {time.time() - begin:.0f} s", flush=True)
