@@ -1,0 +1,164 @@
+package cli_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"videoqa/ingest"
+	"videoqa/internal/cli"
+)
+
+const clips = "../../testdata/clips/"
+
+// run is the program, in this process, with a cache of its own.
+func run(t *testing.T, in []byte, args ...string) (status int, out, errors string) {
+	t.Helper()
+	cache := t.TempDir()
+	getenv := func(name string) string {
+		switch name {
+		case "VIDEOQA_ONNXRUNTIME":
+			return os.Getenv(name)
+		case "XDG_CACHE_HOME":
+			return cache
+		case "HF_HOME":
+			return filepath.Join(cache, "hf")
+		}
+		return ""
+	}
+	var stdout, stderr bytes.Buffer
+	status = cli.Main("v0-test", args, bytes.NewReader(in), &stdout, &stderr, getenv)
+	return status, stdout.String(), stderr.String()
+}
+
+func TestAskPrintsOneAnswerObjectALine(t *testing.T) {
+	status, out, errors := run(t, nil, "ask", "--json", clips+"cfr.mp4", "what is this?", "", "is there a dog?")
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if status != 0 || errors != "" || len(lines) != 3 {
+		t.Fatalf("status %d, %d lines, %q", status, len(lines), errors)
+	}
+	for i, kind := range []ingest.Kind{ingest.Open, ingest.Caption, ingest.Open} {
+		var a ingest.Answer
+		if err := json.Unmarshal([]byte(lines[i]), &a); err != nil || a.Kind != kind || len(a.Sampling.Frames) != 6 || a.Sampling.Notes == nil || a.Evidence == nil {
+			t.Errorf("line %d is %s, %v", i, lines[i], err)
+		}
+	}
+}
+
+func TestAskReadsStandardInputAsItReadsThePath(t *testing.T) {
+	data, err := os.ReadFile(clips + "cfr.mp4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]bool{}
+	for _, name := range []string{"-", clips + "cfr.mp4"} {
+		status, out, errors := run(t, data, "ask", "--json", name, "what is this?")
+		var a ingest.Answer
+		if err := json.Unmarshal([]byte(out), &a); status != 0 || err != nil {
+			t.Fatalf("ask %s: status %d, %q, %v", name, status, errors, err)
+		}
+		ids[a.ID] = true
+	}
+	if len(ids) != 1 {
+		t.Errorf("the same bytes have the answer ids %v", ids)
+	}
+}
+
+func TestEveryStretchGetsItsAnswer(t *testing.T) {
+	status, out, errors := run(t, nil, "ask", "--json", "--every", "600ms", "--from", "100ms", clips+"one-gop.mkv", "what is this?")
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if status != 0 || len(lines) != 3 {
+		t.Fatalf("status %d, %d lines, %q", status, len(lines), errors)
+	}
+	last := -1.0
+	for _, line := range lines {
+		var a ingest.Answer
+		if err := json.Unmarshal([]byte(line), &a); err != nil {
+			t.Fatal(err)
+		}
+		if first := float64(a.Sampling.Frames[0].PTS); first <= last {
+			t.Errorf("a stretch begins at %v, after one that went on to %v", first, last)
+		}
+		last = float64(a.Sampling.Frames[len(a.Sampling.Frames)-1].PTS)
+	}
+}
+
+func TestFramesWritesWhatTheModelSees(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "seen")
+	status, out, errors := run(t, nil, "frames", clips+"rotated-90.mp4", "--count", "3", "--out", dir, "--size", "model", "--json")
+	var l struct {
+		Frames []struct {
+			PTS           float64
+			File          string
+			Width, Height int
+		}
+		Sampling struct{ Notes []string }
+	}
+	if err := json.Unmarshal([]byte(out), &l); status != 0 || err != nil || len(l.Frames) != 3 || strings.Count(out, "\n") != 1 {
+		t.Fatalf("status %d, %q, %q, %v", status, out, errors, err)
+	}
+	for i, f := range l.Frames {
+		file, err := os.Open(f.File)
+		if err != nil {
+			t.Fatal(err)
+		}
+		im, err := png.DecodeConfig(file)
+		if err != nil || im.Width != 96 || im.Height != 96 || f.Width != 96 || filepath.Dir(f.File) != dir {
+			t.Errorf("frame %d, %+v, is %+v, %v", i, f, im, err)
+		}
+		if err := file.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAnErrorIsOneSentenceAndNothingElse(t *testing.T) {
+	folder := t.TempDir()
+	for _, tc := range []struct {
+		name   string
+		args   []string
+		status int
+		says   string
+	}{
+		{"no such file", []string{"ask", folder + "/none.mp4", "what?"}, 1, "no such file"},
+		{"a folder", []string{"ask", folder, "what?"}, 2, "folder"},
+		{"text", []string{"ask", clips + "bad/text.mp4", "what is this?"}, 1, "text"},
+		{"no video", []string{"caption", clips + "bad/audio-only.mp4"}, 1, "none of them is video"},
+		{"a good question before a bad one", []string{"ask", clips + "cfr.mp4", "what is this?", strings.Repeat("a", 2000)}, 2, "2000 bytes"},
+		{"a choice that the model cannot spell", []string{"ask", clips + "cfr.mp4", "which?", "--choices", "dog,zeppelin"}, 2, "zeppelin"},
+		{"more frames than the model has", []string{"ask", "--frames", "7", clips + "cfr.mp4", "what?"}, 2, "7 frames"},
+		{"an unknown model", []string{"ask", "--model", "microsoft/git-base", clips + "cfr.mp4", "what?"}, 1, "videoqa pull microsoft/git-base"},
+		{"a precision that is not built in", []string{"ask", "--precision", "int8", clips + "cfr.mp4", "what?"}, 2, "int8"},
+		{"an unknown flag", []string{"ask", "--colour", clips + "cfr.mp4", "what?"}, 2, "--colour"},
+		{"an unknown command", []string{"tell"}, 2, "tell"},
+		{"http", []string{"ask", "http://127.0.0.1/a.mp4", "what?"}, 1, "https"},
+		{"a private https address", []string{"ask", "https://127.0.0.1/a.mp4", "what?"}, 1, "127.0.0.1"},
+		{"a span after the end", []string{"ask", "--from", "1h", clips + "cfr.mp4", "what?"}, 2, "after the end"},
+		{"stretches after the end", []string{"ask", "--from", "1h", "--every", "1s", clips + "cfr.mp4", "what?"}, 2, "after the end"},
+		{"frames of text", []string{"frames", clips + "bad/text.mp4", "--out", folder + "/f"}, 1, "text"},
+		{"nothing on standard input", []string{"ask", "-", "what?"}, 1, "empty"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			status, out, errors := run(t, nil, tc.args...)
+			if status != tc.status || out != "" || !strings.Contains(errors, tc.says) {
+				t.Errorf("%v: status %d, output %q, errors %q; want %d, nothing, %q", tc.args, status, out, errors, tc.status, tc.says)
+			}
+			if first, _, more := strings.Cut(strings.TrimSuffix(errors, "\n"), "\n"); more && !strings.Contains(errors, "--help") {
+				t.Errorf("more than a sentence: %q and on", first)
+			}
+		})
+	}
+}
+
+func TestHelpAndVersion(t *testing.T) {
+	for _, args := range [][]string{{}, {"--help"}, {"ask", "--help"}, {"version"}} {
+		status, out, errors := run(t, nil, args...)
+		if status != 0 || out == "" || errors != "" {
+			t.Errorf("%v: status %d, output %q, errors %q", args, status, out, errors)
+		}
+	}
+}
