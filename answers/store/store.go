@@ -118,6 +118,8 @@ type WaitingRoom interface {
 	// Again gives a row back that was taken, to be due again: its Due, For,
 	// Until and Attempts are stored.
 	Again(ctx context.Context, row Row) error
+	// Wake makes a row due now; who has taken it keeps it.
+	Wake(ctx context.Context, questionID string) error
 	// Leave removes a row whose outcome has been published.
 	Leave(ctx context.Context, questionID string) error
 	// NextDue returns when the first row will be due that nobody has taken; false: none is.

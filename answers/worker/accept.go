@@ -144,8 +144,8 @@ func (w *Worker) park(ctx context.Context, j *job) error {
 		if err != nil || missing != nil && !lasting(missing) {
 			return err
 		}
-		row.Due = time.Now()
-		return w.cfg.Store.Again(ctx, row)
+		defer w.look()
+		return w.cfg.Store.Wake(ctx, row.QuestionID)
 	})
 }
 

@@ -101,6 +101,14 @@ func (s *Store) Again(ctx context.Context, row store.Row) error {
 	})
 }
 
+// Wake implements [store.WaitingRoom].
+func (s *Store) Wake(ctx context.Context, questionID string) error {
+	return s.change(ctx, "wake question", func(tx *sql.Tx) error {
+		_, err := tx.Exec("UPDATE waiting SET due_ms = 0 WHERE question_id = ?", questionID)
+		return err
+	})
+}
+
 // Leave implements [store.WaitingRoom].
 func (s *Store) Leave(ctx context.Context, questionID string) error {
 	return s.change(ctx, "let question leave", func(tx *sql.Tx) error {

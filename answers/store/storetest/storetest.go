@@ -271,6 +271,11 @@ func wake(t *testing.T, open Open) {
 	if slices.Sort(got); !slices.Equal(got, []string{"q-camera", "q-clip"}) {
 		t.Errorf("the clip woke %v", got)
 	}
+	must(t, s.Wake(ctx, "q-clip")) // it is lent until 2
+	must(t, s.Wake(ctx, "q-retry"))
+	if got := take(t, s, 1, 2); !slices.Equal(got, []string{"q-retry"}) {
+		t.Errorf("woken by name: %v", got)
+	}
 	must(t, s.DeleteClip(ctx, "c-2", at(0)))
 	if got := take(t, s, 1, 2); !slices.Equal(got, []string{"q-other"}) {
 		t.Errorf("the deletion woke %v", got)

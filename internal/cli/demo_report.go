@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"videoqa/ingest"
+)
+
+// A report is what a person sees of the demo.
+type report struct {
+	out   io.Writer
+	lines *tabwriter.Writer
+	text  bytes.Buffer // of the scene, before it is aligned
+	began time.Time
+
+	scenes, answered, unanswered int
+	encoded, reused              int // frames
+	prefixes, prefixesReused     int
+}
+
+func newReport(out io.Writer, broker string) *report {
+	fmt.Fprintf(out, "Clip and question events go to a Kafka broker on %s, answers come back from it.\n", broker)
+	r := &report{out: out, began: time.Now()}
+	r.lines = tabwriter.NewWriter(&r.text, 0, 0, 2, ' ', 0)
+	return r
+}
+
+func (r *report) scene(s *scene, early bool) {
+	r.scenes++
+	fmt.Fprintf(r.out, "\n%s  %s", s.Camera, s.File)
+	if s.clip.Start != nil {
+		fmt.Fprintf(r.out, "  %s", s.clip.Start.UTC().Format("2006-01-02 15:04:05 UTC"))
+	}
+	if early {
+		fmt.Fprint(r.out, "  (its first question comes before the clip, and waits)")
+	}
+	fmt.Fprintln(r.out)
+}
+
+func (r *report) outcome(q ingest.Question, o outcome, asked time.Time) {
+	text := q.Text
+	if q.AsKind() == ingest.Caption {
+		text = "(caption)"
+	}
+	took := o.at.Sub(asked).Round(time.Millisecond)
+	if o.dead != nil {
+		r.unanswered++
+		fmt.Fprintf(r.lines, "  %s\t%s\tno answer: %s\t\t%s\n", text, q.AsKind(), o.dead.ErrorKind, o.dead.Reason)
+		return
+	}
+	r.answered++
+	a := o.answer
+	r.encoded += a.Cache.FramesMiss
+	r.reused += a.Cache.FramesHit
+	if a.Cache.Prefix == "hit" {
+		r.prefixesReused++
+	} else {
+		r.prefixes++
+	}
+	fmt.Fprintf(r.lines, "  %s\t%s\t%s\t%.2f\tat %s\t%s\t%s\n", text, a.Kind, answerText(a), a.Score, instants(a.Sampling.Frames), saved(a.Cache), took)
+}
+
+func answerText(a ingest.Answer) string {
+	if a.Abstained {
+		return "(abstained)"
+	}
+	return a.Text
+}
+
+// instants are the times of the frames that were looked at.
+func instants(frames []ingest.SeenFrame) string {
+	var times []string
+	for _, f := range frames {
+		times = append(times, fmt.Sprintf("%.2f", float64(f.PTS)))
+	}
+	return strings.Join(times, " ") + " s"
+}
+
+// saved says what had to be computed, and what the cache saved.
+func saved(c ingest.CacheUse) string {
+	switch {
+	case c.Prefix == "hit":
+		return "nothing computed but words"
+	case c.FramesMiss == 0:
+		return fmt.Sprintf("%d frames reused", c.FramesHit)
+	case c.FramesHit == 0:
+		return fmt.Sprintf("%d frames encoded", c.FramesMiss)
+	}
+	return fmt.Sprintf("%d frames encoded, %d reused", c.FramesMiss, c.FramesHit)
+}
+
+// flush aligns and prints the scene's lines.
+func (r *report) flush() error {
+	if err := r.lines.Flush(); err != nil {
+		return err
+	}
+	_, err := r.text.WriteTo(r.out)
+	return err
+}
+
+// end prints the summary. It returns an error if a question has no answer.
+func (r *report) end() error {
+	fmt.Fprintf(r.out, "\n%d of %d questions on %d clips answered in %.1f s. Answers from what was remembered of their clip: %d of %d; frames encoded: %d.\n",
+		r.answered, r.answered+r.unanswered, r.scenes, time.Since(r.began).Seconds(), r.prefixesReused, r.prefixes+r.prefixesReused, r.encoded)
+	if r.unanswered > 0 {
+		return fmt.Errorf("cli: run the demo: %d of %d questions have no answer", r.unanswered, r.answered+r.unanswered)
+	}
+	return nil
+}
