@@ -55,8 +55,8 @@ bench: libraries ## time and memory of each stage
 eval: build ## exact match on 500 fresh clips made from SEED (default 1)
 	"$$(deploy/venv.sh world testdata/world/requirements.txt)/bin/python" testdata/world/eval.py --seed $(SEED) --program bin/videoqa
 
-parity: build ## full-size checkpoints against transformers
-	"$$(deploy/venv.sh parity testdata/parity/requirements.txt)/bin/python" testdata/parity/parity.py --program bin/videoqa
+parity: libraries ## full-size checkpoints against transformers
+	$(WITH_LIBRARIES) "$$(deploy/venv.sh parity testdata/parity/requirements.txt)/bin/python" testdata/parity/parity.py
 
 check: gofmt vet staticcheck house race ## gofmt, vet, staticcheck, the rules of the house, the race detector
 

@@ -14,7 +14,7 @@ import (
 )
 
 // A golden is what transformers 4.56.2 says about a checkpoint; testdata/git/make.py
-// and testdata/parity/make.py write it beside the checkpoint.
+// and testdata/parity/parity.py write it beside the checkpoint.
 type golden struct {
 	Clips []goldenClip `json:"clips"`
 

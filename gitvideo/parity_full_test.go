@@ -14,7 +14,7 @@ import (
 const fullTolerance = 1e-3
 
 // TestFullSizeModelsEqualTransformers compares every case that
-// testdata/parity/make.py has put into the folder that VIDEOQA_PARITY names, and
+// testdata/parity/parity.py has put into the folder that VIDEOQA_PARITY names, and
 // prints the table. `make parity` runs both. Without the variable there is
 // nothing to compare and nothing is claimed.
 func TestFullSizeModelsEqualTransformers(t *testing.T) {

@@ -1,12 +1,12 @@
-"""Makes full-size GIT checkpoints with random parameters, and what transformers 4.56.2 says about them.
+"""Full-size GIT against transformers 4.56.2: makes checkpoints with random parameters and what transformers says about
+them, then runs this project on the same and prints how far apart they are. Fails above 1e-3 of a tensor's scale.
 
-    python testdata/parity/make.py FOLDER [CASE ...]
-    VIDEOQA_PARITY=FOLDER go test -run TestFullSizeModelsEqualTransformers -v ./gitvideo
+    python testdata/parity/parity.py [--folder FOLDER] [--make] [CASE ...]        (make parity does this)
 
-The second line compares and prints the table. A case takes FOLDER/CASE, 0.7 GB (base) or 1.6 GB (large); one that is
-there already is not made again. Times of transformers on this machine go to FOLDER/CASE/times.json.
+A case takes 0.7 GB (base) or 1.6 GB (large) below FOLDER, by default in the cache folder; one that is there is not made
+again. --make stops before the comparison. Needs go and the libraries of `eval $(make env)`.
 """
-import json, pathlib, sys, time
+import argparse, json, os, pathlib, re, subprocess, sys, time
 sys.dont_write_bytecode = True
 import numpy as np, torch, transformers
 from safetensors.torch import save_file
@@ -23,6 +23,13 @@ CASES = {  # vision, frames, video
 }
 MEAN = STD = [0.5, 0.5, 0.5]
 STEPS = 4
+
+
+def pictures(rng, frames, side):
+    """Frames that differ as scenes do, each in its own colours: frames of plain noise are all alike to the model."""
+    coarse = rng.integers(0, 256, (frames, 4, 4, 3)) * 0.5 + rng.integers(0, 128, (frames, 1, 1, 3))
+    fine = np.repeat(np.repeat(coarse, -(-side // 4), 1), -(-side // 4), 2)[:, :side, :side]
+    return np.clip(fine + rng.integers(-20, 20, fine.shape), 0, 255).astype(np.uint8)
 
 
 class Remembering(reference.Clip):
@@ -51,14 +58,15 @@ def make(folder, name):
     vision, frames, video = CASES[name]
     config = GitConfig(vision_config=GitVisionConfig(**vision).to_dict(), num_image_with_embedding=6 if video else None)
     model = GitForCausalLM._from_config(config, attn_implementation="eager").eval()
-    reference.redraw(model, torch.Generator().manual_seed(1), temporal=3.0, sharp=2.0)
+    reference.redraw(model, torch.Generator().manual_seed(1), temporal=2.0, sharp=6.0)
     rng = np.random.default_rng(3)
     side = model.config.vision_config.image_size
-    pixels = rng.integers(0, 256, (frames, side, side, 3), dtype=np.uint8)
+    pixels = pictures(rng, frames, side)
     clip = Remembering(model, pixels, MEAN, STD, video)
     tensors, prompts, times = {"0.pixels": torch.from_numpy(pixels)}, [], {}
     with clip:
         clip.check_order(1e-3)
+        print(f"{name}: the order of frames matters", flush=True)
         found = [clip.find_prompt(rng, n, STEPS)[0] for n in (8, 5)]
     for prompt in found:
         begin = time.time()
@@ -89,13 +97,29 @@ def write(folder, model, side, tensors, prompts, clip, times):
     (folder / "golden.json").write_text(json.dumps(dict(clips=[dict(clip, prompts=prompts)])))  # last: the case is whole
 
 
+def compare(root):
+    """Runs the comparison, prints its table, and returns its exit status."""
+    test = ["go", "test", "-count=1", "-timeout=2h", "-run=^TestFullSizeModelsEqualTransformers$", "-v", "./gitvideo"]
+    run = subprocess.Popen(test, cwd=pathlib.Path(__file__).parents[2], env={**os.environ, "VIDEOQA_PARITY": str(root)},
+                           stdout=subprocess.PIPE, text=True)
+    for line in run.stdout:
+        print(re.sub(r"^ *\w+_test.go:\d+: ", "  ", line), end="", flush=True)
+    return run.wait()
+
+
 if __name__ == "__main__":
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--folder", type=pathlib.Path, default=pathlib.Path(cache, "videoqa", "parity"))
+    options.add_argument("--make", action="store_true")
+    options.add_argument("case", nargs="*", default=list(CASES), help=" ".join(CASES))
+    options = options.parse_args()
     torch.set_num_threads(2)
-    root = pathlib.Path(sys.argv[1])
-    for name in sys.argv[2:] or CASES:
-        if (root / name / "golden.json").exists():
+    for name in options.case:
+        if (options.folder / name / "golden.json").exists():
             print(f"{name} is there", flush=True)
             continue
         begin = time.time()
-        make(root / name, name)
+        make(options.folder / name, name)
         print(f"{name} made in {time.time() - begin:.0f} s", flush=True)
+    sys.exit(0 if options.make else compare(options.folder.resolve()))
