@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps env build dist dist-check demo test bench eval parity check gofmt vet staticcheck race house clean libraries
+.PHONY: help deps env build dist dist-check demo test test-real bench eval parity check gofmt vet staticcheck race house clean libraries
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 # The version is ours to state: Go's own stamp fails where git distrusts the folder's owner, as in containers.
@@ -49,8 +49,12 @@ demo: build ## questions on shipped clips, answered over an event stream
 test: libraries ## all tests
 	$(WITH_LIBRARIES) $(GO_TEST) ./...
 
-bench: libraries ## time and memory of each stage
+test-real: libraries ## the stream's tests beside a real Kafka, from Maven artifacts (needs Java 17 and mvn)
+	$(WITH_LIBRARIES) testdata/kafka/run.sh go test -count=1 -timeout 20m ./ingest/kafka ./answers/worker
+
+bench: libraries ## time and memory of each stage, and a question beside transformers
 	$(WITH_LIBRARIES) go test -p 1 -timeout 60m -run '^$$' -bench . -benchmem ./...
+	$(WITH_LIBRARIES) "$$(deploy/venv.sh bench testdata/bench/requirements.txt)/bin/python" testdata/bench/bench.py "$${XDG_CACHE_HOME:-$$HOME/.cache}/videoqa/bench"
 
 eval: build ## exact match on 500 fresh clips made from SEED (default 1)
 	"$$(deploy/venv.sh world testdata/world/requirements.txt)/bin/python" testdata/world/eval.py --seed $(SEED) --program bin/videoqa

@@ -31,7 +31,7 @@ type Ask struct {
 	Media     string   `arg:"" help:"A video or a picture: a path, an https URL, or - for standard input."`
 	Questions []string `arg:"" name:"question" help:"What to ask; an empty question asks for a caption."`
 	Kind      string   `default:"" enum:",${kinds}" placeholder:"KIND" help:"What kind of answer is wanted: ${kinds}. Without it, open, or caption for an empty question."`
-	Choices   []string `placeholder:"A,B,…" help:"The answers to choose from, for kind choice."`
+	Choices   []string `placeholder:"TEXT" help:"The answers to choose from, for kind choice."`
 	AskFlags
 }
 
@@ -91,10 +91,14 @@ func (f AskFlags) run(ctx context.Context, a *App, name string, questions []inge
 	subject := answers.Subject{
 		Reader: src.reader, Size: src.size, Digest: src.digest, Limits: src.limits, From: f.From, To: f.To, Fetch: fetched,
 	}
+	answer := f.once
 	if f.Every > 0 {
-		return f.windows(ctx, a, s, subject, questions)
+		answer = f.windows
 	}
-	return f.once(ctx, a, s, subject, questions)
+	if err := answer(ctx, a, s, subject, questions); err != nil {
+		return fmt.Errorf("%s: %w", src.name, err)
+	}
+	return nil
 }
 
 func (f AskFlags) check(questions []ingest.Question) error {

@@ -70,7 +70,7 @@ func (c *Frames) Run(ctx context.Context, a *App) (err error) {
 	}
 	pictures, report, err := c.sample(ctx, src, look)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", src.name, err)
 	}
 	if err := os.MkdirAll(c.Out, 0o777); err != nil {
 		return fmt.Errorf("make the folder for frames: %w", err)

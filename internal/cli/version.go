@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 
@@ -16,6 +17,14 @@ func (Version) Run(a *App) error {
 	_, err := fmt.Fprintf(a.Out, "videoqa %s\ngo %s %s/%s\n%s\n", a.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH, frames.Libraries())
 	if err != nil {
 		return err
+	}
+	if library, err := a.library(); err == nil {
+		if real, err := filepath.EvalSymlinks(library); err == nil {
+			library = real
+		}
+		if _, err := fmt.Fprintf(a.Out, "ONNX Runtime from %s, MIT\n", library); err != nil {
+			return err
+		}
 	}
 	info, ok := debug.ReadBuildInfo()
 	for _, d := range info.Deps {

@@ -1,0 +1,114 @@
+package answers_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"os"
+	"strconv"
+	"testing"
+
+	"videoqa/answers"
+	"videoqa/frames"
+	"videoqa/ingest"
+	"videoqa/internal/checkpoint"
+)
+
+// The benchmarks ask the demonstration model about a small clip, or the
+// checkpoint and the clip that VIDEOQA_BENCH_MODEL and VIDEOQA_BENCH_CLIP name,
+// with VIDEOQA_THREADS cores: testdata/bench/bench.py does that beside
+// transformers.
+func benchModel(b *testing.B) *answers.Model {
+	dir := os.Getenv("VIDEOQA_BENCH_MODEL")
+	threads, _ := strconv.Atoi(os.Getenv("VIDEOQA_THREADS"))
+	if dir == "" {
+		return openDemo(b, answers.ModelConfig{Threads: threads})
+	}
+	c, err := checkpoint.Open(dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	c.CacheDir = dir
+	m, err := answers.OpenModel(b.Context(), c, answers.ModelConfig{CacheDir: dir, Library: library(b), Threads: threads})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := errors.Join(m.Close(), c.Close()); err != nil {
+			b.Error(err)
+		}
+	})
+	return m
+}
+
+func benchSubject(b *testing.B) answers.Subject {
+	path := os.Getenv("VIDEOQA_BENCH_CLIP")
+	if path == "" {
+		return subject(b, "clips/cfr.mp4")
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	sum := sha256.Sum256(data)
+	return answers.Subject{Reader: bytes.NewReader(data), Size: int64(len(data)), Digest: "sha256:" + hex.EncodeToString(sum[:]), Limits: frames.Upload()}
+}
+
+// stages adds up what the answers cost and reports it for one question.
+type stages struct{ decode, encode, prefix, generate float64 }
+
+func (s *stages) add(c ingest.Cost) {
+	s.decode, s.encode, s.prefix, s.generate = s.decode+c.DecodeMS, s.encode+c.EncodeMS, s.prefix+c.PrefixMS, s.generate+c.GenerateMS
+}
+
+func (s *stages) report(b *testing.B) {
+	n := float64(b.N)
+	b.ReportMetric(s.decode/n, "decode-ms")
+	b.ReportMetric(s.encode/n, "encode-ms")
+	b.ReportMetric(s.prefix/n, "prefix-ms")
+	b.ReportMetric(s.generate/n, "generate-ms")
+}
+
+const benchTokens = 4
+
+// BenchmarkColdQuestion asks about a clip that was never seen: encoded bytes in
+// memory to the answer's text.
+func BenchmarkColdQuestion(b *testing.B) {
+	m, sub := benchModel(b), benchSubject(b)
+	question := ingest.Question{Text: "which way does the train move?"}
+	ask(b, service(b, answers.Config{Model: m, MaxTokens: benchTokens}), sub, question) // builds the graphs
+	var cost stages
+	for b.Loop() {
+		cost.add(ask(b, service(b, answers.Config{Model: m, MaxTokens: benchTokens}), sub, question)[0].Cost)
+	}
+	cost.report(b)
+}
+
+// BenchmarkWarmQuestion asks another question about a clip asked about before.
+func BenchmarkWarmQuestion(b *testing.B) {
+	m, sub := benchModel(b), benchSubject(b)
+	s := service(b, answers.Config{Model: m, MaxTokens: benchTokens})
+	ask(b, s, sub, ingest.Question{Text: "what is this?"})
+	var cost stages
+	for b.Loop() {
+		cost.add(ask(b, s, sub, ingest.Question{Text: "which way does the train move?"})[0].Cost)
+	}
+	cost.report(b)
+}
+
+// BenchmarkSixteenQuestions asks sixteen at once about a clip asked about before.
+func BenchmarkSixteenQuestions(b *testing.B) {
+	m, sub := benchModel(b), benchSubject(b)
+	s := service(b, answers.Config{Model: m, MaxTokens: benchTokens})
+	questions := make([]ingest.Question, 16)
+	for i := range questions {
+		questions[i] = ingest.Question{Text: "which way does the train move?"}
+	}
+	ask(b, s, sub, questions[0])
+	var cost stages
+	for b.Loop() {
+		cost.add(ask(b, s, sub, questions...)[0].Cost)
+	}
+	cost.report(b)
+}

@@ -1,0 +1,134 @@
+"""Times one question on a full-size GIT-base over six frames, by videoqa and by transformers, in turns on the same cores.
+
+usage: bench.py FOLDER [--rounds 3] [--threads 2]      (called by make bench, which gives FOLDER in the cache)
+
+The checkpoint is random, of GIT-base's sizes with six temporal embeddings: what is computed costs the same. Both sides start
+from the encoded clip's bytes, look at six frames and write four tokens, greedy, fp32; transformers also in bf16. Cold: a clip
+never seen. Warm: videoqa was asked about the clip before; transformers keeps nothing between questions.
+"""
+import argparse
+import io
+import json
+import os
+import pathlib
+import re
+import shutil
+import statistics
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+FRAMES, TOKENS, QUESTION = 6, 4, 'which way does the train move?'
+
+
+def checkpoint(folder):
+    """A random GIT-base for video, with the tokenizer that the tokenizers module carries."""
+    if not (folder / 'tokenizer.json').exists():
+        torch.manual_seed(1)
+        model = transformers.GitForCausalLM(transformers.GitConfig(num_image_with_embedding=FRAMES))
+        for p in model.git.img_temperal_embedding:
+            torch.nn.init.normal_(p, std=.02)
+        model.save_pretrained(folder)
+        transformers.VideoMAEImageProcessor().save_pretrained(folder)
+        module = subprocess.run(['go', 'list', '-m', '-f', '{{.Dir}}', 'github.com/daulet/tokenizers'], cwd=ROOT, check=True, capture_output=True, text=True)
+        shutil.copyfile(pathlib.Path(module.stdout.strip()) / 'test/data/bert-base-uncased.json', folder / 'tokenizer.json')
+    return folder
+
+
+def clip(path):
+    """Ten seconds of moving colours, H.264, 640 x 360 at 25 frames a second."""
+    if not path.exists():
+        y, x = np.mgrid[0:360, 0:640]
+        with av.open(str(path), 'w') as out:
+            stream = out.add_stream('libx264', rate=25, options={'crf': '23'})
+            stream.width, stream.height, stream.pix_fmt = 640, 360, 'yuv420p'
+            for i in range(250):
+                picture = np.stack([(x + 3 * i) % 256, (y + 2 * i) % 256, (x + y - 4 * i) % 256], -1).astype(np.uint8)
+                for packet in stream.encode(av.VideoFrame.from_ndarray(picture, 'rgb24')):
+                    out.mux(packet)
+            for packet in stream.encode(None):
+                out.mux(packet)
+    return path
+
+
+def seen(data):
+    """The frames in the middle of six equal slices, as PyAV decodes them."""
+    with av.open(io.BytesIO(data)) as f:
+        f.streams.video[0].thread_type = 'AUTO'
+        n = f.streams.video[0].frames
+        wanted = {(2 * i + 1) * n // (2 * FRAMES) for i in range(FRAMES)}
+        return [frame.to_image() for i, frame in enumerate(f.decode(video=0)) if i in wanted]
+
+
+def by_transformers(model, processor, ids, data):
+    """Seconds from bytes to tokens, and those of decoding and preparing alone."""
+    begin = time.perf_counter()
+    pictures = seen(data)
+    decoded = time.perf_counter() - begin
+    pixels = processor(images=pictures, return_tensors='pt').pixel_values.to(model.dtype)
+    with torch.inference_mode():
+        model.generate(pixel_values=pixels, input_ids=ids, max_new_tokens=TOKENS, min_new_tokens=TOKENS, do_sample=False)
+    return time.perf_counter() - begin, decoded
+
+
+def by_videoqa(program, environment):
+    """What the benchmarks of package answers print: {name: {unit: value}}."""
+    done = subprocess.run([str(program), '-test.run', '^$', '-test.bench', 'Question', '-test.benchtime', '3x'], cwd=ROOT / 'answers', env=environment, capture_output=True, text=True, check=True)
+    found = {}
+    for line in done.stdout.splitlines():
+        if m := re.match(r'Benchmark(\w+?)(?:-\d+)?\s+\d+\s+(.*)', line):
+            values = m[2].split()
+            found[m[1]] = {unit: float(value) for value, unit in zip(values[::2], values[1::2])}
+    return found
+
+
+def row(name, seconds, note=''):
+    print(f'{name:<44} {min(seconds) * 1e3:>9.0f} {statistics.median(seconds) * 1e3:>9.0f} {max(seconds) * 1e3:>9.0f}  {note}')
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument('folder', type=pathlib.Path)
+    p.add_argument('--rounds', type=int, default=3)
+    p.add_argument('--threads', type=int, default=2)
+    args = p.parse_args()
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:args.threads])
+    torch.set_num_threads(args.threads)
+    args.folder.mkdir(parents=True, exist_ok=True)
+    folder, video = checkpoint(args.folder / 'git-base-video'), clip(args.folder / 'clip.mp4')
+    program = args.folder / 'answers.test'
+    subprocess.run(['go', 'test', '-c', '-o', program, './answers'], cwd=ROOT, check=True)
+    environment = {**os.environ, 'VIDEOQA_BENCH_MODEL': str(folder), 'VIDEOQA_BENCH_CLIP': str(video), 'VIDEOQA_THREADS': str(args.threads), 'GOMAXPROCS': str(args.threads)}
+    processor = transformers.VideoMAEImageProcessor.from_pretrained(folder)
+    vocabulary = json.loads((folder / 'tokenizer.json').read_text())['model']['vocab']
+    ids = torch.tensor([[vocabulary['[CLS]'], *(vocabulary[w] for w in QUESTION.rstrip('?').split()), vocabulary['?']]])
+    models = {'fp32': transformers.GitForCausalLM.from_pretrained(folder).eval(), 'bf16': transformers.GitForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()}
+    data, ours, theirs = video.read_bytes(), [], {name: [] for name in models}
+    for r in range(args.rounds):
+        ours.append(by_videoqa(program, environment))
+        for name, model in models.items():
+            theirs[name].append(by_transformers(model, processor, ids, data))
+    report(args, ours, theirs)
+
+
+def report(args, ours, theirs):
+    print(f'\n{args.threads} cores of {open("/proc/cpuinfo").read().split("model name")[1].splitlines()[0].strip(": ")}; torch {torch.__version__}, transformers {transformers.__version__}, av {av.__version__}; {args.rounds} rounds in turns')
+    print(f'GIT-base, random, {FRAMES} frames of 10 s H.264 640 x 360, {TOKENS} tokens, greedy\n')
+    print(f'{"milliseconds":<44} {"minimum":>9} {"median":>9} {"maximum":>9}')
+    for name, times in theirs.items():
+        row(f'transformers {name}', [t for t, _ in times], f'of which decode {min(d for _, d in times) * 1e3:.0f}')
+    base = {name: statistics.median(t for t, _ in times) for name, times in theirs.items()}
+    for bench, title in (('ColdQuestion', 'videoqa fp32, clip never seen'), ('WarmQuestion', 'videoqa fp32, clip asked about before'), ('SixteenQuestions', 'videoqa fp32, 16 questions on such a clip')):
+        seconds = [o[bench]['ns/op'] / 1e9 for o in ours]
+        stages = ', '.join(f'{k} {statistics.median(o[bench][f"{k}-ms"] for o in ours):.0f}' for k in ('decode', 'encode', 'prefix', 'generate'))
+        row(title, seconds, stages)
+        if bench != 'SixteenQuestions':
+            print(f'{"":<44} {"":>9} {base["fp32"] / statistics.median(seconds):>8.1f}x of transformers fp32, {base["bf16"] / statistics.median(seconds):.1f}x of its bf16')
+
+
+if __name__ == '__main__':
+    import av
+    import numpy as np
+    import torch
+    import transformers
+    main()
