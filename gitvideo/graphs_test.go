@@ -42,8 +42,8 @@ func TestGraphsOfEveryReleasedCheckpointFit(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for frames := range max(1, r.frames) {
-				checkGraphs(t, c, size{frames + 1, c.Vision.Grid(), c.Vision.Grid()})
+			for _, frames := range []int{1, max(1, r.frames)} {
+				checkGraphs(t, c, size{frames, c.Vision.Grid(), c.Vision.Grid()})
 			}
 			checkGraphs(t, c, size{1, c.Vision.Grid(), c.Vision.Grid() * 4 / 3}) // kept aspect
 		})

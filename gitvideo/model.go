@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -189,5 +190,5 @@ func (m *Model) text(ctx context.Context) (*onnx.Session, func(), error) {
 
 // folderFor is where graphs of that digest and precision lie.
 func folderFor(cache, digest string, p Precision) folder {
-	return folder(strings.Join([]string{cache, "graphs", fmt.Sprintf("%s-%s-%s", strings.TrimPrefix(digest, "sha256:"), p, Revision)}, "/"))
+	return folder(filepath.Join(cache, "graphs", fmt.Sprintf("%s-%s-%s", strings.TrimPrefix(digest, "sha256:"), p, Revision)))
 }

@@ -27,11 +27,32 @@ type opened struct {
 }
 
 // use returns the session called name, made by open if there is none, and the
-// function that ends its use.
+// function that ends its use. Whoever waited for another's open that failed tries
+// again with its own: the failure may be that the other's context ended.
 func (p *pool) use(name string, open func() (*onnx.Session, error)) (*onnx.Session, func(), error) {
+	for {
+		o, found := p.enter(name)
+		if !found {
+			o.session, o.err = open()
+			close(o.ready)
+		}
+		<-o.ready
+		if o.err == nil {
+			return o.session, sync.OnceFunc(func() { p.done(o) }), nil
+		}
+		p.forget(name, o)
+		if !found {
+			return nil, nil, o.err
+		}
+	}
+}
+
+// enter begins one use of the session called name, and says whether it is there
+// or being opened. If not, the caller opens it.
+func (p *pool) enter(name string) (o *opened, found bool) {
 	p.mu.Lock()
-	o, found := p.open[name]
-	if !found {
+	defer p.mu.Unlock()
+	if o, found = p.open[name]; !found {
 		o = &opened{ready: make(chan struct{})}
 		if p.open == nil {
 			p.open = map[string]*opened{}
@@ -41,17 +62,7 @@ func (p *pool) use(name string, open func() (*onnx.Session, error)) (*onnx.Sessi
 	o.users++
 	p.clock++
 	o.last = p.clock
-	p.mu.Unlock()
-	if !found {
-		o.session, o.err = open()
-		close(o.ready)
-	}
-	<-o.ready
-	if o.err != nil {
-		p.forget(name, o)
-		return nil, nil, o.err
-	}
-	return o.session, sync.OnceFunc(func() { p.done(o) }), nil
+	return o, found
 }
 
 // forget drops a session that could not be opened, so that the next use tries again.

@@ -120,6 +120,25 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	}
 }
 
+func TestARunMayBeToldToStopAtAnyMoment(t *testing.T) {
+	s := open(t, onnx.SessionConfig{Threads: 1})
+	const rows = 20000
+	x, y := make([]float32, rows*3), make([]float32, rows*2)
+	before := native.Read().Handles
+	gone := errors.New("the asker is gone")
+	for range 50 {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		go cancel(gone) // before, during or after the run
+		err := s.Run(ctx, onnx.Feed{"x": onnx.Floats(x, rows, 3)}, onnx.Feed{"y": onnx.Floats(y, rows, 2)})
+		if err != nil && !errors.Is(err, gone) {
+			t.Fatalf("Run gives %v; want nothing or %v", err, gone)
+		}
+	}
+	if after := native.Read().Handles; after != before {
+		t.Errorf("%d handles are live; want %d", after, before)
+	}
+}
+
 func TestNothingIsHeldAfterClose(t *testing.T) {
 	load(t)
 	before := native.Read()

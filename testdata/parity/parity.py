@@ -67,7 +67,7 @@ def make(folder, name):
     with clip:
         clip.check_order(1e-3)
         print(f"{name}: the order of frames matters", flush=True)
-        found = [clip.find_prompt(rng, n, STEPS)[0] for n in (8, 5)]
+        found = [clip.find_prompt(rng, n, STEPS)[0] for n in ((8, 5) if name == "git-base-224" else (8,))]  # one forward of the others takes long
     for prompt in found:
         begin = time.time()
         ids, logits, logprob, cut = clip.greedy(prompt, STEPS)
