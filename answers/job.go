@@ -150,13 +150,8 @@ func (j *job) pictures(ctx context.Context) ([]frames.Picture, error) {
 
 // Notes says in an answer's terms what a report holds.
 func Notes(r frames.Report) (notes []ingest.Note) {
-	for _, n := range []struct {
-		note ingest.Note
-		is   bool
-	}{{ingest.Degraded, r.Degraded}, {ingest.FewerFrames, r.FewerFrames}, {ingest.NoToneMapping, r.NoToneMapping}} {
-		if n.is {
-			notes = append(notes, n.note)
-		}
+	for _, n := range r.Notes() {
+		notes = append(notes, ingest.Note(n))
 	}
 	return notes
 }

@@ -47,7 +47,6 @@ type house struct {
 	asker  *asker
 	client *kafka.Client // of those outside
 	outbox chan ingest.Record
-	seen   map[string]int // reads of each topic
 }
 
 func newHouse(t *testing.T) *house {
