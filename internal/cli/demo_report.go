@@ -18,9 +18,11 @@ type report struct {
 	text  bytes.Buffer // of the scene, before it is aligned
 	began time.Time
 
+	looked string // the frames of the line before
+
 	scenes, answered, unanswered int
 	encoded, reused              int // frames
-	prefixes, prefixesReused     int
+	prefixesReused               int
 }
 
 func newReport(out io.Writer, broker string) *report {
@@ -32,6 +34,7 @@ func newReport(out io.Writer, broker string) *report {
 
 func (r *report) scene(s *scene, early bool) {
 	r.scenes++
+	r.looked = ""
 	fmt.Fprintf(r.out, "\n%s  %s", s.Camera, s.File)
 	if s.clip.Start != nil {
 		fmt.Fprintf(r.out, "  %s", s.clip.Start.UTC().Format("2006-01-02 15:04:05 UTC"))
@@ -55,14 +58,13 @@ func (r *report) outcome(q ingest.Question, o outcome, asked time.Time) {
 	}
 	r.answered++
 	a := o.answer
-	r.encoded += a.Cache.FramesMiss
-	r.reused += a.Cache.FramesHit
 	if a.Cache.Prefix == "hit" {
 		r.prefixesReused++
 	} else {
-		r.prefixes++
+		r.encoded += a.Cache.FramesMiss
+		r.reused += a.Cache.FramesHit
 	}
-	fmt.Fprintf(r.lines, "  %s\t%s\t%s\t%.2f\tat %s\t%s\t%s\n", text, a.Kind, answerText(a), a.Score, instants(a.Sampling.Frames), saved(a.Cache), took)
+	fmt.Fprintf(r.lines, "  %s\t%s\t%s\t%.2f\t%s\t%s\t%s\n", text, a.Kind, answerText(a), a.Score, r.instants(a.Sampling.Frames), saved(a.Cache), took)
 }
 
 func answerText(a ingest.Answer) string {
@@ -73,25 +75,37 @@ func answerText(a ingest.Answer) string {
 }
 
 // instants are the times of the frames that were looked at.
-func instants(frames []ingest.SeenFrame) string {
+func (r *report) instants(frames []ingest.SeenFrame) string {
 	var times []string
 	for _, f := range frames {
 		times = append(times, fmt.Sprintf("%.2f", float64(f.PTS)))
 	}
-	return strings.Join(times, " ") + " s"
+	before := r.looked
+	r.looked = "at " + strings.Join(times, " ") + " s"
+	if r.looked == before {
+		return "the same"
+	}
+	return r.looked
 }
 
 // saved says what had to be computed, and what the cache saved.
 func saved(c ingest.CacheUse) string {
 	switch {
 	case c.Prefix == "hit":
-		return "nothing computed but words"
+		return "clip remembered"
 	case c.FramesMiss == 0:
-		return fmt.Sprintf("%d frames reused", c.FramesHit)
+		return frameCount(c.FramesHit) + " remembered"
 	case c.FramesHit == 0:
-		return fmt.Sprintf("%d frames encoded", c.FramesMiss)
+		return frameCount(c.FramesMiss) + " encoded"
 	}
-	return fmt.Sprintf("%d frames encoded, %d reused", c.FramesMiss, c.FramesHit)
+	return fmt.Sprintf("%s encoded, %d remembered", frameCount(c.FramesMiss), c.FramesHit)
+}
+
+func frameCount(n int) string {
+	if n == 1 {
+		return "1 frame"
+	}
+	return fmt.Sprintf("%d frames", n)
 }
 
 // flush aligns and prints the scene's lines.
@@ -105,8 +119,8 @@ func (r *report) flush() error {
 
 // end prints the summary. It returns an error if a question has no answer.
 func (r *report) end() error {
-	fmt.Fprintf(r.out, "\n%d of %d questions on %d clips answered in %.1f s. Answers from what was remembered of their clip: %d of %d; frames encoded: %d.\n",
-		r.answered, r.answered+r.unanswered, r.scenes, time.Since(r.began).Seconds(), r.prefixesReused, r.prefixes+r.prefixesReused, r.encoded)
+	fmt.Fprintf(r.out, "\n%d of %d questions on %d clips answered in %.1f s. %d of the answers came from a clip that was remembered; %s encoded for the others, %d remembered.\n",
+		r.answered, r.answered+r.unanswered, r.scenes, time.Since(r.began).Seconds(), r.prefixesReused, frameCount(r.encoded), r.reused)
 	if r.unanswered > 0 {
 		return fmt.Errorf("cli: run the demo: %d of %d questions have no answer", r.unanswered, r.answered+r.unanswered)
 	}

@@ -79,7 +79,9 @@ func (c *Serve) Run(ctx context.Context, a *App) (err error) {
 			log.Info("serving", "brokers", brokers, "group", c.KafkaGroup, "data", c.DataDir, "model", m.Name(), "roots", c.MediaRoots)
 		},
 	}.run(ctx)
-	log.Info("stopped")
+	if err == nil {
+		log.Info("stopped")
+	}
 	return err
 }
 

@@ -72,7 +72,7 @@ func TestTheDemoPrintsEveryAnswerAndLeavesNothing(t *testing.T) {
 	}
 	for _, want := range []string{
 		"yard  cow.mp4  2026-09-01 10:00:00 UTC\n", "gate  dog.mp4  (its first question comes before the clip, and waits)\n",
-		"cow  0.50  at 0.50 1.50 s  2 frames encoded", "nothing computed but words", "(caption)", "5 of 5 questions on 2 clips answered",
+		"cow  0.50  at 0.50 1.50 s  2 frames encoded", "the same        clip remembered", "(caption)", "5 of 5 questions on 2 clips answered",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
@@ -132,7 +132,7 @@ func TestServeRefusesWhatItDoesNotKnow(t *testing.T) {
 
 func TestTheDataFolderFollowsXDG(t *testing.T) {
 	for want, env := range map[string]map[string]string{
-		"/data/videoqa": {"XDG_DATA_HOME": "/data", "HOME": "/home/x"}, "/home/x/.local/share/videoqa": {"HOME": "/home/x"}, "": {},
+		"/data/videoqa": {"XDG_DATA_HOME": "/data", "HOME": "/people/x"}, "/people/x/.local/share/videoqa": {"HOME": "/people/x"}, "": {},
 	} {
 		a := &App{Getenv: func(key string) string { return env[key] }}
 		if got, err := a.defaultDataDir(); got != want || (err == nil) != (want != "") {
