@@ -27,7 +27,7 @@ def scene(back, texture, grain, *things, late=None):
 CLIPS = [  # file, coding, size, frames a second, seconds, scene
     ('yard.mp4', 'h264', (320, 240), 25, 3, scene('green', 'stripes', 1, thing('dog', .5, .52, 'left', .5, .55))),
     ('airfield.mkv', 'hevc', (256, 192), 30, 2.5, scene('blue', 'clouds', 2, thing('airplane', .48, .5, 'up', .45, .55))),
-    ('crossing.webm', 'vp9', (480, 360), 30, 3, scene('grey', 'plain', 3, thing('bus', .5, .17, 'right', .32), thing('bicycle', .45, .5),
+    ('crossing.webm', 'vp9', (480, 360), 30, 3, scene('grey', 'plain', 3, thing('bus', .5, .17, 'right', .32), thing('train', .45, .5, side=.32),
                                                      thing('car', .5, .83, 'left', .32))),
     ('meadow.mp4', 'av1', (320, 240), 25, 4, scene('yellow', 'slope', 4, thing('cow', .5, .5, 'right'), thing('rooster', .45, .83), late=1)),
     ('portrait.mp4', 'h264', (360, 640), 30, 2, scene('purple', 'checks', 5, thing('rabbit', .17, .5, 'down'), thing('turtle', .83, .5, 'up'))),

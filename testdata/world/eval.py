@@ -77,7 +77,7 @@ def baseline(seed, stills):
 
 def encode(path, frames, encoder, options, rate):
     """Writes frames, RGB pictures, as a video file."""
-    with av.open(str(path), 'w') as out:
+    with av.open(str(path), 'w', options={'fflags': 'bitexact'}) as out:
         stream = out.add_stream(encoder, rate=rate, options=options)
         stream.width, stream.height, stream.pix_fmt = frames[0].width, frames[0].height, 'yuv420p'
         stream.thread_count = 1

@@ -1,7 +1,7 @@
 """Trains a small GIT on the small world in three stages: the image encoder, then images, then clips and images mixed.
 
-usage: train.py OUT SECONDS [--threads 2] [--workers 1] [--resume CHECKPOINT]   (resumed: without the first stage)
-(torch, transformers==4.56.2, pillow, numpy; bf16 autocast on a CPU)
+usage: train.py OUT SECONDS [--threads 2] [--workers 1] [--seed 7] [--resume CHECKPOINT]   (resumed: without the first stage)
+(requirements-train.txt; bf16 autocast on a CPU)
 
 Besides the words, two dense tasks teach what words alone teach too slowly: in the first stage each patch names the thing
 that covers it, its row and its column; in the last each visual token, before the decoder's last layer, names which way the
@@ -70,7 +70,10 @@ def unknown(rng, kind, question):
 
 
 def places(sc):
-    """Where things are when a clip starts and ends: only trained on, so that places and moments meet."""
+    """Where things are when a clip starts or ends: only trained on, so that places and moments meet.
+
+    Neither verb is in the vocabulary, so the model reads both as [UNK] and learns that the answer is one of two places.
+    """
     for o in sc['objs']:
         for t, verb in ((1 / 12, 'start'), (11 / 12, 'end')):
             if o['move'] and W.where(o, t):
@@ -167,7 +170,7 @@ def exam(m, image, n=96, still=False):
             scenes = [W.scene(rng) for _ in range(32)]
             ts = [rng.choice(W.moments()) if image else None for _ in scenes]
             frames = np.stack([pictures(rng, sc, [t] if image else W.moments(), image) for sc, t in zip(scenes, ts)])
-            qs = [(W.questions(rng, sc, t) * 10)[:10] for sc, t in zip(scenes, ts)]
+            qs = [(W.questions(rng, sc, t) * 16)[:16] for sc, t in zip(scenes, ts)]
             rows = [([CLS] + [ID[w] for w in W.words(q)], [ID[w] for w in W.words(a)] + [SEP]) for per in qs for _, q, a in per]
             with torch.autocast('cpu', torch.bfloat16):
                 lg, lab, _ = decode(m, pixels(frames), rows)
@@ -180,25 +183,88 @@ def exam(m, image, n=96, still=False):
     return {'all': round(sum(ok.values()) / sum(total.values()), 4), **{k: round(ok[k] / total[k], 3) for k in sorted(total)}}
 
 
-def work(queue, plan, start, stride):
-    """Fills queue with the batches start, start+stride, … of the plan (stage, image, n, k), for ever."""
+def work(queue, stage, start, stride):
+    """Fills queue with batches of the stage that training is in, numbered start, start+stride, …, for ever."""
     i = start
     while True:
-        stage, image, n, k = plan(i)
-        queue.put((stage, image, *batch(i, stage, image, n, k)))
+        name = STAGES[stage.value]
+        image = name != 'clips' or i % 4 == 0
+        scenes, rows = (96, 1) if name == 'encoder' else (64, 4) if image else (16, 8)
+        queue.put((name, image, *batch(i, name, image, scenes, rows)))
         i += stride
 
 
-class Stage:
-    """What the workers should make now; shared between processes."""
+class Heads(torch.nn.Module):
+    """The dense tasks, whose heads are thrown away after training."""
 
-    def __init__(self, value):
-        self.value = value
+    def __init__(self):
+        super().__init__()
+        self.thing, self.row, self.col = torch.nn.Linear(D, len(W.NAMES) + 1), torch.nn.Linear(D, GRID), torch.nn.Linear(D, GRID)
+        self.move, self.order = torch.nn.Linear(D, len(MOVES)), torch.nn.Linear(D, 3)
 
-    def __call__(self, i):
-        stage = STAGES[self.value.value]
-        image = stage != 'clips' or i % 4 == 0
-        return stage, image, *((96, 1) if stage == 'encoder' else (64, 4) if image else (16, 8))
+    def patches(self, features, own):
+        """Loss of naming each patch's thing, row and column; features [n,1+GRID*GRID,D], own [n,GRID*GRID]."""
+        f, at = features[:, 1:], torch.arange(GRID * GRID)
+        places = sum(F.cross_entropy(head(f).flatten(0, 1).float(), where.repeat(len(f)))
+                     for head, where in ((self.row, at // GRID), (self.col, at % GRID)))
+        return F.cross_entropy(self.thing(f).flatten(0, 1).float(), own.flatten()) + .2 * places
+
+    def motions(self, visual, own, dense):
+        """Loss of naming the motion and the order of the thing at each visual token that shows one."""
+        on = own > 0
+        v = visual.unflatten(1, (W.FRAMES, -1))[:, :, 1:][on]
+        return .5 * F.cross_entropy(self.move(v).float(), dense[..., 0][on]) + .25 * F.cross_entropy(self.order(v).float(), dense[..., 1][on])
+
+
+def loss_of(m, heads, made):
+    """The loss of one batch as work() makes it."""
+    name, image, frames, own, dense, rows = made
+    own, dense = torch.from_numpy(own), torch.from_numpy(dense)
+    with torch.autocast('cpu', torch.bfloat16):
+        if name == 'encoder':
+            return heads.patches(m.git.image_encoder(pixels(frames).flatten(0, 1)).last_hidden_state, own.flatten(0, 1))
+        logits, labels, visual = decode(m, pixels(frames), rows)
+        loss = F.cross_entropy(logits.flatten(0, 1).float(), labels.flatten())
+        return loss if image else loss + heads.motions(visual, own, dense)
+
+
+def optimizer(m, heads, s):
+    """A fresh AdamW for stage s: after the first, the encoder learns at 0.4 of the rate."""
+    vision = list(m.git.image_encoder.parameters())
+    rest = [x for n, x in m.named_parameters() if 'image_encoder' not in n]
+    groups = [dict(params=rest, k=1.), dict(params=vision, k=1. if s == 0 else .4), dict(params=heads.parameters(), k=1.)]
+    return torch.optim.AdamW(groups, weight_decay=.02, betas=(.9, .98))
+
+
+def train(m, args, stage, queue, curve):
+    """Trains m for args.seconds; curve gets a row every 400 steps, and args.out the checkpoint."""
+    heads, ends = Heads(), RESUMED if args.resume else FRESH
+    start, step, current, opt, warm = time.time(), 0, None, None, 0
+    while (elapsed := (time.time() - start) / args.seconds) < 1:
+        s = next(i for i, end in enumerate(ends) if elapsed < end)
+        stage.value = s
+        if s != current:
+            current, opt, warm = s, optimizer(m, heads, s), step
+        begin = ends[s - 1] if s else 0
+        done = (elapsed - begin) / (ends[s] - begin)
+        rate = args.rate * min(1, (step - warm + 1) / 60) * max(.02 if s == 2 else .3, .5 * (1 + math.cos(math.pi * done)))
+        for group in opt.param_groups:
+            group['lr'] = rate * group['k']
+        made = queue.get()
+        if made[0] != STAGES[s]:
+            continue  # made before the stage changed
+        loss = loss_of(m, heads, made)
+        opt.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(m.parameters(), 1.)
+        opt.step()
+        step += 1
+        if step % 400 == 0:
+            result = {} if s == 0 else exam(m, s == 1)
+            curve.writerow([step, int(time.time() - start), STAGES[s], round(loss.item(), 4), json.dumps(result)])
+            print(step, int(time.time() - start), STAGES[s], round(loss.item(), 3), result, flush=True)
+            m.save_pretrained(args.out)
+    m.save_pretrained(args.out)
 
 
 def main():
@@ -214,65 +280,12 @@ def main():
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
     m = GitForCausalLM.from_pretrained(args.resume) if args.resume else model()
-    m.train()
-    vm = m.git.image_encoder
-    heads = torch.nn.ModuleDict(dict(thing=torch.nn.Linear(D, len(W.NAMES) + 1), row=torch.nn.Linear(D, GRID),
-                                     col=torch.nn.Linear(D, GRID), move=torch.nn.Linear(D, len(MOVES)), order=torch.nn.Linear(D, 3)))
-    row, col = torch.arange(GRID * GRID) // GRID, torch.arange(GRID * GRID) % GRID
-    ends = RESUMED if args.resume else FRESH
-    stage = multiprocessing.Value('i', 1 if args.resume else 0)
-    queue = multiprocessing.Queue(8)
+    stage, queue = multiprocessing.Value('i', 1 if args.resume else 0), multiprocessing.Queue(8)
     for w in range(args.workers):
-        multiprocessing.Process(target=work, args=(queue, Stage(stage), args.seed * 10 ** 6 + w, args.workers), daemon=True).start()
+        multiprocessing.Process(target=work, args=(queue, stage, args.seed * 10 ** 6 + w, args.workers), daemon=True).start()
     print('parameters', sum(x.numel() for x in m.parameters()), 'words', len(VOCAB), flush=True)
-    start, step, current, opt = time.time(), 0, None, None
-    curve = csv.writer(open(args.out / 'curve.csv', 'a'))
-    while (el := (time.time() - start) / args.seconds) < 1:
-        s = next(i for i, end in enumerate(ends) if el < end)
-        name, begin, end = STAGES[s], ends[s - 1] if s else 0, ends[s]
-        stage.value = s
-        if name != current:
-            current, s0 = name, step
-            opt = torch.optim.AdamW([dict(params=[x for n, x in m.named_parameters() if 'image_encoder' not in n], k=1.),
-                                     dict(params=vm.parameters(), k=1. if s == 0 else .4), dict(params=heads.parameters(), k=1.)],
-                                    lr=args.rate, weight_decay=.02, betas=(.9, .98))
-        x = (el - begin) / (end - begin)
-        rate = args.rate * min(1, (step - s0 + 1) / 60) * max(.02 if s == 2 else .3, .5 * (1 + math.cos(math.pi * x)))
-        for group in opt.param_groups:
-            group['lr'] = rate * group['k']
-        made, image, frames, own, dense, rows = queue.get()
-        if made != name:
-            continue  # made before the stage changed
-        own, dense = torch.from_numpy(own), torch.from_numpy(dense)
-        with torch.autocast('cpu', torch.bfloat16):
-            if s == 0:
-                f = vm(pixels(frames).flatten(0, 1)).last_hidden_state[:, 1:]
-                loss = F.cross_entropy(heads['thing'](f).flatten(0, 1).float(), own.flatten()) + .2 * sum(
-                    F.cross_entropy(heads[h](f).flatten(0, 1).float(), at.repeat(len(f))) for h, at in (('row', row), ('col', col)))
-            else:
-                lg, lab, visual = decode(m, pixels(frames), rows)
-                loss = words = F.cross_entropy(lg.flatten(0, 1).float(), lab.flatten())
-                if not image:
-                    v = visual.unflatten(1, (W.FRAMES, -1))[:, :, 1:]
-                    on = own > 0
-                    loss = loss + .5 * F.cross_entropy(heads['move'](v[on]).float(), dense[..., 0][on]) + \
-                        .25 * F.cross_entropy(heads['order'](v[on]).float(), dense[..., 1][on])
-        opt.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(m.parameters(), 1.)
-        opt.step()
-        step += 1
-        if step % 100 == 0:
-            print(step, int(time.time() - start), name, 'loss', round(loss.item(), 3), 'queue', queue.qsize(), flush=True)
-        if step % 400 == 0:
-            m.eval()
-            result = {} if s == 0 else exam(m, s == 1)
-            m.train()
-            curve.writerow([step, int(time.time() - start), name, round(loss.item(), 4), json.dumps(result)])
-            print(step, int(time.time() - start), name, result, flush=True)
-            m.save_pretrained(args.out)
-    m.eval()
-    m.save_pretrained(args.out)
+    with open(args.out / 'curve.csv', 'a', buffering=1) as file:
+        train(m, args, stage, queue, csv.writer(file))
     print('images', exam(m, True, 256))
     print('clips', exam(m, False, 256))
     print('clips, temporal embeddings zeroed', exam(m, False, 256, True), flush=True)
