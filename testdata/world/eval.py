@@ -184,13 +184,12 @@ def paired(sc):
 
 
 def scenes(seed, count):
-    """How many scenes give at least count clips."""
-    made = 0
-    for index in range(count):
-        if made >= count:
-            return index
+    """How many scenes it takes to give at least count clips, and how many clips they give."""
+    index = made = 0
+    while made < count:
         made += 1 + paired(W.scene(random.Random(f'clip {seed} {index}')))
-    return count
+        index += 1
+    return index, made
 
 
 def zero(folder, out):
@@ -276,13 +275,16 @@ def main():
         asker = Reference() if args.reference else Program(str(pathlib.Path(args.program).resolve()))
         examination = Examination(args.seed, asker, args.model, zeroed, pathlib.Path(work))
         with multiprocessing.get_context('spawn').Pool(args.jobs) as pool:
-            parts = [*pool.imap(examination.clip, range(scenes(args.seed, args.clips))),
+            count, made = scenes(args.seed, args.clips)
+            parts = [*pool.imap(examination.clip, range(count)),
                      *pool.imap(examination.still, range(args.stills))]
     results = [r for part in parts for r in part]
     for r in results:
         if args.wrong and r.got != r.want:
             print(f'{r.kind}, {r.coding} {r.scene}: {r.question!r}: {r.got!r}, not {r.want!r}', file=sys.stderr)
-    if missed := report(results, baseline(args.seed, args.stills / (args.clips + args.stills))):
+    missed = report(results, baseline(args.seed, args.stills / (made + args.stills)))
+    print(f'\n{made} clips and {args.stills} pictures of seed {args.seed}')
+    if missed:
         sys.exit('\nmissed:\n' + '\n'.join(missed))
 
 
