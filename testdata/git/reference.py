@@ -97,7 +97,9 @@ class Clip:
     def find_prompt(self, rng, length, limit, tries=2000):
         """A prompt whose greedy answer has at least three distinct tokens, stop included."""
         c = self.model.config
-        for _ in range(tries):
+        for n in range(tries):
+            if n % 20 == 19:
+                print(f"  {n + 1} prompts tried for one of {length} tokens", flush=True)
             prompt = [c.bos_token_id] + [int(t) for t in rng.integers(8, c.vocab_size, length - 1)]
             got = self.greedy(prompt, limit)
             if got and len(set(got[0])) + (not got[3]) >= 3:

@@ -37,7 +37,7 @@ id=$(java -cp "$classpath" kafka.tools.StorageTool random-uuid 2>/dev/null | tai
 java -cp "$classpath" kafka.tools.StorageTool format -t "$id" -c "$dir/server.properties" --ignore-formatted >"$dir/log" 2>&1
 java -Xmx512m -cp "$classpath" kafka.Kafka "$dir/server.properties" >"$dir/log" 2>&1 &
 kafka=$!
-trap 'kill "$kafka" 2>/dev/null; wait "$kafka" 2>/dev/null; rm -rf "$dir"' EXIT
+trap 'kill "$kafka" 2>/dev/null || true; wait "$kafka" 2>/dev/null || true; rm -rf "$dir"' EXIT
 for ((i = 0; i < 300; i++)); do
   kill -0 "$kafka" 2>/dev/null || { echo "run.sh: Kafka ended:" >&2; tail -20 "$dir/log" >&2; exit 1; }
   (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
