@@ -24,7 +24,7 @@ go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}
 	while read -r path version folder; do
 		into=$stage/licences/go/${path//\//_}@$version
 		mkdir -p "$into"
-		find "$folder" -maxdepth 1 -type f \( -iname 'licen[cs]e*' -o -iname 'copying*' -o -iname 'notice*' -o -iname 'patents*' -o -iname 'copyright*' \) \
+		find "$folder" -maxdepth 1 -type f \( -iname 'licen[cs]e*' -o -iname 'copying*' -o -iname 'notice*' -o -iname 'patents*' -o -iname 'copyright*' -o -iname 'unlicense*' \) \
 			-exec install -m 644 -t "$into" {} +
 		[[ -n $(ls "$into") ]] || echo "dist: $path has no licence file at its root" >&2
 	done
