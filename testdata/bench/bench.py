@@ -82,6 +82,10 @@ def by_videoqa(program, environment):
     return found
 
 
+def processor():
+    return next((line.split(':', 1)[1].strip() for line in open('/proc/cpuinfo') if line.startswith('model name')), 'an unnamed processor')
+
+
 def row(name, seconds, note=''):
     print(f'{name:<44} {min(seconds) * 1e3:>9.0f} {statistics.median(seconds) * 1e3:>9.0f} {max(seconds) * 1e3:>9.0f}  {note}')
 
@@ -112,7 +116,7 @@ def main():
 
 
 def report(args, ours, theirs):
-    print(f'\n{args.threads} cores of {open("/proc/cpuinfo").read().split("model name")[1].splitlines()[0].strip(": ")}; torch {torch.__version__}, transformers {transformers.__version__}, av {av.__version__}; {args.rounds} rounds in turns')
+    print(f'\n{args.threads} cores of {processor()}; torch {torch.__version__}, transformers {transformers.__version__}, av {av.__version__}; {args.rounds} rounds in turns')
     print(f'GIT-base, random, {FRAMES} frames of 10 s H.264 640 x 360, {TOKENS} tokens, greedy\n')
     print(f'{"milliseconds":<44} {"minimum":>9} {"median":>9} {"maximum":>9}')
     for name, times in theirs.items():
