@@ -95,6 +95,9 @@ class Program:
         self.command = [program, 'ask', '--json', '--threads', '1']
 
     def answers(self, media, questions, model):
+        # The AV1 encoder makes its process a real-time one, and a child inherits that: two such programs on two cores
+        # leave none to the threads that they wait for.
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         run = subprocess.run([*self.command, '--model', str(model), '--', str(media), *questions], capture_output=True, text=True, check=False)
         lines = run.stdout.splitlines()
         if run.returncode or len(lines) != len(questions):
