@@ -228,11 +228,19 @@ func (x *Index) lastDuration() int64 {
 	return 1
 }
 
+// longest is more than anybody records in one file: timestamps that say so are
+// wrong, and their arithmetic would soon overflow.
+const longest = 10 * 365 * 24 * time.Hour
+
 func (x *Index) check() error {
 	if len(x.pts) == 0 {
 		return fmt.Errorf("frames: index video: none of its %d packets shows a picture: %w", len(x.rows), fault.BadVideo)
 	}
-	if d := x.Duration(); x.limits.Duration > 0 && d > x.limits.Duration {
+	d := x.Duration()
+	if d < 0 || d > longest {
+		return fmt.Errorf("frames: index video: its timestamps are damaged, the last picture ends %v after the first: %w", x.since(x.end), fault.BadVideo)
+	}
+	if x.limits.Duration > 0 && d > x.limits.Duration {
 		return fmt.Errorf("frames: index video: it lasts %v, at most %v: %w", d.Round(time.Second), x.limits.Duration, fault.TooLarge)
 	}
 	return nil

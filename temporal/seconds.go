@@ -35,9 +35,12 @@ func NewSeconds(ticks, num, den int64) Seconds {
 	return Seconds(math.Copysign(float64(micros)/1e6, float64(ticks)))
 }
 
-// Duration returns s as a [time.Duration], exact to the microsecond.
+// Duration returns s as a [time.Duration], exact to the microsecond. What is more
+// than a Duration holds, 292 years, is the longest one.
 func (s Seconds) Duration() time.Duration {
-	return time.Duration(math.Round(float64(s)*1e6)) * time.Microsecond
+	const most = float64(math.MaxInt64/1_000_000_000) * 1e6 // whole seconds' worth of microseconds, which a float64 holds exactly
+	micros := math.Round(float64(s) * 1e6)
+	return time.Duration(max(-most, min(most, micros))) * time.Microsecond
 }
 
 // String gives s in seconds with as many digits as it needs, six at most.

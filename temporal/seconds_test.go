@@ -51,3 +51,12 @@ func TestSecondsThatAreNoTimeAreNotWritten(t *testing.T) {
 		t.Errorf("NaN was written as %s", text)
 	}
 }
+
+func TestSecondsBeyondADurationAreTheLongestOne(t *testing.T) {
+	for _, ticks := range []int64{1 << 61, -(1 << 61)} {
+		got := temporal.NewSeconds(ticks, 1, 12800).Duration()
+		if got.Abs() < 290*365*24*time.Hour || (got > 0) != (ticks > 0) {
+			t.Errorf("NewSeconds(%d, 1, 12800).Duration() = %v; want about 292 years, with its sign", ticks, got)
+		}
+	}
+}
