@@ -22,22 +22,28 @@ type decoder struct {
 	leak  runtime.Cleanup
 }
 
-// openDecoder copies what it needs from in. threads above 1 share the slices or
+// openDecoder copies what it needs from in, with the configuration extra in place
+// of its own if that is not nil. threads above 1 share the slices or
 // tiles of one picture; several pictures at a time would be faster and hide
 // damage, because libavcodec then gives pictures out before it knows of it.
-func openDecoder(in *input, limits Limits, threads int) (*decoder, error) {
+func openDecoder(in *input, extra []byte, limits Limits, threads int) (*decoder, error) {
 	d := &decoder{cc: astiav.AllocCodecContext(in.codec), frame: astiav.AllocFrame()}
 	d.leak = native.Track(d, "frames decoder", 1)
-	if err := d.open(in, limits, threads); err != nil {
+	if err := d.open(in, extra, limits, threads); err != nil {
 		d.close()
 		return nil, fmt.Errorf("open %s decoder: %w", in.codec.Name(), err)
 	}
 	return d, nil
 }
 
-func (d *decoder) open(in *input, limits Limits, threads int) error {
+func (d *decoder) open(in *input, extra []byte, limits Limits, threads int) error {
 	if err := d.cc.FromCodecParameters(in.video.CodecParameters()); err != nil {
 		return err
+	}
+	if extra != nil {
+		if err := d.cc.SetExtraData(extra); err != nil {
+			return err
+		}
 	}
 	d.cc.SetThreadCount(threads)
 	d.cc.SetThreadType(astiav.ThreadTypeSlice)

@@ -29,3 +29,29 @@ func (x *Index) Only(ctx context.Context, r io.ReaderAt, ks []int, see func(show
 	s := sampling{x: x, r: r, see: see, found: map[int]Picture{}, bad: map[int]bool{}, absent: map[int]bool{}}
 	return s.decode(ctx, x.runs(ks))
 }
+
+// SampleLosing is SampleSeeing of a file without its packet number lost, as if
+// whoever wrote it had never got that one.
+func SampleLosing(ctx context.Context, r io.ReaderAt, size int64, plan Plan, limits Limits, lost int, see func(shown int, f *astiav.Frame)) ([]Picture, Report, *Index, error) {
+	in, err := openInput(ctx, r, size, limits)
+	if err != nil {
+		return nil, Report{}, nil, err
+	}
+	defer in.close()
+	x, kept, classify := newIndex(in, size, limits), newPackets(true), newClassifier(in.video.CodecParameters())
+	defer kept.close()
+	p := astiav.AllocPacket()
+	defer p.Free()
+	for n := 0; in.next(ctx, p) == nil; n++ {
+		if n != lost {
+			x.add(p, classify)
+			kept.add(p)
+		}
+	}
+	if err := x.order(ctx, r); err != nil {
+		return nil, Report{}, x, err
+	}
+	s := sampling{x: x, r: r, kept: kept, see: see}
+	pics, report, err := s.sample(ctx, plan)
+	return pics, report, x, err
+}

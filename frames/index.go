@@ -26,6 +26,7 @@ type row struct {
 	layer    uint8 // temporal layer, HEVC
 	dropped  bool  // decoded, but outside the edit list
 	corrupt  bool  // the container says that bytes are missing
+	lost     bool  // the pictures' own numbers say that one before it is missing
 }
 
 const noTime = math.MinInt64
@@ -48,6 +49,8 @@ type Index struct {
 	counted  bool    // pictures have no timestamps and are known by their order
 	topLayer uint8
 	limits   Limits
+
+	configurations []configuration // in decoding order
 }
 
 // Open reads a video once from start to end and notes what it holds. r is
@@ -140,6 +143,13 @@ func (x *Index) scan(ctx context.Context, in *input, kept *packets) error {
 		case err != nil:
 			return err
 		}
+		if extra := newExtraData(p); extra != nil {
+			if len(x.configurations) == mostConfigurations {
+				return fmt.Errorf("more than %d configurations of its codec: %w", mostConfigurations, fault.TooLarge)
+			}
+			x.configurations = append(x.configurations, configuration{len(x.rows), extra})
+			classify.configure(extra)
+		}
 		x.add(p, classify)
 		kept.add(p)
 		if x.limits.Packets > 0 && len(x.rows) > x.limits.Packets {
@@ -148,16 +158,38 @@ func (x *Index) scan(ctx context.Context, in *input, kept *packets) error {
 	}
 }
 
-func (x *Index) add(p *astiav.Packet, classify classifier) {
+func (x *Index) add(p *astiav.Packet, classify *classifier) {
 	flags := p.Flags()
 	r := row{pts: p.Pts(), dts: p.Dts(), size: int32(p.Size()), dropped: flags.Has(astiav.PacketFlagDiscard), corrupt: flags.Has(astiav.PacketFlagCorrupt)}
 	r.duration = int32(min(max(p.Duration(), 0), math.MaxInt32))
-	r.roles, r.layer = classify.of(p.Data(), flags.Has(astiav.PacketFlagKey))
+	read := classify.of(p.Data(), flags.Has(astiav.PacketFlagKey))
+	r.roles, r.layer, r.lost = read.roles, read.layer, read.lost
 	if flags.Has(astiav.PacketFlag(0x10)) { // AV_PKT_FLAG_DISPOSABLE
 		r.roles |= disposable
 	}
 	x.topLayer = max(x.topLayer, r.layer)
 	x.rows = append(x.rows, r)
+}
+
+// A configuration is what a decoder has to be told that starts at row first or
+// later: an MP4 may describe its samples in several ways, one after the other.
+type configuration struct {
+	first int
+	extra []byte
+}
+
+// mostConfigurations is more than any joined recording has.
+const mostConfigurations = 1024
+
+// extraAt returns the configuration in force at a row; nil: the container's first.
+func (x *Index) extraAt(row int) (extra []byte) {
+	for _, c := range x.configurations {
+		if c.first > row {
+			break
+		}
+		extra = c.extra
+	}
+	return extra
 }
 
 // order finds which packets show pictures, and when.

@@ -11,31 +11,84 @@ const (
 	hidden                      // it shows nothing of its own
 )
 
-// A classifier reads roles off one stream's packets.
+// A classifier reads one stream's packets, in order.
 type classifier struct {
-	codec  astiav.CodecID
-	prefix int // bytes of a NAL unit's length; 0: start codes
+	codec   astiav.CodecID
+	prefix  int        // bytes of a NAL unit's length; 0: start codes
+	numbers numbering  // H.264
+	decoded decodedSet // HEVC
 }
 
-func newClassifier(p *astiav.CodecParameters) classifier {
-	c, extra := classifier{codec: p.CodecID()}, p.ExtraData()
-	switch {
-	case c.codec == astiav.CodecIDH264 && len(extra) > 6 && extra[0] == 1:
-		c.prefix = int(extra[4]&3) + 1
-	case c.codec == astiav.CodecIDHevc && len(extra) > 22 && extra[0] == 1:
-		c.prefix = int(extra[21]&3) + 1
-	}
+// A reading is what a packet's own bytes say of it.
+type reading struct {
+	roles role
+	layer uint8 // temporal layer, HEVC
+	lost  bool  // a picture that this one may refer to is missing before it
+}
+
+func newClassifier(p *astiav.CodecParameters) *classifier {
+	c := &classifier{codec: p.CodecID()}
+	c.configure(p.ExtraData())
 	return c
 }
 
-// of returns a packet's role and, for HEVC, its temporal layer. key is what the
-// container says, which is believed only for codecs without NAL units: files
-// mark recovery points of periodic intra refresh as keys, from where a decoder
-// shows wrong pictures for a while.
-func (c classifier) of(data []byte, key bool) (role, uint8) {
+// configure reads what a container keeps beside the packets: how long the
+// lengths of NAL units are, and parameter sets.
+func (c *classifier) configure(extra []byte) {
+	switch {
+	case c.codec == astiav.CodecIDH264 && len(extra) > 6 && extra[0] == 1:
+		c.prefix = int(extra[4]&3) + 1
+		rest := c.sets(extra[6:], int(extra[5]&31))
+		if len(rest) > 0 {
+			c.sets(rest[1:], int(rest[0]))
+		}
+	case c.codec == astiav.CodecIDHevc && len(extra) > 22 && extra[0] == 1:
+		c.prefix = int(extra[21]&3) + 1
+		rest := extra[23:]
+		for range extra[22] {
+			if len(rest) < 3 {
+				return
+			}
+			rest = c.sets(rest[3:], int(rest[1])<<8|int(rest[2]))
+		}
+	case c.codec == astiav.CodecIDH264, c.codec == astiav.CodecIDHevc:
+		for nal := range startCodeUnits(extra) {
+			c.parameters(nal)
+		}
+	}
+}
+
+// sets reads n parameter sets, each after its length in two bytes, and returns
+// what follows them.
+func (c *classifier) sets(data []byte, n int) []byte {
+	for range n {
+		if len(data) < 2 {
+			return nil
+		}
+		size := min(int(data[0])<<8|int(data[1]), len(data)-2)
+		c.parameters(data[2 : 2+size])
+		data = data[2+size:]
+	}
+	return data
+}
+
+// parameters takes note of a NAL unit that is no slice.
+func (c *classifier) parameters(nal []byte) {
+	switch {
+	case c.codec == astiav.CodecIDH264 && len(nal) > 1 && nal[0]&31 > 5:
+		c.numbers.unit(nal)
+	case c.codec == astiav.CodecIDHevc && len(nal) > 2 && nal[0]>>1&63 > 31:
+		c.decoded.unit(nal)
+	}
+}
+
+// of reads a packet. key is what the container says, which is believed only for
+// codecs without NAL units: files mark recovery points of periodic intra refresh
+// as keys, from where a decoder shows wrong pictures for a while.
+func (c *classifier) of(data []byte, key bool) reading {
 	switch c.codec {
 	case astiav.CodecIDH264:
-		return c.h264(data), 0
+		return c.h264(data)
 	case astiav.CodecIDHevc:
 		return c.hevc(data)
 	}
@@ -48,28 +101,31 @@ func (c classifier) of(data []byte, key bool) (role, uint8) {
 		c.codec == astiav.CodecIDVp9 && !showsVP9(data):
 		r |= hidden
 	}
-	return r, 0
+	return reading{roles: r}
 }
 
 // h264 finds an IDR picture, or a recovery point that is exact at once (open
 // groups of pictures; ITU-T H.264, D.2.8), and pictures that no other refers to.
-func (c classifier) h264(data []byte) role {
-	var r role
+func (c *classifier) h264(data []byte) (r reading) {
 	coded, referred := false, false
 	for nal := range c.units(data) {
 		switch kind := nal[0] & 31; {
-		case kind == 5:
-			r |= clean
-			coded, referred = true, true
-		case kind >= 1 && kind <= 4:
-			coded = true
-			referred = referred || nal[0]&0x60 != 0
+		case kind >= 1 && kind <= 5:
+			if kind == 5 {
+				r.roles |= clean
+			}
+			if !coded {
+				r.lost = c.numbers.unit(nal)
+			}
+			coded, referred = true, referred || kind == 5 || nal[0]&0x60 != 0
 		case kind == 6 && exactRecovery(nal[1:]):
-			r |= clean
+			r.roles |= clean
+		default:
+			c.parameters(nal)
 		}
 	}
 	if coded && !referred {
-		r |= disposable
+		r.roles |= disposable
 	}
 	return r
 }
@@ -105,32 +161,38 @@ func exactRecovery(sei []byte) bool {
 }
 
 // hevc finds intra random access points (types 16 to 21) and sub-layer
-// non-reference pictures (even types up to 14); ITU-T H.265, table 7-1.
-func (c classifier) hevc(data []byte) (role, uint8) {
-	var r role
-	var layer uint8
+// non-reference pictures (even types up to 14); ITU-T H.265, table 7-1. What is
+// not of the base layer (a second eye's view) is passed over.
+func (c *classifier) hevc(data []byte) (r reading) {
 	coded, referred := false, false
 	for nal := range c.units(data) {
 		kind := nal[0] >> 1 & 63
-		if kind > 31 || len(nal) < 2 {
+		if len(nal) < 3 || nal[0]&1 != 0 || nal[1]>>3 != 0 {
 			continue
 		}
-		coded, layer = true, nal[1]&7-1
+		if kind > 31 {
+			c.parameters(nal)
+			continue
+		}
+		if !coded {
+			r.lost = c.decoded.unit(nal)
+		}
+		coded, r.layer = true, nal[1]&7-1
 		if kind >= 16 && kind <= 21 {
-			r |= clean
+			r.roles |= clean
 		}
 		if kind > 14 || kind%2 == 1 {
 			referred = true
 		}
 	}
 	if coded && !referred {
-		r |= disposable
+		r.roles |= disposable
 	}
-	return r, layer
+	return r
 }
 
 // units yields the NAL units of a packet, none of them empty.
-func (c classifier) units(data []byte) func(func([]byte) bool) {
+func (c *classifier) units(data []byte) func(func([]byte) bool) {
 	if c.prefix == 0 {
 		return startCodeUnits(data)
 	}

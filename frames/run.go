@@ -144,19 +144,49 @@ func (x *Index) leaveOut(r run, out decoded, bad, absent map[int]bool) {
 	x.mark(out.damage, bad)
 }
 
-// harmed returns the pictures that the container itself says bytes are missing
-// of, and those that may depend on them.
+// harmed returns the pictures that the container or the pictures' own numbers say
+// something is missing of, and those that may depend on them.
 func (x *Index) harmed() map[int]bool {
-	bad, rows := map[int]bool{}, []int(nil)
+	bad, reached := map[int]bool{}, map[int]bool{}
+	if x.counted {
+		return bad
+	}
+	believed, key := x.believes(), 0
 	for i, r := range x.rows {
-		if r.corrupt {
-			rows = append(rows, i)
+		if r.roles&clean != 0 {
+			key = i
+		}
+		switch leads := i > key && r.pts < x.rows[key].pts; {
+		case r.corrupt, r.lost && believed && i > key && !leads:
+			x.taint(i, reached)
+		case r.lost && believed:
+			x.taintLeading(key, i, reached)
 		}
 	}
-	if !x.counted {
-		x.mark(rows, bad)
-	}
+	x.bring(reached, bad)
 	return bad
+}
+
+// believes tells whether the pictures' numbers are to be trusted: some encoders
+// count as they please, and then most pictures seem to have a hole before them.
+func (x *Index) believes() bool {
+	lost := 0
+	for _, r := range x.rows {
+		if r.lost {
+			lost++
+		}
+	}
+	return lost <= max(8, len(x.rows)/2)
+}
+
+// taintLeading adds the rows from i on that lead the point of access key: pictures
+// shown after that do not refer to any before it.
+func (x *Index) taintLeading(key, i int, reached map[int]bool) {
+	for j := max(i, key+1); j < len(x.rows) && x.rows[j].roles&clean == 0; j++ {
+		if x.rows[j].pts < x.rows[key].pts {
+			reached[j] = true
+		}
+	}
 }
 
 // mark adds to bad the pictures that damage at rows may have reached.
@@ -166,10 +196,22 @@ func (x *Index) mark(rows []int, bad map[int]bool) {
 	}
 	reached := map[int]bool{}
 	for _, i := range rows {
-		first, last := x.tainted(i)
-		for j := first; j <= last; j++ {
-			reached[j] = true
-		}
+		x.taint(i, reached)
+	}
+	x.bring(reached, bad)
+}
+
+func (x *Index) taint(i int, reached map[int]bool) {
+	first, last := x.tainted(i)
+	for j := first; j <= last; j++ {
+		reached[j] = true
+	}
+}
+
+// bring adds to bad the shown pictures among the rows reached.
+func (x *Index) bring(reached, bad map[int]bool) {
+	if len(reached) == 0 {
+		return
 	}
 	for k, i := range x.shown {
 		if reached[int(i)] {

@@ -177,7 +177,7 @@ func (x *Index) weight(r run) (sum int64) {
 
 // decodeRun decodes one run and notes what came of it.
 func (s *sampling) decodeRun(ctx context.Context, in *input, r run, packet func(int) (*astiav.Packet, error), threads int) error {
-	d, err := openDecoder(in, s.x.limits, threads)
+	d, err := openDecoder(in, s.x.extraAt(r.first), s.x.limits, threads)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package frames
 
 /*
 #cgo pkg-config: libavformat libavcodec libavutil libswscale
+#include <libavcodec/packet.h>
 #include <libavformat/avformat.h>
 #include <libavutil/frame.h>
 #include <libavutil/imgutils.h>
@@ -59,6 +60,17 @@ import (
 // field; a program stream that opens in the tests holds it to that.
 func forceCodec(fc *astiav.FormatContext, codec astiav.CodecID) {
 	(*(**C.AVFormatContext)(unsafe.Pointer(fc))).video_codec_id = C.enum_AVCodecID(codec)
+}
+
+// newExtraData returns a copy of the configuration that comes with p, for it and
+// all that follow; nil: none does. go-astiav has no pointer to the packet either.
+func newExtraData(p *astiav.Packet) []byte {
+	var size C.size_t
+	data := C.av_packet_get_side_data(*(**C.AVPacket)(unsafe.Pointer(p)), C.AV_PKT_DATA_NEW_EXTRADATA, &size)
+	if data == nil || size == 0 {
+		return nil
+	}
+	return C.GoBytes(unsafe.Pointer(data), C.int(size))
 }
 
 // damaged tells whether the decoder itself says that f is not what was encoded:

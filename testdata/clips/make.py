@@ -82,6 +82,7 @@ def corpus():
         ffmpeg(f'rotated-{angle}.mp4', '-c', 'copy', '-metadata:s:v:0', f'rotate={angle}', before=['-i', str(OUT / 'cfr.mp4')])
     ffmpeg('with-audio.mp4', *x264('keyint=12:bframes=2'), '-c:a', 'aac', '-b:a', '24k', '-shortest', before=[*source(), '-f', 'lavfi', '-i', 'sine=d=1.6:r=16000'])
     size_change()
+    two_descriptions()
     cut_starts()
     mirrored()
     damage()
@@ -97,6 +98,53 @@ def size_change():
     ffmpeg('size-change.ts', '-c', 'copy', before=['-f', 'h264', '-r', '25', '-i', str(OUT / 'joined.h264')])
     for name in ('part0.h264', 'part1.h264', 'joined.h264'):
         (OUT / name).unlink()
+
+
+def boxes(data):
+    """The boxes of an MP4 at one level, by type."""
+    found, at = {}, 0
+    while at < len(data):
+        size, kind = struct.unpack('>I4s', data[at:at + 8])
+        found[kind] = data[at + 8:at + size]
+        at += size
+    return found
+
+
+def box(kind, *parts):
+    body = b''.join(parts)
+    return struct.pack('>I4s', 8 + len(body), kind) + body
+
+
+def two_descriptions():
+    """An MP4 whose second half has another size, as its second sample description: what joining recordings leaves."""
+    parts, codec = [], x264('keyint=10:bframes=0')
+    for i, size in enumerate(('96x64', '64x96')):
+        ffmpeg('part.mp4', *codec, '-video_track_timescale', '12800', before=source(size, seconds=.8))
+        parts.append(boxes((OUT / 'part.mp4').read_bytes()))
+    (OUT / 'part.mp4').unlink()
+    moov = boxes(parts[0][b'moov'])
+    trak = boxes(moov[b'trak'])
+    mdia = boxes(trak[b'mdia'])
+    minf = boxes(mdia[b'minf'])
+    tables = [boxes(boxes(boxes(boxes(boxes(p[b'moov'])[b'trak'])[b'mdia'])[b'minf'])[b'stbl']) for p in parts]
+    counts = [struct.unpack('>I', t[b'stsz'][8:12])[0] for t in tables]
+    keys = [k + (counts[0] if i else 0) for i, t in enumerate(tables) for k in struct.unpack(f'>{(len(t[b"stss"]) - 8) // 4}I', t[b'stss'][8:])]
+    ftyp = box(b'ftyp', parts[0][b'ftyp'])
+    first = len(ftyp) + 8
+    stbl = box(b'stbl',
+               box(b'stsd', struct.pack('>II', 0, 2), *(t[b'stsd'][8:] for t in tables)),
+               box(b'stts', struct.pack('>IIII', 0, 1, sum(counts), 512)),
+               box(b'stss', struct.pack(f'>II{len(keys)}I', 0, len(keys), *keys)),
+               box(b'stsc', struct.pack('>II6I', 0, 2, 1, counts[0], 1, 2, counts[1], 2)),
+               box(b'stsz', struct.pack('>III', 0, 0, sum(counts)), *(t[b'stsz'][12:] for t in tables)),
+               box(b'stco', struct.pack('>IIII', 0, 2, first, first + len(parts[0][b'mdat']))))
+    last = 512 * sum(counts)
+    mdhd = mdia[b'mdhd'][:16] + struct.pack('>I', last) + mdia[b'mdhd'][20:]
+    tkhd = trak[b'tkhd'][:20] + struct.pack('>I', last * 1000 // 12800) + trak[b'tkhd'][24:]
+    mvhd = moov[b'mvhd'][:16] + struct.pack('>I', last * 1000 // 12800) + moov[b'mvhd'][20:]
+    whole = box(b'moov', box(b'mvhd', mvhd), box(b'trak', box(b'tkhd', tkhd), box(b'mdia', box(b'mdhd', mdhd), box(b'hdlr', mdia[b'hdlr']),
+                box(b'minf', box(b'vmhd', minf[b'vmhd']), box(b'dinf', minf[b'dinf']), stbl))))
+    (OUT / 'two-descriptions.mp4').write_bytes(ftyp + box(b'mdat', *(p[b'mdat'] for p in parts)) + whole)
 
 
 def cut_starts():

@@ -1,0 +1,77 @@
+package frames
+
+// bits reads the syntax elements of a NAL unit's payload, most significant bit
+// first (ITU-T H.264 and H.265, clause 7.2 and 9.2). Past the end it gives zeros
+// and remembers that it did.
+type bits struct {
+	data []byte
+	at   int // bits read
+}
+
+// unescaped returns at most n bytes of a NAL unit's payload without the bytes
+// that keep start codes out of it (emulation_prevention_three_byte).
+func unescaped(payload []byte, n int) []byte {
+	out, zeros := make([]byte, 0, min(n, len(payload))), 0
+	for _, b := range payload {
+		if len(out) == n {
+			break
+		}
+		if zeros >= 2 && b == 3 {
+			zeros = 0
+			continue
+		}
+		if zeros++; b != 0 {
+			zeros = 0
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+// over says whether more was read than there is.
+func (b *bits) over() bool { return b.at > 8*len(b.data) }
+
+// u reads an unsigned number of n bits, at most 32 of them.
+func (b *bits) u(n int) (v uint32) {
+	for range n {
+		v <<= 1
+		if i := b.at >> 3; i < len(b.data) {
+			v |= uint32(b.data[i]>>(7-b.at&7)) & 1
+		}
+		b.at++
+	}
+	return v
+}
+
+func (b *bits) flag() bool { return b.u(1) == 1 }
+
+func (b *bits) skip(n int) { b.at += n }
+
+// ue reads an unsigned Exp-Golomb code.
+func (b *bits) ue() uint32 {
+	zeros := 0
+	for !b.over() && zeros < 32 && !b.flag() {
+		zeros++
+	}
+	if zeros == 32 {
+		b.at = 8*len(b.data) + 1 // no number of ours is that large
+		return 0
+	}
+	return 1<<zeros - 1 + b.u(zeros)
+}
+
+// se reads a signed Exp-Golomb code.
+func (b *bits) se() int32 {
+	v := b.ue()
+	if v%2 == 1 {
+		return int32(v/2 + 1)
+	}
+	return -int32(v / 2)
+}
+
+// ues skips n unsigned Exp-Golomb codes.
+func (b *bits) ues(n int) {
+	for i := 0; i < n && !b.over(); i++ {
+		b.ue()
+	}
+}
