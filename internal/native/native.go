@@ -6,8 +6,9 @@
 //
 // Handles are contexts, sessions and the like that Go code opened and has not
 // closed; they are exact. HeapBytes is what the C library's allocator has handed
-// out to anyone in the process, FFmpeg and ONNX Runtime included: it moves by
-// some kilobytes with the caches of the allocator's threads. A handle that the
+// out to anyone in the process, FFmpeg and ONNX Runtime included, and what it
+// keeps back for its threads: only without such caches (glibc.malloc.tcache_count=0
+// and arena_max=1 in GLIBC_TUNABLES) is it exact. A handle that the
 // collector finds unreachable is reported and counted as leaked, never freed:
 // whoever opened it closes it.
 package native
