@@ -140,7 +140,11 @@ func (q Question) validateOverload() error {
 }
 
 func (q Question) bad(format string, args ...any) error {
-	return fmt.Errorf("ingest: check question %s: %s: %w", shorten(q.ID, 140), fmt.Sprintf(format, args...), fault.BadEvent)
+	name := "question"
+	if q.ID != "" {
+		name += " " + shorten(q.ID, 140)
+	}
+	return fmt.Errorf("ingest: check %s: %s: %w", name, fmt.Sprintf(format, args...), fault.BadEvent)
 }
 
 func (q Question) blank() bool { return strings.TrimSpace(q.Text) == "" }
