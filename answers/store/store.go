@@ -9,6 +9,10 @@
 // waiting room, which stays until its outcome has been published: so whatever is
 // lost in a crash is found there again.
 //
+// A dead question may be asked again by [WaitingRoom.Replay]; its outcome then
+// changes once more, by compare-and-set. A clip that is deleted takes what was
+// answered from it along: those outcomes are [Erased].
+//
 // A clip is what the latest event about it says, by the events' own times, in
 // whatever order they come; at equal times a deletion wins. Every method is one
 // transaction, is on the disk when it returns, and fails with
@@ -17,6 +21,8 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 
 	"videoqa/ingest"
@@ -44,10 +50,20 @@ type Clips interface {
 	DeleteClip(ctx context.Context, id string, at time.Time) error
 	// Clip returns a clip; Unknown when no event about it was seen.
 	Clip(ctx context.Context, id string) (ingest.Clip, ClipState, error)
+	// Overlapping returns the clips of camera that show something of [from, to),
+	// by their start; at most [MostClips]. Clips whose start or end is not known
+	// are not among them.
+	Overlapping(ctx context.Context, camera string, from, to time.Time) ([]ingest.Clip, error)
+	// Reached returns up to when camera's recording has come: the latest end that
+	// an event told, of a clip or of its closing, deleted since or not. false: none.
+	Reached(ctx context.Context, camera string) (at time.Time, known bool, err error)
 	// Covering returns a clip of camera that holds all of [from, to), the one
 	// that starts last if there are several; false: none does.
 	Covering(ctx context.Context, camera string, from, to time.Time) (ingest.Clip, bool, error)
 }
+
+// MostClips is how many clips [Clips.Overlapping] returns at most.
+const MostClips = 1000
 
 // A ClipState says whether there is a clip.
 type ClipState int
@@ -62,11 +78,13 @@ const (
 // A State is how far a question is.
 type State string
 
-// The states of an outcome. The last two are final.
+// The states of an outcome. All but the first are final, but for a dead one that
+// is replayed and an answered one whose clip is deleted.
 const (
 	Waiting  State = "waiting"
 	Answered State = "answered"
 	Dead     State = "dead"
+	Erased   State = "erased" // it was about a clip that is deleted: nothing is left of it, nor published
 )
 
 // An Outcome is what became of a question.
@@ -74,7 +92,38 @@ type Outcome struct {
 	QuestionID string
 	Request    string // [ingest.Question.RequestHash]
 	State      State
-	Message    []byte // the record to publish, of a final state
+	Message    []byte // the record to publish, if Answered or Dead
+	Replaces   string // [MessageHash] of the dead letter that this outcome takes the place of; "": of none; not read back
+	About      About  // not read back
+}
+
+// About is what an answer is found by; what is not known is zero.
+type About struct {
+	AnswerID, Camera string
+	ClipIDs          []string
+	Start, End       time.Time
+}
+
+// Yields tells whether o makes room for next: while it waits, or as the dead
+// letter that next is to replace.
+func (o Outcome) Yields(next Outcome) bool {
+	replaced := o.State == Dead && next.Replaces != "" && next.Replaces == MessageHash(o.Message)
+	return o.Request == next.Request && (o.State == Waiting || replaced)
+}
+
+// MessageHash identifies a stored message.
+func MessageHash(message []byte) string {
+	sum := sha256.Sum256(message)
+	return hex.EncodeToString(sum[:])
+}
+
+// An AnswerQuery says which answers are listed: those about Camera, and about a
+// moment of [From, To) where these are not zero.
+type AnswerQuery struct {
+	Camera   string
+	From, To time.Time
+	Cursor   string // "": from the first; else what the page before gave
+	Limit    int    // of the page; 0: 100
 }
 
 // Outcomes holds at most one outcome for each question.
@@ -84,8 +133,24 @@ type Outcomes interface {
 	// Settle stores a final outcome unless one is there, or the question was
 	// asked with another request. It returns what is stored now, and whether
 	// that is o.
+	// A dead outcome also makes room for one that Replaces it. An answer about a
+	// clip that is deleted is not stored: what is returned then is [Erased],
+	// without a QuestionID, and the question may still be settled otherwise.
 	Settle(ctx context.Context, o Outcome) (stored Outcome, fresh bool, err error)
+	// Answer returns the outcome that is the answer of that id; false: there is none.
+	Answer(ctx context.Context, answerID string) (Outcome, bool, error)
+	// Answers lists answers in the order in which they were stored, and returns
+	// the cursor of the next page; "": this is the last.
+	Answers(ctx context.Context, q AnswerQuery) (page []Outcome, next string, err error)
+	// Dead lists dead outcomes likewise.
+	Dead(ctx context.Context, cursor string, limit int) (page []Outcome, next string, err error)
+	// Prune forgets outcomes, clips and tombstones that nothing was written of
+	// since before. What waits stays.
+	Prune(ctx context.Context, before time.Time) (Pruned, error)
 }
+
+// Pruned counts what was forgotten.
+type Pruned struct{ Outcomes, Clips int }
 
 // A Row is a question in the waiting room.
 type Row struct {
@@ -97,6 +162,7 @@ type Row struct {
 	Until      time.Time     // how long it may wait for For; zero: it waits for nothing
 	Attempts   int           // that failed
 	FirstSeen  time.Time
+	Replaces   string // [MessageHash] of the dead letter that it is asked again for; "": of none
 }
 
 // ForClip is what a question waits for that came before its clip.
@@ -110,6 +176,10 @@ type WaitingRoom interface {
 	// Wait stores row and a waiting outcome, unless the question has an outcome.
 	// It returns the outcome stored now, and whether row was stored.
 	Wait(ctx context.Context, row Row) (stored Outcome, fresh bool, err error)
+	// Replay puts a dead question back, to be asked again: row.Replaces names its
+	// dead letter. It returns what is stored, and false if that is not this dead
+	// letter, or if the question is in the waiting room already.
+	Replay(ctx context.Context, row Row) (stored Outcome, ok bool, err error)
 	// Take returns at most n rows that are due at now, the longest due first,
 	// and lends them until lease: nobody else gets them before.
 	Take(ctx context.Context, now, lease time.Time, n int) ([]Row, error)

@@ -59,12 +59,18 @@ func (w *Worker) decide(ctx context.Context, j *job) (asked bool, err error) {
 		return false, err
 	case found && known.Request != j.request:
 		return false, w.conflict(ctx, j)
-	case found && known.State != store.Waiting:
+	case found && known.State != store.Waiting && !j.replays(known):
 		return false, w.publishStored(ctx, j, known)
 	case found && j.row == nil:
 		return false, nil // it waits: its row is stored
 	}
 	return w.locate(ctx, j)
+}
+
+// replays tells whether j is asked again in place of the dead letter that is
+// stored.
+func (j *job) replays(known store.Outcome) bool {
+	return j.row != nil && j.row.Replaces != "" && known.State == store.Dead && j.row.Replaces == store.MessageHash(known.Message)
 }
 
 // locate finds what j is about, or lets it wait.

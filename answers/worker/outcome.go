@@ -13,12 +13,28 @@ import (
 const longestReason = 500 // bytes of a dead letter's reason
 
 // settle stores m as j's outcome, unless it has one, and returns what counts.
-func (w *Worker) settle(ctx context.Context, j *job, state store.State, m ingest.Message) (stored store.Outcome, err error) {
+func (w *Worker) settle(ctx context.Context, j *job, state store.State, m ingest.Message, about store.About) (stored store.Outcome, err error) {
+	o := store.Outcome{QuestionID: j.question.ID, Request: j.request, State: state, Message: m.Bytes(), About: about}
+	if j.row != nil {
+		o.Replaces = j.row.Replaces
+	}
 	err = w.insist(ctx, "store an outcome", func() (err error) {
-		stored, _, err = w.cfg.Store.Settle(ctx, store.Outcome{QuestionID: j.question.ID, Request: j.request, State: state, Message: m.Bytes()})
+		stored, _, err = w.cfg.Store.Settle(ctx, o)
 		return err
 	})
 	return stored, err
+}
+
+// aboutOf is what a is found by.
+func aboutOf(a ingest.Answer) store.About {
+	about := store.About{AnswerID: a.ID, Camera: a.Camera}
+	for _, c := range a.Clips {
+		about.ClipIDs = append(about.ClipIDs, c.ID)
+	}
+	if a.Start != nil && a.End != nil {
+		about.Start, about.End = a.Start.Time, a.End.Time
+	}
+	return about
 }
 
 // A settlement is a job whose outcome is stored.
@@ -47,13 +63,17 @@ func (w *Worker) publishAll(ctx context.Context, settled []settlement) {
 }
 
 // publishStored publishes the bytes that are stored for j's question. When j's
-// partition is not ours any more, its next owner does.
+// partition is not ours any more, its next owner does. Of an erased outcome
+// nothing is left to publish.
 func (w *Worker) publishStored(ctx context.Context, j *job, stored store.Outcome) error {
 	if stored.Request != j.request {
 		return w.conflict(ctx, j)
 	}
-	if !j.owned() {
+	switch {
+	case !j.owned():
 		return nil
+	case stored.State == store.Erased:
+		return w.leave(ctx, j)
 	}
 	m, err := ingest.ParseMessage(stored.Message)
 	if err != nil {
@@ -86,7 +106,7 @@ func (w *Worker) die(ctx context.Context, j *job, cause error) error {
 	if err != nil {
 		return err
 	}
-	stored, err := w.settle(ctx, j, store.Dead, m)
+	stored, err := w.settle(ctx, j, store.Dead, m, store.About{})
 	if err != nil {
 		return err
 	}

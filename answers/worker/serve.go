@@ -43,9 +43,13 @@ func (w *Worker) ask(ctx context.Context, b *batch) {
 			w.put(j, w.fail(ctx, j, err) == nil)
 			continue
 		}
-		stored, err := w.settle(ctx, j, store.Answered, m)
-		if err != nil {
+		stored, err := w.settle(ctx, j, store.Answered, m, aboutOf(r.Answer))
+		switch {
+		case err != nil:
 			w.put(j, false)
+			continue
+		case stored.QuestionID == "": // not stored
+			w.put(j, w.die(ctx, j, fmt.Errorf("worker: ask %s: its clip was deleted meanwhile: %w", j.question.ID, fault.UnknownClip)) == nil)
 			continue
 		}
 		settled = append(settled, settlement{j, stored})

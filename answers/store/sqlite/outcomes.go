@@ -9,19 +9,31 @@ import (
 	"videoqa/answers/store"
 )
 
-const outcomeByID = "SELECT question_id, request, state, message FROM outcomes WHERE question_id = ?"
+const (
+	outcomeColumns = "question_id, request, state, message"
+	outcomeByID    = "SELECT " + outcomeColumns + " FROM outcomes WHERE question_id = ?"
+)
 
 // Outcome implements [store.Outcomes].
 func (s *Store) Outcome(ctx context.Context, id string) (store.Outcome, bool, error) {
-	o, found, err := scanOutcome(s.db.QueryRowContext(ctx, outcomeByID, id))
+	return s.outcome(ctx, "read outcome", outcomeByID, id)
+}
+
+// Answer implements [store.Outcomes].
+func (s *Store) Answer(ctx context.Context, answerID string) (store.Outcome, bool, error) {
+	return s.outcome(ctx, "read answer", "SELECT "+outcomeColumns+" FROM outcomes WHERE answer_id = ? AND answer_id <> '' ORDER BY settled_ms LIMIT 1", answerID)
+}
+
+func (s *Store) outcome(ctx context.Context, what, query, id string) (store.Outcome, bool, error) {
+	o, found, err := scanOutcome(s.db.QueryRowContext(ctx, query, id))
 	if err != nil {
-		return o, false, down("read outcome", err)
+		return o, false, down(what, err)
 	}
 	return o, found, nil
 }
 
-func scanOutcome(row *sql.Row) (o store.Outcome, found bool, err error) {
-	err = row.Scan(&o.QuestionID, &o.Request, &o.State, &o.Message)
+func scanOutcome(row scanner, more ...any) (o store.Outcome, found bool, err error) {
+	err = row.Scan(append([]any{&o.QuestionID, &o.Request, &o.State, &o.Message}, more...)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return o, false, nil
 	}
@@ -31,24 +43,149 @@ func scanOutcome(row *sql.Row) (o store.Outcome, found bool, err error) {
 // Settle implements [store.Outcomes].
 func (s *Store) Settle(ctx context.Context, o store.Outcome) (stored store.Outcome, fresh bool, err error) {
 	err = s.change(ctx, "settle question", func(tx *sql.Tx) error {
-		result, err := tx.Exec(`INSERT INTO outcomes (question_id, request, state, message, settled_ms) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET state = excluded.state, message = excluded.message, settled_ms = excluded.settled_ms
-			WHERE state = 'waiting' AND request = excluded.request`,
-			o.QuestionID, o.Request, o.State, o.Message, time.Now().UnixMilli())
+		var found bool
+		stored, found, err = scanOutcome(tx.QueryRow(outcomeByID, o.QuestionID))
+		if err != nil || found && !stored.Yields(o) {
+			return err
+		}
+		gone, err := anyDeleted(tx, o)
 		if err != nil {
 			return err
 		}
-		stored, fresh, err = readBack(tx, result, o.QuestionID)
+		if gone {
+			stored = store.Outcome{State: store.Erased}
+			return nil
+		}
+		if err := settle(tx, o); err != nil {
+			return err
+		}
+		fresh = true
+		stored, _, err = scanOutcome(tx.QueryRow(outcomeByID, o.QuestionID))
 		return err
 	})
-	return stored, fresh, err
+	return stored, fresh && err == nil, err
 }
 
-func readBack(tx *sql.Tx, result sql.Result, id string) (o store.Outcome, fresh bool, err error) {
-	n, err := result.RowsAffected()
-	if err != nil {
-		return o, false, err
+// anyDeleted tells whether o is an answer about a clip that is deleted.
+func anyDeleted(tx *sql.Tx, o store.Outcome) (bool, error) {
+	for _, id := range o.About.ClipIDs {
+		var gone bool
+		err := tx.QueryRow("SELECT gone_ms IS NOT NULL AND NOT ("+live+") FROM clips WHERE clip_id = ?", id).Scan(&gone)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) || gone {
+			return gone && o.State == store.Answered, err
+		}
 	}
-	o, _, err = scanOutcome(tx.QueryRow(outcomeByID, id))
-	return o, n > 0, err
+	return false, nil
+}
+
+func settle(tx *sql.Tx, o store.Outcome) error {
+	about := o.About
+	_, err := tx.Exec(`INSERT INTO outcomes (question_id, request, state, message, settled_ms, answer_id, camera, start_ms, end_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET state = excluded.state, message = excluded.message, settled_ms = excluded.settled_ms,
+			answer_id = excluded.answer_id, camera = excluded.camera, start_ms = excluded.start_ms, end_ms = excluded.end_ms`,
+		o.QuestionID, o.Request, o.State, o.Message, time.Now().UnixMilli(), about.AnswerID, about.Camera, orNull(about.Start), orNull(about.End))
+	if err != nil {
+		return err
+	}
+	for _, clip := range about.ClipIDs {
+		if _, err := tx.Exec("INSERT INTO outcome_clips (clip_id, question_id) VALUES (?, ?) ON CONFLICT DO NOTHING", clip, o.QuestionID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func orNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMilli()
+}
+
+// Answers implements [store.Outcomes].
+func (s *Store) Answers(ctx context.Context, q store.AnswerQuery) ([]store.Outcome, string, error) {
+	const forever = 1 << 62
+	from, to := int64(-forever), int64(forever)
+	if !q.From.IsZero() {
+		from = q.From.UnixMilli()
+	}
+	if !q.To.IsZero() {
+		to = q.To.UnixMilli()
+	}
+	timeless := q.From.IsZero() && q.To.IsZero() // then answers without a wall clock are among them
+	return s.page(ctx, q.Cursor, q.Limit, "state = 'answered' AND (? = '' OR camera = ?) AND (? OR start_ms < ? AND end_ms > ?)", q.Camera, q.Camera, timeless, to, from)
+}
+
+// Dead implements [store.Outcomes].
+func (s *Store) Dead(ctx context.Context, cursor string, limit int) ([]store.Outcome, string, error) {
+	return s.page(ctx, cursor, limit, "state = 'dead'")
+}
+
+// page lists outcomes by when they were stored.
+func (s *Store) page(ctx context.Context, cursor string, limit int, where string, values ...any) (page []store.Outcome, next string, err error) {
+	from, err := store.ParseCursor(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	limit = store.PageSize(limit)
+	rows, err := s.db.QueryContext(ctx, "SELECT "+outcomeColumns+", settled_ms FROM outcomes WHERE "+where+
+		" AND (settled_ms, question_id) > (?, ?) ORDER BY settled_ms, question_id LIMIT ?", append(values, from.Millis, from.QuestionID, limit+1)...)
+	if err != nil {
+		return nil, "", down("list outcomes", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if len(page) == limit {
+			return page, from.String(), nil
+		}
+		o, _, err := scanOutcome(rows, &from.Millis)
+		if err != nil {
+			return nil, "", down("list outcomes", err)
+		}
+		from.QuestionID = o.QuestionID
+		page = append(page, o)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, "", down("list outcomes", err)
+	}
+	return page, "", nil
+}
+
+// Prune implements [store.Outcomes].
+func (s *Store) Prune(ctx context.Context, before time.Time) (pruned store.Pruned, err error) {
+	ms := before.UnixMilli()
+	for _, table := range []struct {
+		count *int
+		old   string // selects the ids of a batch
+		from  string
+	}{
+		{&pruned.Outcomes, "SELECT question_id FROM outcomes WHERE settled_ms < ? AND question_id NOT IN (SELECT question_id FROM waiting)", "outcomes WHERE question_id"},
+		{&pruned.Clips, "SELECT clip_id FROM clips WHERE touched_ms < ?", "clips WHERE clip_id"},
+	} {
+		for more := true; more && err == nil; {
+			more, err = s.pruneSome(ctx, table.from, table.old, ms, table.count)
+		}
+	}
+	return pruned, err
+}
+
+// pruneBatch is how many rows are deleted in one transaction, which others wait for.
+const pruneBatch = 500
+
+func (s *Store) pruneSome(ctx context.Context, from, old string, before int64, count *int) (more bool, err error) {
+	err = s.change(ctx, "forget what is old", func(tx *sql.Tx) error {
+		result, err := tx.Exec("DELETE FROM "+from+" IN ("+old+" LIMIT ?)", before, pruneBatch)
+		if err != nil {
+			return err
+		}
+		n, err := result.RowsAffected()
+		if err != nil {
+			return err
+		}
+		*count += int(n)
+		more = n == pruneBatch
+		_, err = tx.Exec("DELETE FROM outcome_clips WHERE question_id NOT IN (SELECT question_id FROM outcomes)")
+		return err
+	})
+	return more, err
 }

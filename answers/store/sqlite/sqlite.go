@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 
 	_ "modernc.org/sqlite" // the driver
 
@@ -57,6 +58,30 @@ CREATE TABLE waiting (
 ) WITHOUT ROWID;
 CREATE INDEX waiting_by_due ON waiting (due_ms);
 CREATE INDEX waiting_by_what ON waiting (awaits) WHERE awaits <> '';
+`, `
+CREATE TABLE cameras (
+	camera     TEXT PRIMARY KEY,
+	reached_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT INTO cameras SELECT camera, max(end_ms) FROM clips WHERE camera <> '' AND end_ms IS NOT NULL GROUP BY camera;
+ALTER TABLE clips ADD COLUMN touched_ms INTEGER NOT NULL DEFAULT 0;
+UPDATE clips SET touched_ms = max(coalesce(put_ms, 0), coalesce(closed_ms, 0), coalesce(gone_ms, 0));
+CREATE INDEX clips_by_touch ON clips (touched_ms);
+ALTER TABLE outcomes ADD COLUMN answer_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE outcomes ADD COLUMN camera TEXT NOT NULL DEFAULT '';
+ALTER TABLE outcomes ADD COLUMN start_ms INTEGER;
+ALTER TABLE outcomes ADD COLUMN end_ms INTEGER;
+CREATE INDEX outcomes_by_answer ON outcomes (answer_id) WHERE answer_id <> '';
+CREATE INDEX outcomes_by_camera ON outcomes (camera, settled_ms, question_id) WHERE state = 'answered';
+CREATE INDEX outcomes_by_state ON outcomes (state, settled_ms, question_id);
+CREATE INDEX outcomes_by_time ON outcomes (settled_ms) WHERE settled_ms IS NOT NULL;
+CREATE TABLE outcome_clips (
+	clip_id     TEXT NOT NULL,
+	question_id TEXT NOT NULL,
+	PRIMARY KEY (clip_id, question_id)
+) WITHOUT ROWID;
+CREATE INDEX outcome_clips_by_question ON outcome_clips (question_id);
+ALTER TABLE waiting ADD COLUMN replaces TEXT NOT NULL DEFAULT '';
 `}
 
 // A Store is an open file.
@@ -64,8 +89,19 @@ type Store struct{ db *sql.DB }
 
 var _ store.Store = (*Store)(nil)
 
-// Open opens the file at path, or makes it.
-func Open(ctx context.Context, path string) (*Store, error) {
+// Open opens the file at path, or makes it, for the process that serves from it.
+func Open(ctx context.Context, path string) (*Store, error) { return open(ctx, path, true) }
+
+// Join opens a file that is there, beside a process that may be serving from it:
+// what that has taken stays taken.
+func Join(ctx context.Context, path string) (*Store, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("sqlite: join %s: %w: %w", path, err, fault.NotFound)
+	}
+	return open(ctx, path, false)
+}
+
+func open(ctx context.Context, path string, alone bool) (*Store, error) {
 	options := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)"}, "_txlock": {"immediate"}}
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: options.Encode()}).String())
 	if err != nil {
@@ -73,13 +109,13 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	}
 	db.SetMaxOpenConns(1) // writers would only wait for each other
 	s := &Store{db}
-	if err := s.prepare(ctx); err != nil {
+	if err := s.prepare(ctx, alone); err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlite: open %s: %w", path, err), db.Close())
 	}
 	return s, nil
 }
 
-func (s *Store) prepare(ctx context.Context) error {
+func (s *Store) prepare(ctx context.Context, alone bool) error {
 	return s.change(ctx, "prepare", func(tx *sql.Tx) error {
 		var version int
 		if err := tx.QueryRow("PRAGMA user_version").Scan(&version); err != nil {
@@ -95,6 +131,9 @@ func (s *Store) prepare(ctx context.Context) error {
 		}
 		if _, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", version)); err != nil {
 			return err
+		}
+		if !alone {
+			return nil
 		}
 		_, err := tx.Exec("UPDATE waiting SET lease_ms = 0") // taken by a process that has ended
 		return err

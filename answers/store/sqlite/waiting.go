@@ -11,29 +11,57 @@ import (
 
 // Wait implements [store.WaitingRoom].
 func (s *Store) Wait(ctx context.Context, row store.Row) (stored store.Outcome, fresh bool, err error) {
-	record, err := json.Marshal(row.Record)
-	if err != nil {
-		panic(err) // strings, bytes and a time always marshal
-	}
 	err = s.change(ctx, "let question wait", func(tx *sql.Tx) error {
 		result, err := tx.Exec("INSERT INTO outcomes (question_id, request, state) VALUES (?, ?, 'waiting') ON CONFLICT DO NOTHING", row.QuestionID, row.Request)
 		if err != nil {
 			return err
 		}
-		if stored, fresh, err = readBack(tx, result, row.QuestionID); err != nil || !fresh {
+		n, err := result.RowsAffected()
+		if err != nil {
 			return err
 		}
-		_, err = tx.Exec("INSERT INTO waiting (question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-			row.QuestionID, row.Request, record, row.For, row.Due.UnixMilli(), orZero(row.Until), row.Attempts, row.FirstSeen.UnixMilli())
+		if stored, _, err = scanOutcome(tx.QueryRow(outcomeByID, row.QuestionID)); err != nil || n == 0 {
+			return err
+		}
+		fresh, err = enter(tx, row)
 		return err
 	})
 	return stored, fresh, err
 }
 
+// enter stores a row, unless there is one.
+func enter(tx *sql.Tx, row store.Row) (fresh bool, err error) {
+	record, err := json.Marshal(row.Record)
+	if err != nil {
+		panic(err) // strings, bytes and a time always marshal
+	}
+	result, err := tx.Exec("INSERT INTO waiting (question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms, replaces) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		row.QuestionID, row.Request, record, row.For, row.Due.UnixMilli(), orZero(row.Until), row.Attempts, row.FirstSeen.UnixMilli(), row.Replaces)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}
+
+// Replay implements [store.WaitingRoom].
+func (s *Store) Replay(ctx context.Context, row store.Row) (stored store.Outcome, ok bool, err error) {
+	err = s.change(ctx, "replay question", func(tx *sql.Tx) error {
+		var found bool
+		stored, found, err = scanOutcome(tx.QueryRow(outcomeByID, row.QuestionID))
+		if err != nil || !found || stored.State != store.Dead || !stored.Yields(store.Outcome{Request: row.Request, Replaces: row.Replaces}) {
+			return err
+		}
+		ok, err = enter(tx, row)
+		return err
+	})
+	return stored, ok && err == nil, err
+}
+
 // Take implements [store.WaitingRoom].
 func (s *Store) Take(ctx context.Context, now, lease time.Time, n int) (taken []store.Row, err error) {
 	err = s.change(ctx, "take waiting questions", func(tx *sql.Tx) error {
-		rows, err := tx.Query("SELECT question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms FROM waiting WHERE due_ms <= ? AND lease_ms <= ? ORDER BY due_ms, seen_ms LIMIT ?",
+		rows, err := tx.Query("SELECT question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms, replaces FROM waiting WHERE due_ms <= ? AND lease_ms <= ? ORDER BY due_ms, seen_ms LIMIT ?",
 			now.UnixMilli(), now.UnixMilli(), n)
 		if err != nil {
 			return err
@@ -60,7 +88,7 @@ func (s *Store) Take(ctx context.Context, now, lease time.Time, n int) (taken []
 func scanRow(rows *sql.Rows) (row store.Row, err error) {
 	var record []byte
 	var due, until, seen int64
-	if err := rows.Scan(&row.QuestionID, &row.Request, &record, &row.For, &due, &until, &row.Attempts, &seen); err != nil {
+	if err := rows.Scan(&row.QuestionID, &row.Request, &record, &row.For, &due, &until, &row.Attempts, &seen, &row.Replaces); err != nil {
 		return row, err
 	}
 	row.Due, row.FirstSeen = time.UnixMilli(due), time.UnixMilli(seen)

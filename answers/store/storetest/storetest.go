@@ -32,11 +32,17 @@ func Run(t *testing.T, open Open) {
 		{"a clip is what its latest event says, in whatever order they come", latestEvent},
 		{"a deleted clip is unknown no longer, and not known", deletedClip},
 		{"footage covers a range only as a whole", covering},
+		{"footage of a range is found clip by clip", overlapping},
+		{"a camera has come as far as its latest event says", reached},
 		{"a question has one outcome", oneOutcome},
 		{"of many that settle a question at once, one does", settleRace},
 		{"an outcome may wait first", waitFirst},
 		{"rows are taken when they are due, by one", takeDue},
 		{"a clip wakes who waits for it", wake},
+		{"a dead question is asked again once, and answered in place of its dead letter", replay},
+		{"answers are found by id, and listed page by page", listing},
+		{"a deleted clip takes its answers along", erased},
+		{"what is old is forgotten, and what waits is not", prune},
 		{"everything is there after a restart, and free to be taken", restart},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.do(t, open) })
