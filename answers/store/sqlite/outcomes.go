@@ -153,39 +153,58 @@ func (s *Store) page(ctx context.Context, cursor string, limit int, where string
 
 // Prune implements [store.Outcomes].
 func (s *Store) Prune(ctx context.Context, before time.Time) (pruned store.Pruned, err error) {
-	ms := before.UnixMilli()
-	for _, table := range []struct {
-		count *int
-		old   string // selects the ids of a batch
-		from  string
+	for _, kind := range []struct {
+		count  *int
+		old    string // selects ids
+		forget []string
 	}{
-		{&pruned.Outcomes, "SELECT question_id FROM outcomes WHERE settled_ms < ? AND question_id NOT IN (SELECT question_id FROM waiting)", "outcomes WHERE question_id"},
-		{&pruned.Clips, "SELECT clip_id FROM clips WHERE touched_ms < ?", "clips WHERE clip_id"},
+		{&pruned.Outcomes, "SELECT question_id FROM outcomes WHERE settled_ms < ? AND question_id NOT IN (SELECT question_id FROM waiting) LIMIT ?",
+			[]string{"DELETE FROM outcomes WHERE question_id = ?", "DELETE FROM outcome_clips WHERE question_id = ?"}},
+		{&pruned.Clips, "SELECT clip_id FROM clips WHERE touched_ms < ? LIMIT ?", []string{"DELETE FROM clips WHERE clip_id = ?"}},
 	} {
-		for more := true; more && err == nil; {
-			more, err = s.pruneSome(ctx, table.from, table.old, ms, table.count)
+		for n := pruneBatch; n == pruneBatch; *kind.count += n {
+			if n, err = s.pruneSome(ctx, kind.old, before, kind.forget); err != nil {
+				return pruned, err
+			}
 		}
 	}
-	return pruned, err
+	return pruned, nil
 }
 
 // pruneBatch is how many rows are deleted in one transaction, which others wait for.
 const pruneBatch = 500
 
-func (s *Store) pruneSome(ctx context.Context, from, old string, before int64, count *int) (more bool, err error) {
+func (s *Store) pruneSome(ctx context.Context, old string, before time.Time, forget []string) (n int, err error) {
 	err = s.change(ctx, "forget what is old", func(tx *sql.Tx) error {
-		result, err := tx.Exec("DELETE FROM "+from+" IN ("+old+" LIMIT ?)", before, pruneBatch)
+		ids, err := column(tx.Query(old, before.UnixMilli(), pruneBatch))
 		if err != nil {
 			return err
 		}
-		n, err := result.RowsAffected()
-		if err != nil {
-			return err
+		n = len(ids)
+		for _, id := range ids {
+			for _, change := range forget {
+				if _, err := tx.Exec(change, id); err != nil {
+					return err
+				}
+			}
 		}
-		*count += int(n)
-		more = n == pruneBatch
-		_, err = tx.Exec("DELETE FROM outcome_clips WHERE question_id NOT IN (SELECT question_id FROM outcomes)")
-		return err
+		return nil
 	})
-	return more, err
+	return n, err
+}
+
+// column reads rows of one text each.
+func column(rows *sql.Rows, err error) (values []string, _ error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var v string
+		if err := rows.Scan(&v); err != nil {
+			return nil, err
+		}
+		values = append(values, v)
+	}
+	return values, rows.Err()
 }

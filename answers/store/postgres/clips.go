@@ -1,0 +1,192 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"videoqa/answers/store"
+	"videoqa/ingest"
+)
+
+// A clip is there when the last event that put it is later than the last that
+// deleted it; both columns only grow, so the order of events does not matter.
+const live = "(c.put_ms IS NOT NULL AND (c.gone_ms IS NULL OR c.put_ms > c.gone_ms))"
+
+// PutClip implements [store.Clips].
+func (s *Store) PutClip(ctx context.Context, clip ingest.Clip, at time.Time) error {
+	return s.change(ctx, "register clip", func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO videoqa_clips AS c (clip_id, uri, camera, start_ms, end_ms, digest, put_ms, touched_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+			ON CONFLICT (clip_id) DO UPDATE SET uri = excluded.uri, camera = excluded.camera, start_ms = excluded.start_ms,
+				end_ms = coalesce(excluded.end_ms, CASE WHEN c.closed_ms IS NULL THEN NULL ELSE c.end_ms END), digest = excluded.digest,
+				put_ms = excluded.put_ms, touched_ms = excluded.touched_ms
+			WHERE (c.put_ms IS NULL OR excluded.put_ms >= c.put_ms) AND (c.gone_ms IS NULL OR excluded.put_ms > c.gone_ms)`,
+			clip.ID, clip.URI, clip.Camera, millis(clip.Start), millis(clip.End), clip.Digest, at.UnixMilli(), time.Now().UnixMilli())
+		if err != nil {
+			return err
+		}
+		return news(ctx, tx, clip.ID, clip.Camera, clip.End)
+	})
+}
+
+// CloseClip implements [store.Clips].
+func (s *Store) CloseClip(ctx context.Context, clip ingest.ClosedClip, at time.Time) error {
+	return s.change(ctx, "close clip", func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO videoqa_clips AS c (clip_id, camera, end_ms, closed_ms, touched_ms) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (clip_id) DO UPDATE SET closed_ms = greatest(c.closed_ms, excluded.closed_ms), touched_ms = excluded.touched_ms,
+				end_ms = coalesce(c.end_ms, excluded.end_ms), camera = CASE c.camera WHEN '' THEN excluded.camera ELSE c.camera END
+			WHERE c.gone_ms IS NULL OR c.put_ms > c.gone_ms`,
+			clip.ID, clip.Camera, millis(clip.End), at.UnixMilli(), time.Now().UnixMilli())
+		if err != nil {
+			return err
+		}
+		return news(ctx, tx, clip.ID, clip.Camera, clip.End)
+	})
+}
+
+// DeleteClip implements [store.Clips].
+func (s *Store) DeleteClip(ctx context.Context, id string, at time.Time) error {
+	return s.change(ctx, "delete clip", func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO videoqa_clips AS c (clip_id, gone_ms, touched_ms) VALUES ($1, $2, $3)
+			ON CONFLICT (clip_id) DO UPDATE SET gone_ms = greatest(c.gone_ms, excluded.gone_ms), touched_ms = excluded.touched_ms`,
+			id, at.UnixMilli(), time.Now().UnixMilli())
+		if err != nil {
+			return err
+		}
+		if err := erase(ctx, tx, id); err != nil {
+			return err
+		}
+		return wake(ctx, tx, store.ForClip(id))
+	})
+}
+
+// erase leaves nothing of a clip that is gone but its id and its times, and
+// nothing of what was answered from it.
+func erase(ctx context.Context, tx pgx.Tx, id string) error {
+	tag, err := tx.Exec(ctx, "UPDATE videoqa_clips c SET uri = '', camera = '', start_ms = NULL, end_ms = NULL, digest = '' WHERE clip_id = $1 AND NOT "+live, id)
+	if err != nil || tag.RowsAffected() == 0 {
+		return err
+	}
+	for _, change := range []string{
+		`UPDATE videoqa_outcomes SET state = 'erased', message = NULL, answer_id = '', camera = '', start_ms = NULL, end_ms = NULL
+			WHERE state = 'answered' AND question_id IN (SELECT question_id FROM videoqa_outcome_clips WHERE clip_id = $1)`,
+		`DELETE FROM videoqa_outcome_clips WHERE question_id IN (SELECT question_id FROM videoqa_outcome_clips WHERE clip_id = $1)`,
+	} {
+		if _, err := tx.Exec(ctx, change, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wake makes due what waits for something.
+func wake(ctx context.Context, tx pgx.Tx, awaited string) error {
+	if err := hold(ctx, tx, awaited); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, "UPDATE videoqa_waiting SET due_ms = 0 WHERE awaits = $1", awaited)
+	return err
+}
+
+// news tells who waits for a clip, or for its camera, that there is something
+// new, and notes how far the camera's recording has come. An event need not name
+// the camera again.
+func news(ctx context.Context, tx pgx.Tx, clip, camera string, end *ingest.Time) error {
+	if camera == "" {
+		if err := tx.QueryRow(ctx, "SELECT camera FROM videoqa_clips WHERE clip_id = $1", clip).Scan(&camera); err != nil {
+			return err
+		}
+	}
+	if err := wake(ctx, tx, store.ForClip(clip)); err != nil || camera == "" {
+		return err
+	}
+	if err := wake(ctx, tx, store.ForCamera(camera)); err != nil || end == nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO videoqa_cameras AS c (camera, reached_ms) VALUES ($1, $2)
+		ON CONFLICT (camera) DO UPDATE SET reached_ms = greatest(c.reached_ms, excluded.reached_ms)`, camera, end.UnixMilli())
+	return err
+}
+
+const selectClip = "SELECT c.clip_id, c.uri, c.camera, c.start_ms, c.end_ms, c.digest, " + live + " FROM videoqa_clips c WHERE "
+
+// Clip implements [store.Clips].
+func (s *Store) Clip(ctx context.Context, id string) (ingest.Clip, store.ClipState, error) {
+	clip, there, err := scanClip(s.pool.QueryRow(ctx, selectClip+"c.clip_id = $1 AND (c.put_ms IS NOT NULL OR c.gone_ms IS NOT NULL)", id))
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return ingest.Clip{}, store.Unknown, nil
+	case err != nil:
+		return ingest.Clip{}, store.Unknown, down("read clip", err)
+	case !there:
+		return ingest.Clip{}, store.Deleted, nil
+	}
+	return clip, store.Known, nil
+}
+
+// Covering implements [store.Clips].
+func (s *Store) Covering(ctx context.Context, camera string, from, to time.Time) (ingest.Clip, bool, error) {
+	clip, _, err := scanClip(s.pool.QueryRow(ctx, selectClip+"c.camera = $1 AND c.camera <> '' AND c.start_ms <= $2 AND c.end_ms >= $3 AND "+live+
+		" ORDER BY c.start_ms DESC, c.clip_id LIMIT 1", camera, from.UnixMilli(), to.UnixMilli()))
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return ingest.Clip{}, false, nil
+	case err != nil:
+		return ingest.Clip{}, false, down("find footage", err)
+	}
+	return clip, true, nil
+}
+
+// Overlapping implements [store.Clips].
+func (s *Store) Overlapping(ctx context.Context, camera string, from, to time.Time) ([]ingest.Clip, error) {
+	rows, err := s.pool.Query(ctx, selectClip+"c.camera = $1 AND c.camera <> '' AND c.start_ms < $2 AND c.end_ms > $3 AND "+live+
+		" ORDER BY c.start_ms, c.clip_id LIMIT $4", camera, to.UnixMilli(), from.UnixMilli(), store.MostClips)
+	if err != nil {
+		return nil, down("find clips", err)
+	}
+	clips, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (ingest.Clip, error) {
+		clip, _, err := scanClip(row)
+		return clip, err
+	})
+	if err != nil {
+		return nil, down("find clips", err)
+	}
+	return clips, nil
+}
+
+// Reached implements [store.Clips].
+func (s *Store) Reached(ctx context.Context, camera string) (time.Time, bool, error) {
+	var ms int64
+	switch err := s.pool.QueryRow(ctx, "SELECT reached_ms FROM videoqa_cameras WHERE camera = $1", camera).Scan(&ms); {
+	case errors.Is(err, pgx.ErrNoRows):
+		return time.Time{}, false, nil
+	case err != nil:
+		return time.Time{}, false, down("read how far a camera is", err)
+	}
+	return time.UnixMilli(ms), true, nil
+}
+
+func scanClip(row pgx.Row) (c ingest.Clip, there bool, err error) {
+	var start, end *int64
+	err = row.Scan(&c.ID, &c.URI, &c.Camera, &start, &end, &c.Digest, &there)
+	c.Start, c.End = moment(start), moment(end)
+	return c, there, err
+}
+
+func millis(t *ingest.Time) *int64 {
+	if t == nil {
+		return nil
+	}
+	ms := t.UnixMilli()
+	return &ms
+}
+
+func moment(ms *int64) *ingest.Time {
+	if ms == nil {
+		return nil
+	}
+	t := ingest.NewTime(time.UnixMilli(*ms))
+	return &t
+}

@@ -1,0 +1,93 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// schema is applied step by step; videoqa_schema counts the steps.
+var schema = []string{`
+CREATE TABLE videoqa_clips (
+	clip_id    text PRIMARY KEY,
+	uri        text NOT NULL DEFAULT '',
+	camera     text NOT NULL DEFAULT '',
+	start_ms   bigint,
+	end_ms     bigint,
+	digest     text NOT NULL DEFAULT '',
+	put_ms     bigint,
+	closed_ms  bigint,
+	gone_ms    bigint,
+	touched_ms bigint NOT NULL
+);
+CREATE INDEX videoqa_clips_by_camera ON videoqa_clips (camera, start_ms) WHERE camera <> '';
+CREATE INDEX videoqa_clips_by_touch ON videoqa_clips (touched_ms);
+CREATE TABLE videoqa_cameras (
+	camera     text PRIMARY KEY,
+	reached_ms bigint NOT NULL
+);
+CREATE TABLE videoqa_outcomes (
+	question_id text PRIMARY KEY,
+	request     text NOT NULL,
+	state       text NOT NULL,
+	message     bytea,
+	settled_ms  bigint,
+	answer_id   text NOT NULL DEFAULT '',
+	camera      text NOT NULL DEFAULT '',
+	start_ms    bigint,
+	end_ms      bigint
+);
+CREATE INDEX videoqa_outcomes_by_answer ON videoqa_outcomes (answer_id) WHERE answer_id <> '';
+CREATE INDEX videoqa_outcomes_by_camera ON videoqa_outcomes (camera, settled_ms, question_id) WHERE state = 'answered';
+CREATE INDEX videoqa_outcomes_by_state ON videoqa_outcomes (state, settled_ms, question_id);
+CREATE INDEX videoqa_outcomes_by_time ON videoqa_outcomes (settled_ms) WHERE settled_ms IS NOT NULL;
+CREATE TABLE videoqa_outcome_clips (
+	clip_id     text NOT NULL,
+	question_id text NOT NULL REFERENCES videoqa_outcomes ON DELETE CASCADE,
+	PRIMARY KEY (clip_id, question_id)
+);
+CREATE INDEX videoqa_outcome_clips_by_question ON videoqa_outcome_clips (question_id);
+CREATE TABLE videoqa_waiting (
+	question_id text PRIMARY KEY,
+	request     text NOT NULL,
+	record      bytea NOT NULL,
+	awaits      text NOT NULL,
+	due_ms      bigint NOT NULL,
+	until_ms    bigint NOT NULL,
+	attempts    integer NOT NULL,
+	seen_ms     bigint NOT NULL,
+	lease_ms    bigint NOT NULL DEFAULT 0,
+	replaces    text NOT NULL DEFAULT ''
+);
+CREATE INDEX videoqa_waiting_by_due ON videoqa_waiting (due_ms);
+CREATE INDEX videoqa_waiting_by_what ON videoqa_waiting (awaits) WHERE awaits <> '';
+`}
+
+// prepare brings the tables up to date; of several processes one does, and the
+// others wait for it.
+func prepare(ctx context.Context, tx pgx.Tx) error {
+	if err := hold(ctx, tx, "schema"); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "CREATE TABLE IF NOT EXISTS videoqa_schema (version integer NOT NULL)"); err != nil {
+		return err
+	}
+	var before int
+	if err := tx.QueryRow(ctx, "SELECT coalesce(max(version), 0) FROM videoqa_schema").Scan(&before); err != nil {
+		return err
+	}
+	if before > len(schema) {
+		return fmt.Errorf("the tables have schema %d, this program knows up to %d", before, len(schema))
+	}
+	for version := before; version < len(schema); version++ {
+		if _, err := tx.Exec(ctx, schema[version]); err != nil {
+			return err
+		}
+	}
+	if before == len(schema) {
+		return nil
+	}
+	_, err := tx.Exec(ctx, "INSERT INTO videoqa_schema VALUES ($1)", len(schema))
+	return err
+}
