@@ -11,4 +11,4 @@ import (
 // version is set by the linker to what git says of the source.
 var version = "unknown"
 
-func main() { os.Exit(cli.Main(version, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv)) }
+func main() { os.Exit(cli.Main(version, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ())) }

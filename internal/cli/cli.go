@@ -1,14 +1,16 @@
 // Package cli is videoqa's command line, one file a command.
 //
-//	os.Exit(cli.Main(version, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
+//	os.Exit(cli.Main(version, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()))
 //
-// Flags, variables and help come from one struct. A command writes its results
+// Flags, variables, the file of settings and help come from one struct. A command
+// writes its results
 // to standard output only when it has succeeded whole; errors are one sentence on
 // standard error. Exit status: 0 done, 1 failed, 2 the command line is wrong,
 // 130 interrupted.
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,11 +18,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
+	"videoqa/internal/config"
 	"videoqa/internal/fault"
 )
 
@@ -31,6 +35,7 @@ type Commands struct {
 	Frames  Frames  `cmd:"" help:"Write the frames that a model would look at."`
 	Pull    Pull    `cmd:"" help:"Fetch a checkpoint from the Hugging Face Hub."`
 	Serve   Serve   `cmd:"" help:"Answer clip and question events from Kafka."`
+	Config  Config  `cmd:"" help:"Check or show the settings of serve."`
 	Demo    Demo    `cmd:"" help:"Run the event stream on the clips that come with the program."`
 	Version Version `cmd:"" help:"Say what this program is made of."`
 }
@@ -40,7 +45,11 @@ type App struct {
 	In       io.Reader
 	Out, Err io.Writer
 	Getenv   func(string) string
-	Version  string // of the program
+	Environ  []string // all of it, to find names that nobody knows; nil: not looked for
+	Version  string   // of the program
+
+	args   []string       // of the command that runs
+	values []config.Value // its settings, with who said so
 }
 
 // Exit statuses.
@@ -50,11 +59,23 @@ const (
 	interrupted = 130
 )
 
-// Main runs the command of args and returns the exit status.
-func Main(version string, args []string, in io.Reader, out, errors io.Writer, getenv func(string) string) int {
+// Main runs the command of args and returns the exit status. environ is the
+// environment, as [os.Environ] gives it.
+func Main(version string, args []string, in io.Reader, out, errors io.Writer, environ []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return (&App{In: in, Out: out, Err: errors, Getenv: getenv, Version: version}).run(ctx, args)
+	return (&App{In: in, Out: out, Err: errors, Getenv: lookup(environ), Environ: environ, Version: version}).run(ctx, args)
+}
+
+// lookup finds variables in an environment; of a name that stands there twice
+// the last counts, as for the shell's children.
+func lookup(environ []string) func(string) string {
+	values := make(map[string]string, len(environ))
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		values[name] = value
+	}
+	return func(name string) string { return values[name] }
 }
 
 // exited carries kong's wish to end the program after --help.
@@ -70,24 +91,71 @@ func (a *App) run(ctx context.Context, args []string) (status int) {
 			status = int(code)
 		}
 	}()
-	var commands Commands
-	parser, err := kong.New(&commands, kong.Name("videoqa"),
-		kong.Description("Ask plain-language questions about video, and see what was looked at."),
-		kong.Writers(a.Out, a.Err), kong.Exit(func(code int) { panic(exited(code)) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(a), kong.Vars{"kinds": "open,caption,yesno,count,choice"})
-	if err != nil {
-		panic(err) // the struct above is wrong
-	}
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	parsed, err := parser.Parse(args)
+	a.args = args
+	parsed, values, err := a.parse(ctx)
 	if err != nil {
 		fmt.Fprintf(a.Err, "videoqa: %v\nTry 'videoqa --help', or 'videoqa COMMAND --help'.\n", err)
 		return misused
 	}
+	a.values = values
 	return a.report(ctx, parsed.Run())
+}
+
+// parse reads the command line, the variables and the file of settings.
+func (a *App) parse(ctx context.Context) (*kong.Context, []config.Value, error) {
+	var settings *config.Settings
+	parser, err := kong.New(&Commands{}, kong.Name("videoqa"),
+		kong.Description("Ask plain-language questions about video, and see what was looked at."),
+		kong.Writers(a.Out, a.Err), kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.ValueFormatter(func(value *kong.Value) string { return settings.Help(value) }),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(a), kong.Vars{"kinds": "open,caption,yesno,count,choice"})
+	if err != nil {
+		panic(err) // the struct above is wrong
+	}
+	settings = config.Take(parser.Model.Node)
+	sources, err := a.sources(parser, settings)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := kong.Resolvers(sources).Apply(parser); err != nil {
+		return nil, nil, err
+	}
+	parsed, err := parser.Parse(a.args)
+	if err != nil {
+		return nil, nil, err
+	}
+	return parsed, sources.Values(parsed), nil
+}
+
+// sources reads the variables, and the file if the command that args name takes
+// one. Where help is asked for, or args are wrong, nothing else is to be said.
+func (a *App) sources(parser *kong.Kong, settings *config.Settings) (*config.Sources, error) {
+	traced, err := kong.Trace(parser, a.args)
+	if err != nil || traced.Error != nil || slices.ContainsFunc(traced.Path, func(p *kong.Path) bool { return p.Flag != nil && p.Flag.Name == "help" }) {
+		return settings.Read("", nil, nil)
+	}
+	return settings.Read(a.settingsFile(traced), a.Environ, traced.Flags())
+}
+
+// settingsFile is the file that the command line or a variable names, if the
+// command takes one.
+func (a *App) settingsFile(traced *kong.Context) string {
+	for _, step := range traced.Path {
+		if step.Positional != nil && step.Positional.Name == settingsArgument {
+			return traced.Value(step).String()
+		}
+	}
+	for _, flag := range traced.Flags() {
+		if flag.Name == config.File {
+			named, _ := traced.FlagValue(flag).(string)
+			return cmp.Or(named, a.Getenv(config.Prefix+strings.ToUpper(config.File)))
+		}
+	}
+	return ""
 }
 
 // report says what went wrong and chooses the status.

@@ -19,19 +19,11 @@ const clips = "../../testdata/clips/"
 func run(t *testing.T, in []byte, args ...string) (status int, out, errors string) {
 	t.Helper()
 	cache := t.TempDir()
-	getenv := func(name string) string {
-		switch name {
-		case "VIDEOQA_ONNXRUNTIME":
-			return os.Getenv(name)
-		case "XDG_CACHE_HOME":
-			return cache
-		case "HF_HOME":
-			return filepath.Join(cache, "hf")
-		}
-		return ""
+	environ := []string{
+		"VIDEOQA_ONNXRUNTIME=" + os.Getenv("VIDEOQA_ONNXRUNTIME"), "XDG_CACHE_HOME=" + cache, "HF_HOME=" + filepath.Join(cache, "hf"),
 	}
 	var stdout, stderr bytes.Buffer
-	status = cli.Main("v0-test", args, bytes.NewReader(in), &stdout, &stderr, getenv)
+	status = cli.Main("v0-test", args, bytes.NewReader(in), &stdout, &stderr, environ)
 	return status, stdout.String(), stderr.String()
 }
 

@@ -33,7 +33,7 @@ func (c *Demo) Run(ctx context.Context, a *App) (err error) {
 	}
 	log := slog.New(slog.DiscardHandler)
 	if c.Verbose {
-		log = a.logger(false)
+		log = a.logger(false, slog.LevelInfo)
 	}
 	return demo{files: clips.Files, asker: asker{service}, log: log, out: a.Out}.run(ctx)
 }

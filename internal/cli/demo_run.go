@@ -15,6 +15,7 @@ import (
 	"videoqa/answers/worker"
 	"videoqa/ingest"
 	"videoqa/ingest/kafka"
+	"videoqa/ingest/media"
 )
 
 const demoPatience = 2 * time.Minute // for one scene
@@ -49,8 +50,9 @@ func (d demo) run(ctx context.Context) (err error) {
 	ready, served := make(chan []string, 1), make(chan error, 1)
 	go func() {
 		err := stream{
-			DataDir: filepath.Join(folder, "data"), Listen: "127.0.0.1:0", Group: "videoqa", Roots: []string{clips},
-			Asker: d.asker, Log: d.log, Ready: func(brokers []string) { ready <- brokers },
+			DataDir: filepath.Join(folder, "data"), Listen: "127.0.0.1:0", Kafka: kafka.Config{Group: "videoqa"}, Media: media.Config{Roots: []string{clips}},
+			Topics: TopicSettings{Partitions: 4, Retention: 24 * time.Hour},
+			Asker:  d.asker, Log: d.log, Ready: func(brokers []string) { ready <- brokers },
 		}.run(ctx)
 		stop(err)
 		served <- err

@@ -30,7 +30,7 @@ type Frames struct {
 	To         time.Duration `placeholder:"TIME" help:"Up to this time of the clip."`
 	JSON       bool          `name:"json" help:"Print one line of JSON."`
 	Model      string        `env:"VIDEOQA_MODEL" placeholder:"NAME" help:"Checkpoint whose number of frames and preparation are meant."`
-	Preprocess string        `default:"hub" enum:"hub,original" help:"Whose preparation: hub or original."`
+	Preprocess string        `env:"VIDEOQA_PREPROCESS" default:"hub" enum:"hub,original" help:"Whose preparation: hub or original."`
 }
 
 // Help is shown below the flags.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"time"
 
 	"videoqa/answers"
 	"videoqa/answers/store/sqlite"
@@ -18,18 +17,14 @@ import (
 	"videoqa/ingest/media"
 )
 
-const (
-	topicPartitions = 4 // of topics that we create
-	topicRetention  = 7 * 24 * time.Hour
-)
-
 // A stream is everything between the broker and the model, on one data folder.
 type stream struct {
 	DataDir string
-	Brokers []string // none: the embedded broker
-	Listen  string   // of the embedded broker
-	Group   string
-	Roots   []string // that file: URIs may name
+	Listen  string        // of the embedded broker
+	Kafka   kafka.Config  // without Brokers: the embedded broker
+	Media   media.Config  // but for SpoolDir
+	Work    worker.Config // but for the four interfaces
+	Topics  TopicSettings
 	Asker   worker.Asker
 	Log     *slog.Logger
 	Ready   func(brokers []string) // told once the topics are there; nil: nobody
@@ -47,54 +42,56 @@ func (s stream) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer put("the data folder", dir.Close)
-	if len(s.Brokers) == 0 {
+	if len(s.Kafka.Brokers) == 0 {
 		b, err := broker.Open(broker.Config{Dir: dir.file("broker"), Listen: s.Listen, Log: s.Log})
 		if err != nil {
 			return fmt.Errorf("%w (--kafka-listen chooses another address, --kafka-brokers a broker of yours)", err)
 		}
 		defer b.Close()
-		s.Brokers = []string{b.Addr()}
+		s.Kafka.Brokers = []string{b.Addr()}
 	}
 	db, err := sqlite.Open(ctx, dir.file("store.db"))
 	if err != nil {
 		return err
 	}
 	defer put("the store", db.Close)
-	fetcher, err := media.New(media.Config{Roots: s.Roots, SpoolDir: dir.file("spool")})
+	s.Media.SpoolDir = dir.file("spool")
+	fetcher, err := media.New(s.Media)
 	if err != nil {
 		return err
 	}
 	defer put("media", fetcher.Close)
-	client, err := kafka.New(kafka.Config{Brokers: s.Brokers, Group: s.Group, Log: s.Log})
+	s.Kafka.Log = s.Log
+	client, err := kafka.New(s.Kafka)
 	if err != nil {
 		return err
 	}
 	defer put("the Kafka client", client.Close)
-	return s.work(ctx, client, worker.Config{
-		Stream: client, Store: db, Media: fetcher, Asker: s.Asker, Group: s.Group, Log: s.Log,
-	})
+	s.Work.Stream, s.Work.Store, s.Work.Media, s.Work.Asker = client, db, fetcher, s.Asker
+	s.Work.Group, s.Work.Log = s.Kafka.Group, s.Log
+	return s.work(ctx, client)
 }
 
-func (s stream) work(ctx context.Context, client *kafka.Client, cfg worker.Config) error {
-	if err := client.Ensure(ctx, topics()); err != nil {
+func (s stream) work(ctx context.Context, client *kafka.Client) error {
+	if err := client.Ensure(ctx, s.topics()); err != nil {
 		if ctx.Err() != nil {
 			return nil // told to stop before there was anything to do
 		}
 		return err
 	}
 	if s.Ready != nil {
-		s.Ready(s.Brokers)
+		s.Ready(s.Kafka.Brokers)
 	}
-	w, err := worker.New(cfg)
+	w, err := worker.New(s.Work)
 	if err != nil {
 		return err
 	}
 	return w.Run(ctx)
 }
 
-func topics() (all []kafka.Topic) {
+func (s stream) topics() (all []kafka.Topic) {
 	for _, name := range []string{ingest.TopicClips, ingest.TopicQuestions, ingest.TopicAnswers, ingest.TopicDeadLetters} {
-		all = append(all, kafka.Topic{Name: name, Partitions: topicPartitions, Retention: topicRetention})
+		all = append(all, kafka.Topic{Name: name, Partitions: s.Topics.Partitions, Retention: s.Topics.Retention})
 	}
 	return all
 }

@@ -98,7 +98,7 @@ func TestASecondProcessOnADataFolderIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = stream{DataDir: dir, Listen: "127.0.0.1:0", Group: "g", Asker: &parrot{}}.run(t.Context())
+	err = stream{DataDir: dir, Listen: "127.0.0.1:0", Kafka: kafka.Config{Group: "g"}, Asker: &parrot{}}.run(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "another videoqa") || !strings.Contains(err.Error(), dir) {
 		t.Errorf("a second process: %v", err)
 	}
@@ -110,24 +110,6 @@ func TestASecondProcessOnADataFolderIsRefused(t *testing.T) {
 		t.Fatalf("after the first has ended: %v", err)
 	}
 	again.Close()
-}
-
-func TestServeRefusesWhatItDoesNotKnow(t *testing.T) {
-	for name, c := range map[string]Serve{
-		"VIDEOQA_REDIS_URL": {}, "VIDEOQA_STORE_URL": {}, "VIDEOQA_LISTEN": {},
-		"--single-process":       {KafkaBrokers: []string{"kafka:9092"}},
-		"goes with --kafka-brok": {Single: true},
-	} {
-		a := &App{Getenv: func(key string) string {
-			if key == name {
-				return "x"
-			}
-			return ""
-		}}
-		if err := c.check(a); !errors.Is(err, fault.BadRequest) || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
 }
 
 func TestTheDataFolderFollowsXDG(t *testing.T) {

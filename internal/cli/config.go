@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"videoqa/internal/config"
+)
+
+// Config is videoqa config.
+type Config struct {
+	Check ConfigCheck `cmd:"" help:"Find everything that is wrong with a file of settings and the variables, and change nothing."`
+	Show  ConfigShow  `cmd:"" help:"Print every setting as serve would have it, and who said so."`
+}
+
+// ConfigCheck is videoqa config check.
+type ConfigCheck struct {
+	File string `arg:"" name:"file" optional:"" help:"The file, instead of --config."`
+	Settings
+}
+
+// Help is shown below the flags.
+func (ConfigCheck) Help() string {
+	return "Example: videoqa config check videoqa.yaml. Exit status 0: serve would take it; 2: it would not."
+}
+
+const (
+	settingsArgument = "file" // names the file of settings, as --config does
+	byDefault        = "default"
+)
+
+// Run has little to do: what is wrong was found on the way here.
+func (c *ConfigCheck) Run(a *App) error {
+	if err := c.check(a); err != nil {
+		return err
+	}
+	given := 0
+	for _, v := range a.values {
+		if v.Origin != byDefault {
+			given++
+		}
+	}
+	_, err := fmt.Fprintf(a.Out, "ok: %d of %d settings given\n", given, len(a.values))
+	return err
+}
+
+// ConfigShow is videoqa config show.
+type ConfigShow struct{ Settings }
+
+// Help is shown below the flags.
+func (ConfigShow) Help() string {
+	return "What it prints is a file that --config takes, but for what is masked."
+}
+
+// Run prints one setting a line.
+func (c *ConfigShow) Run(a *App) error {
+	width := 0
+	for _, v := range a.values {
+		width = max(width, len(v.Name)+len(": ")+len(v.Shown))
+	}
+	var out strings.Builder
+	for _, v := range a.values {
+		line := v.Name + ": " + v.Shown
+		if v.Name == config.File {
+			line = "# " + line
+		}
+		fmt.Fprintf(&out, "%-*s  # %s\n", min(width, 60), line, v.Origin)
+	}
+	if _, err := fmt.Fprint(a.Out, out.String()); err != nil {
+		return err
+	}
+	return c.check(a)
+}

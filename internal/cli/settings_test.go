@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"videoqa/internal/fault"
+)
+
+func TestServeRefusesWhatItDoesNotKnow(t *testing.T) {
+	for name, c := range map[string]Settings{
+		"VIDEOQA_REDIS_URL": {}, "VIDEOQA_STORE_URL": {}, "VIDEOQA_LISTEN": {},
+		"--single-process":       {Kafka: KafkaSettings{Brokers: []string{"kafka:9092"}}},
+		"goes with --kafka-brok": {Single: true},
+	} {
+		a := &App{Getenv: func(key string) string {
+			if key == name {
+				return "x"
+			}
+			return ""
+		}}
+		if err := c.check(a); !errors.Is(err, fault.BadRequest) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A setting has one name: a flag, a variable and a key that can be told from each
+// other's. Nothing but the env tag says the variable, so a slip would be lasting.
+func TestEveryVariableIsNamedAfterItsFlag(t *testing.T) {
+	var names func(kind reflect.Type, prefix string) int
+	hump := regexp.MustCompile(`([a-z0-9])([A-Z])`)
+	names = func(kind reflect.Type, prefix string) (found int) {
+		for i := range kind.NumField() {
+			field := kind.Field(i)
+			if _, embedded := field.Tag.Lookup("embed"); embedded || field.Anonymous {
+				found += names(field.Type, prefix+field.Tag.Get("prefix"))
+				continue
+			}
+			flag := field.Tag.Get("name")
+			if flag == "" {
+				flag = strings.ToLower(hump.ReplaceAllString(field.Name, "$1-$2"))
+			}
+			want := "VIDEOQA_" + strings.ToUpper(strings.ReplaceAll(prefix+flag, "-", "_"))
+			if got := field.Tag.Get("env"); got != want {
+				t.Errorf("--%s%s has the variable %q; want %q", prefix, flag, got, want)
+			}
+			if field.Tag.Get("help") == "" {
+				t.Errorf("--%s%s says nothing of itself", prefix, flag)
+			}
+			found++
+		}
+		return found
+	}
+	if found := names(reflect.TypeFor[Settings](), ""); found < 20 {
+		t.Errorf("only %d settings were looked at", found)
+	}
+}
+
+// app is one whose output can be read; args follow the program's name.
+func app(t *testing.T, environ ...string) (a *App, out, errs *bytes.Buffer) {
+	t.Helper()
+	out, errs = &bytes.Buffer{}, &bytes.Buffer{}
+	return &App{In: strings.NewReader(""), Out: out, Err: errs, Getenv: lookup(environ), Environ: environ}, out, errs
+}
+
+func write(t *testing.T, text string) (name string) {
+	t.Helper()
+	name = filepath.Join(t.TempDir(), "videoqa.yaml")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestConfigCheckFindsEverythingAtOnce(t *testing.T) {
+	for _, tc := range []struct {
+		name, file string
+		environ    []string
+		status     int
+		want       []string
+	}{
+		{"a good file", "kafka: {brokers: [k:9092]}\nsingle_process: true\n", nil, 0, []string{"ok: 2 of "}},
+		{"misspelt", "kafka: {broker: [k:9092]}\n", []string{"VIDEOQA_THREADS=all"}, misused, []string{":1: kafka_broker: no such setting; the nearest is kafka_brokers\n", "VIDEOQA_THREADS: "}},
+		{"two that do not fit", "kafka_session: 1s\nwork_slots: 0\n", nil, misused, []string{"--kafka-heartbeat has to be", "--work-slots has to be at least 1"}},
+		{"brokers without --single-process", "kafka_brokers: k:9092\n", nil, misused, []string{"say --single-process"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			a, out, errs := app(t, tc.environ...)
+			status := a.run(context.Background(), []string{"config", "check", write(t, tc.file)})
+			for _, want := range tc.want {
+				if said := out.String() + errs.String(); status != tc.status || !strings.Contains(said, want) {
+					t.Errorf("status %d, %q; want %d and %q", status, said, tc.status, want)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatConfigShowPrintsIsAFileThatGivesTheSame(t *testing.T) {
+	file := write(t, "kafka: {brokers: ['k:9092', 'l:9092'], session: 9s}\nwork_retries: [1s, 2s]\ncache_prefixes: 3GiB\nsingle_process: true\n")
+	a, first, errs := app(t, "VIDEOQA_CONFIG="+file, "VIDEOQA_WORK_WAIT=90s")
+	if status := a.run(context.Background(), []string{"config", "show", "--kafka-group=g"}); status != 0 {
+		t.Fatalf("status %d: %s", status, errs)
+	}
+	for _, want := range []string{"kafka_brokers: ['k:9092', 'l:9092']", "# " + file + ":1", "work_wait: 1m30s ", "# VIDEOQA_WORK_WAIT", "kafka_group: g ", "# flag", "cache_prefixes: 3GiB"} {
+		if !strings.Contains(first.String(), want) {
+			t.Errorf("%q is not in\n%s", want, first)
+		}
+	}
+	b, second, errs := app(t)
+	if status := b.run(context.Background(), []string{"config", "show", "--config", write(t, first.String())}); status != 0 {
+		t.Fatalf("status %d: %s", status, errs)
+	}
+	origin := regexp.MustCompile(`(?m) +# .*$|^# config.*$`)
+	if got, want := origin.ReplaceAllString(second.String(), ""), origin.ReplaceAllString(first.String(), ""); got != want {
+		t.Errorf("first\n%s\nand then\n%s", want, got)
+	}
+}
+
+func TestHelpIsShownWhateverIsWrong(t *testing.T) {
+	a, out, errs := app(t, "VIDEOQA_NONSENSE=1", "VIDEOQA_CONFIG=nowhere")
+	if status := a.run(context.Background(), []string{"serve", "--help"}); status != 0 || !strings.Contains(out.String(), "($VIDEOQA_KAFKA_BROKERS)") {
+		t.Errorf("status %d, %s", status, errs)
+	}
+}
+
+func TestAReloadChangesWhatCanChangeAndSaysTheRest(t *testing.T) {
+	file := write(t, "log_level: info\nkafka_group: a\n")
+	a, _, _ := app(t)
+	a.args = []string{"serve", "--config", file}
+	_, running, err := a.parse(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&said, nil))
+	level := new(slog.LevelVar)
+	for _, step := range []struct {
+		text  string
+		level slog.Level
+		want  []string
+	}{
+		{"log_level: debug\nkafka_group: b\n", slog.LevelDebug, []string{"only a restart puts into effect\" setting=kafka_group now=b", "setting=log_level now=DEBUG", "changed=1"}},
+		{"log_level: loud\n", slog.LevelDebug, []string{"nothing changes", ":1: log_level"}},
+		{"log_level: debug\nkafka_group: b\n", slog.LevelDebug, []string{"setting=kafka_group now=b", "changed=0"}},
+		{"log_level: warn\nkafka_group: a\n", slog.LevelWarn, []string{"setting=log_level now=WARN", "changed=1"}},
+	} {
+		said.Reset()
+		if err := os.WriteFile(file, []byte(step.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		running = a.reloadOnce(t.Context(), log, running, []reloader{setLevel(level)})
+		for _, want := range step.want {
+			if !strings.Contains(said.String(), want) || level.Level() != step.level {
+				t.Errorf("%q gives level %v and\n%swithout %q", step.text, level.Level(), &said, want)
+			}
+		}
+	}
+}
+
+func TestSizesAreReadAsPeopleWriteThem(t *testing.T) {
+	for text, want := range map[string]Bytes{"0": 0, "4096": 4096, "3KiB": 3 << 10, "512MiB": 512 << 20, "1 GiB": 1 << 30, "2TiB": 2 << 40} {
+		var b Bytes
+		if err := b.UnmarshalText([]byte(text)); err != nil || b != want {
+			t.Errorf("%q is %d, %v; want %d", text, b, err, want)
+		}
+		again, err := b.MarshalText()
+		var c Bytes
+		if err != nil || c.UnmarshalText(again) != nil || c != b {
+			t.Errorf("%d is written %q", b, again)
+		}
+	}
+	for _, text := range []string{"", "-1", "1MB", "x", "99999999TiB", "1.5GiB"} {
+		if err := new(Bytes).UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q is taken for a size", text)
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v3"
+)
+
+// A Value is what a setting is, and who said so.
+type Value struct {
+	Setting
+	Shown  string // in YAML, secrets masked
+	Origin string // "flag", a variable, "file:line" or "default"
+	plain  string // in YAML
+}
+
+// Values returns the settings of the command that was parsed, in its order.
+func (f *Sources) Values(parsed *kong.Context) (values []Value) {
+	said := map[*kong.Flag]bool{}
+	for _, step := range parsed.Path {
+		if step.Flag != nil && !step.Resolved {
+			said[step.Flag] = true
+		}
+	}
+	for _, flag := range parsed.Flags() {
+		place, ok := f.settings.byFlag[flag]
+		if !ok {
+			continue
+		}
+		v := Value{Setting: f.settings.list[place], Origin: "default"}
+		if from, ok := f.values[v.Name]; ok {
+			v.Origin = from.origin
+		}
+		if said[flag] {
+			v.Origin = "flag"
+		}
+		v.plain = inYAML(flag.Target.Interface())
+		v.Shown = v.mask()
+		values = append(values, v)
+	}
+	return values
+}
+
+// inYAML writes a value on one line.
+func inYAML(value any) string {
+	var node yaml.Node
+	if err := node.Encode(value); err != nil {
+		return fmt.Sprintf("%q", fmt.Sprint(value))
+	}
+	node.Style = yaml.FlowStyle
+	text, err := yaml.Marshal(&node)
+	if err != nil {
+		return fmt.Sprintf("%q", fmt.Sprint(value))
+	}
+	return strings.ReplaceAll(strings.TrimRight(string(text), "\n"), "\n", " ")
+}
+
+const masked = "********"
+
+var (
+	userInfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^/\s,\]]*@`)
+	password = regexp.MustCompile(`(?i)((?:password|passwd|secret|token|signature|key)=)[^&\s,"'\]]*`)
+)
+
+func (v Value) mask() string {
+	if v.Secret && v.plain != `""` {
+		return masked
+	}
+	return password.ReplaceAllString(userInfo.ReplaceAllString(v.plain, "${1}"+masked+"@"), "${1}"+masked)
+}
+
+// Changed returns those of now that differ from before.
+func Changed(before, now []Value) (changed []Value) {
+	was := map[string]string{}
+	for _, v := range before {
+		was[v.Name] = v.plain
+	}
+	for _, v := range now {
+		if was[v.Name] != v.plain {
+			changed = append(changed, v)
+		}
+	}
+	return changed
+}
