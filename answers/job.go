@@ -16,6 +16,7 @@ import (
 	"videoqa/gitvideo"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
+	"videoqa/internal/trail"
 	"videoqa/temporal"
 )
 
@@ -51,26 +52,27 @@ type seen struct {
 // run takes the job through its steps, noting the time that each takes.
 func (j *job) run(ctx context.Context) error {
 	for _, step := range []struct {
-		name string
-		cost *float64
-		do   func(context.Context) error
+		name  string
+		stage string // that it is in a trail
+		cost  *float64
+		do    func(context.Context) error
 	}{
-		{"look the clip up", nil, j.recall},
-		{"decode", &j.cost.DecodeMS, j.decode},
-		{"encode", &j.cost.EncodeMS, j.encode},
-		{"read the prefix", &j.cost.PrefixMS, j.read},
-		{"generate", &j.cost.GenerateMS, j.generate},
+		{"look the clip up", trail.Recall, new(float64), j.recall},
+		{"decode", trail.Decode, &j.cost.DecodeMS, j.decode},
+		{"encode", trail.Encode, &j.cost.EncodeMS, j.encode},
+		{"read the prefix", trail.Prefix, &j.cost.PrefixMS, j.read},
+		{"generate", trail.Generate, &j.cost.GenerateMS, j.generate},
 	} {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		began := time.Now()
-		if err := step.do(ctx); err != nil {
+		began, end := time.Now(), trail.Begin(ctx, step.stage)
+		err := step.do(ctx)
+		end(err)
+		if err != nil {
 			return fmt.Errorf("%s: %w", step.name, err)
 		}
-		if step.cost != nil {
-			*step.cost = ms(time.Since(began))
-		}
+		*step.cost = ms(time.Since(began))
 	}
 	j.finish()
 	return nil

@@ -9,10 +9,12 @@ import (
 	"videoqa/answers/store"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
+	"videoqa/internal/trail"
 )
 
 // accept takes a question in hand, unless it is: then it comes after.
 func (w *Worker) accept(ctx context.Context, j *job) {
+	j.trail, j.fate = w.cfg.Watch.Follow(j.question, j.at.Time, j.record.Headers), trail.Repeated
 	if w.hands.take(j) {
 		w.consider(ctx, j)
 	}
@@ -22,6 +24,9 @@ func (w *Worker) accept(ctx context.Context, j *job) {
 // before gets the same record again; the others are asked, wait, or are dead.
 func (w *Worker) consider(ctx context.Context, j *job) {
 	asked, err := w.decide(ctx, j)
+	if asked {
+		j.taken = j.trail.Begin(trail.Queue)
+	}
 	switch {
 	case err != nil:
 		w.put(j, false)
@@ -41,6 +46,10 @@ func (w *Worker) put(j *job, done bool) {
 	} else if j.delivery != nil {
 		j.delivery.Drop()
 	}
+	if !done {
+		j.fate = trail.Dropped
+	}
+	j.trail.End(j.fate, j.said)
 	if next := w.hands.put(j); next != nil {
 		w.consider(w.hard, next)
 	}
@@ -166,6 +175,7 @@ func (w *Worker) rowOf(j *job) store.Row {
 // it was looked at, that one counts.
 func (w *Worker) keep(ctx context.Context, j *job, row store.Row) error {
 	defer w.look()
+	j.fate = trail.Waiting
 	if j.row != nil {
 		return w.insist(ctx, "let a question wait", func() error { return w.cfg.Store.Again(ctx, row) })
 	}
@@ -183,5 +193,6 @@ func (w *Worker) keep(ctx context.Context, j *job, row store.Row) error {
 	case stored.State == store.Waiting:
 		return nil
 	}
+	j.fate = trail.Repeated
 	return w.publishStored(ctx, j, stored)
 }

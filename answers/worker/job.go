@@ -6,6 +6,7 @@ import (
 
 	"videoqa/answers/store"
 	"videoqa/ingest"
+	"videoqa/internal/trail"
 )
 
 // A job is a question in hand: from the stream, with its delivery, or from the
@@ -19,6 +20,11 @@ type job struct {
 	row      *store.Row       // nil: from the stream
 	target   target
 	queued   time.Time // since when it waits for a slot; zero: it was never to be asked
+
+	trail trail.Trail
+	taken func(error)   // ends its waiting for a slot
+	fate  trail.Fate    // what became of it so far
+	said  ingest.Answer // if that is an answer
 }
 
 // A target is what a job's question is about.
@@ -92,4 +98,13 @@ func (h *hands) put(j *job) *job {
 	}
 	h.waiting[id] = behind[1:]
 	return behind[0]
+}
+
+// trails are those of jobs that are worked on together.
+func trails(jobs []*job) []trail.Trail {
+	all := make([]trail.Trail, len(jobs))
+	for i, j := range jobs {
+		all[i] = j.trail
+	}
+	return all
 }

@@ -8,20 +8,25 @@ import (
 	"videoqa/answers/store"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
+	"videoqa/internal/trail"
 )
 
 const longestReason = 500 // bytes of a dead letter's reason
 
 // settle stores m as j's outcome, unless it has one, and returns what counts.
 func (w *Worker) settle(ctx context.Context, j *job, state store.State, m ingest.Message, about store.About) (stored store.Outcome, err error) {
+	var fresh bool
 	o := store.Outcome{QuestionID: j.question.ID, Request: j.request, State: state, Message: m.Bytes(), About: about}
 	if j.row != nil {
 		o.Replaces = j.row.Replaces
 	}
 	err = w.insist(ctx, "store an outcome", func() (err error) {
-		stored, _, err = w.cfg.Store.Settle(ctx, o)
+		stored, fresh, err = w.cfg.Store.Settle(ctx, o)
 		return err
 	})
+	if fresh {
+		j.fate = map[store.State]trail.Fate{store.Answered: trail.Answered, store.Dead: trail.Dead}[state]
+	}
 	return stored, err
 }
 
@@ -56,7 +61,7 @@ func (w *Worker) publishAll(ctx context.Context, settled []settlement) {
 		messages = append(messages, m)
 		published = append(published, s.job)
 	}
-	err := w.publish(ctx, messages...)
+	err := w.publish(trail.With(ctx, trails(published)...), messages...)
 	for _, j := range published {
 		w.put(j, err == nil && w.leave(ctx, j) == nil)
 	}
@@ -79,16 +84,18 @@ func (w *Worker) publishStored(ctx context.Context, j *job, stored store.Outcome
 	if err != nil {
 		return w.publishDead(ctx, w.deadLetter(j, fmt.Errorf("worker: read the stored outcome of %s: %w", j.question.ID, err)))
 	}
-	if err := w.publish(ctx, m); err != nil {
+	if err := w.publish(trail.With(ctx, j.trail), m); err != nil {
 		return err
 	}
 	return w.leave(ctx, j)
 }
 
-func (w *Worker) publish(ctx context.Context, messages ...ingest.Message) error {
+func (w *Worker) publish(ctx context.Context, messages ...ingest.Message) (err error) {
 	if len(messages) == 0 {
 		return nil
 	}
+	end := trail.Begin(ctx, trail.Publish)
+	defer func() { end(err) }()
 	return w.insist(ctx, "publish", func() error { return w.cfg.Stream.Publish(ctx, messages...) })
 }
 
@@ -106,6 +113,7 @@ func (w *Worker) die(ctx context.Context, j *job, cause error) error {
 	if err != nil {
 		return err
 	}
+	m.Headers = append(m.Headers, j.trail.Headers()...)
 	stored, err := w.settle(ctx, j, store.Dead, m, store.About{})
 	if err != nil {
 		return err
@@ -117,7 +125,8 @@ func (w *Worker) die(ctx context.Context, j *job, cause error) error {
 // outcome stays the first one's.
 func (w *Worker) conflict(ctx context.Context, j *job) error {
 	cause := fmt.Errorf("worker: ask %s: this question_id was asked before with another request: %w", j.question.ID, fault.Conflict)
-	return w.publishDead(ctx, w.deadLetter(j, cause))
+	j.fate = trail.Refused
+	return w.publishDead(trail.With(ctx, j.trail), w.deadLetter(j, cause))
 }
 
 // publishDead publishes a dead letter that is nobody's outcome.
@@ -163,6 +172,7 @@ func (w *Worker) refusal(r ingest.Record, data ingest.Datum, cause error) ingest
 			*id = ""
 		}
 	}
+	w.cfg.Watch.DeadLetter(d.ErrorKind)
 	w.cfg.Log.Warn("dead letter", "kind", d.ErrorKind, "question", d.QuestionID, "clip", d.ClipID, "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "reason", d.Reason)
 	return d
 }

@@ -9,6 +9,7 @@ import (
 	"videoqa/ingest"
 	"videoqa/ingest/media"
 	"videoqa/internal/fault"
+	"videoqa/internal/trail"
 )
 
 // serve is one slot: it asks batch after batch until the desk is closed.
@@ -21,7 +22,13 @@ func (w *Worker) serve(ctx context.Context) {
 // ask asks the questions of a batch together and accounts for each.
 func (w *Worker) ask(ctx context.Context, b *batch) {
 	asked := time.Now()
+	for _, j := range b.jobs {
+		j.taken(nil)
+	}
+	ctx = trail.With(ctx, trails(b.jobs)...)
+	end := trail.Begin(ctx, trail.Fetch)
 	file, err := w.cfg.Media.Open(ctx, b.target.clip.URI, b.target.clip.Digest)
+	end(err)
 	if err != nil {
 		w.failAll(ctx, b, err)
 		return
@@ -65,7 +72,10 @@ func (w *Worker) write(j *job, r Result) (ingest.Message, error) {
 	if r.Answer.Camera == "" {
 		r.Answer.Camera = j.question.Camera
 	}
-	return r.Answer.Message(w.cfg.Topics.Answers, w.cfg.Group, j.at)
+	m, err := r.Answer.Message(w.cfg.Topics.Answers, w.cfg.Group, j.at)
+	m.Headers = append(m.Headers, j.trail.Headers()...)
+	j.said = r.Answer
+	return m, err
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -24,6 +24,7 @@ import (
 	"videoqa/answers/store"
 	"videoqa/ingest"
 	"videoqa/ingest/media"
+	"videoqa/internal/trail"
 )
 
 // A Stream reads and writes records; [kafka.Client] is one.
@@ -72,6 +73,7 @@ type Config struct {
 	Patience time.Duration   // one call of Asker, its media's fetching aside; 0: 5 min
 	Lease    time.Duration   // how long a waiting question is lent at a time; 0: 1 min
 	Grace    time.Duration   // what is in hand when Run is told to stop may take this long; 0: 20 s
+	Watch    trail.Watch     // nil: nobody watches
 	Log      *slog.Logger    // nil: nothing is logged
 }
 
@@ -109,6 +111,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Retries == nil {
 		c.Retries = []time.Duration{10 * time.Second, time.Minute, 10 * time.Minute}
+	}
+	if c.Watch == nil {
+		c.Watch = trail.Nobody{}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
