@@ -46,7 +46,7 @@ func (c *Serve) Run(ctx context.Context, a *App) (err error) {
 	defer stop()
 	reloaded.Go(func() { a.reload(reloading, log, []reloader{setLevel(level)}) })
 	err = stream{
-		DataDir: c.DataDir, Listen: c.Kafka.Listen, Kafka: c.kafka(), Media: c.media(), Work: c.worker(), Topics: c.Topics,
+		DataDir: c.DataDir, Store: c.Store.URL, Listen: c.Kafka.Listen, Kafka: c.kafka(), Media: c.media(), Work: c.worker(), Topics: c.Topics,
 		Asker: asker{service}, Log: log, Ready: func(brokers []string) {
 			log.Info("serving", "brokers", brokers, "group", c.Kafka.Group, "data", c.DataDir, "model", m.Name(), "roots", c.Media.Roots)
 		},

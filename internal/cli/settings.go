@@ -24,6 +24,7 @@ type Settings struct {
 
 	DataDir string        `env:"VIDEOQA_DATA_DIR" placeholder:"DIR" help:"Where its broker's topics, clips and outcomes are kept; without it, $$XDG_DATA_HOME/videoqa or ~/.local/share/videoqa."`
 	Single  bool          `name:"single-process" env:"VIDEOQA_SINGLE_PROCESS" help:"With a Kafka of yours: this is the only process of its group, which keeps outcomes in its own data folder."`
+	Store   StoreSettings `embed:"" prefix:"store-"`
 	Kafka   KafkaSettings `embed:"" prefix:"kafka-"`
 	Media   MediaSettings `embed:"" prefix:"media-"`
 	Work    WorkSettings  `embed:"" prefix:"work-"`
@@ -42,6 +43,12 @@ type AnswerSettings struct {
 type CacheSettings struct {
 	Features Bytes `env:"VIDEOQA_CACHE_FEATURES" default:"256MiB" placeholder:"SIZE" help:"Of frames' features (${default})."`
 	Prefixes Bytes `env:"VIDEOQA_CACHE_PREFIXES" default:"512MiB" placeholder:"SIZE" help:"Of clips' prefixes (${default})."`
+}
+
+// StoreSettings say where clips, questions and their outcomes are kept.
+type StoreSettings struct {
+	URL       string        `env:"VIDEOQA_STORE_URL" placeholder:"postgres://…" help:"PostgreSQL that several processes share. Without it, SQLite in the data folder."`
+	Retention time.Duration `env:"VIDEOQA_STORE_RETENTION" default:"720h" placeholder:"TIME" help:"How long clips and outcomes are kept, at least as long as the topics' records (${default})."`
 }
 
 // KafkaSettings name the broker.
@@ -85,7 +92,6 @@ type LogSettings struct {
 // gives one would wait in vain for what it says.
 var notYet = []struct{ name, instead string }{
 	{"VIDEOQA_REDIS_URL", "features are remembered in the process"},
-	{"VIDEOQA_STORE_URL", "clips and outcomes are kept by SQLite in the data folder"},
 	{"VIDEOQA_LISTEN", "there is no HTTP interface"},
 	{"VIDEOQA_OPS_LISTEN", "there is no HTTP interface"},
 	{"VIDEOQA_API_KEYS_FILE", "there is no HTTP interface"},
@@ -99,8 +105,11 @@ func (s *Settings) check(a *App) error {
 			wrong = append(wrong, fmt.Errorf("%s is set, but in this version %s", n.name, n.instead))
 		}
 	}
-	if len(s.Kafka.Brokers) > 0 && !s.Single {
-		wrong = append(wrong, fmt.Errorf("with --kafka-brokers, say --single-process if this is the only process of group %s: its outcomes are kept in its own data folder, where no other would find them", s.Kafka.Group))
+	if len(s.Kafka.Brokers) > 0 && !s.Single && s.Store.URL == "" {
+		wrong = append(wrong, fmt.Errorf("with --kafka-brokers, give --store-url, or say --single-process if this is the only process of group %s: its outcomes are kept in its own data folder, where no other would find them", s.Kafka.Group))
+	}
+	if s.Store.Retention < s.Topics.Retention {
+		wrong = append(wrong, fmt.Errorf("--store-retention %v is less than --topic-retention %v: a record that is read again would be answered again", s.Store.Retention, s.Topics.Retention))
 	}
 	if len(s.Kafka.Brokers) == 0 && s.Single {
 		wrong = append(wrong, errors.New("--single-process goes with --kafka-brokers"))

@@ -11,14 +11,16 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"videoqa/internal/fault"
 )
 
 func TestServeRefusesWhatItDoesNotKnow(t *testing.T) {
 	for name, c := range map[string]Settings{
-		"VIDEOQA_REDIS_URL": {}, "VIDEOQA_STORE_URL": {}, "VIDEOQA_LISTEN": {},
+		"VIDEOQA_REDIS_URL": {}, "VIDEOQA_LISTEN": {},
 		"--single-process":       {Kafka: KafkaSettings{Brokers: []string{"kafka:9092"}}},
+		"--store-retention":      {Topics: TopicSettings{Retention: time.Hour}},
 		"goes with --kafka-brok": {Single: true},
 	} {
 		a := &App{Getenv: func(key string) string {

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"videoqa/answers"
-	"videoqa/answers/store/sqlite"
 	"videoqa/answers/worker"
 	"videoqa/frames"
 	"videoqa/ingest"
@@ -20,6 +19,7 @@ import (
 // A stream is everything between the broker and the model, on one data folder.
 type stream struct {
 	DataDir string
+	Store   string        // URL; "": SQLite in the data folder
 	Listen  string        // of the embedded broker
 	Kafka   kafka.Config  // without Brokers: the embedded broker
 	Media   media.Config  // but for SpoolDir
@@ -50,7 +50,7 @@ func (s stream) run(ctx context.Context) (err error) {
 		defer b.Close()
 		s.Kafka.Brokers = []string{b.Addr()}
 	}
-	db, err := sqlite.Open(ctx, dir.file("store.db"))
+	db, err := openStore(ctx, s.Store, dir.path)
 	if err != nil {
 		return err
 	}

@@ -238,3 +238,25 @@ func exchange(t *testing.T, address, group string, clip ingest.Clip, questions [
 	}
 	return got
 }
+
+// await returns the first record of a topic.
+func await(t *testing.T, address, group, topic string) (value string) {
+	t.Helper()
+	client, err := kafka.New(kafka.Config{Brokers: []string{address}, Group: group})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	var once sync.Once
+	err = client.Consume(ctx, []string{topic}, func(_ context.Context, d *ingest.Delivery) {
+		once.Do(func() { value = string(d.Value) })
+		d.Done()
+		cancel()
+	})
+	if err != nil || value == "" {
+		t.Fatalf("nothing came on %s: %v", topic, err)
+	}
+	return value
+}

@@ -1,0 +1,197 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"videoqa/answers/store"
+	"videoqa/ingest"
+	"videoqa/internal/fault"
+)
+
+// DLQ is videoqa dlq: questions that got a dead letter for an outcome. It reads
+// the store, where each question has one, not the topic, where a letter may
+// stand more than once. A running service need not be stopped.
+type DLQ struct {
+	List   DLQList   `cmd:"" help:"List questions that got a dead letter, the oldest first."`
+	Show   DLQShow   `cmd:"" help:"Print the dead letter of a question."`
+	Replay DLQReplay `cmd:"" help:"Have questions asked again: an answer then takes the place of the dead letter."`
+}
+
+// StoreFlags say whose store is looked into.
+type StoreFlags struct {
+	StoreURL string `env:"VIDEOQA_STORE_URL" placeholder:"postgres://…" help:"The service's store. Without it, SQLite in the data folder."`
+	DataDir  string `env:"VIDEOQA_DATA_DIR" placeholder:"DIR" help:"The service's data folder; without it, $$XDG_DATA_HOME/videoqa or ~/.local/share/videoqa."`
+}
+
+// with lends do the store.
+func (f StoreFlags) with(ctx context.Context, a *App, do func(store.Store) error) (err error) {
+	dir := f.DataDir
+	if dir == "" && f.StoreURL == "" {
+		if dir, err = a.defaultDataDir(); err != nil {
+			return err
+		}
+	}
+	s, err := joinStore(ctx, f.StoreURL, dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(s), s.Close())
+}
+
+// DLQList is videoqa dlq list.
+type DLQList struct {
+	StoreFlags
+	Kind string `placeholder:"KIND" help:"Only those of this error_kind."`
+	JSON bool   `name:"json" help:"Print one dead letter a line."`
+}
+
+// Run prints a line each.
+func (c *DLQList) Run(ctx context.Context, a *App) error {
+	return c.with(ctx, a, func(s store.Store) error {
+		return eachDead(ctx, s, c.Kind, func(_ store.Outcome, d ingest.DeadLetter) error {
+			if c.JSON {
+				return json.NewEncoder(a.Out).Encode(d)
+			}
+			_, err := fmt.Fprintf(a.Out, "%s  %-15s  %s\n  %s\n", d.FailedAt, d.ErrorKind, d.QuestionID, d.Reason)
+			return err
+		})
+	})
+}
+
+// eachDead shows do every dead outcome, of a kind if that is given.
+func eachDead(ctx context.Context, s store.Outcomes, kind string, do func(store.Outcome, ingest.DeadLetter) error) error {
+	for cursor := ""; ; {
+		page, next, err := s.Dead(ctx, cursor, 0)
+		if err != nil {
+			return err
+		}
+		for _, o := range page {
+			d, err := letterOf(o)
+			if err == nil && (kind == "" || kind == d.ErrorKind) {
+				err = do(o, d)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if cursor = next; cursor == "" {
+			return nil
+		}
+	}
+}
+
+func letterOf(o store.Outcome) (d ingest.DeadLetter, err error) {
+	m, err := ingest.ParseMessage(o.Message)
+	if err == nil {
+		err = json.Unmarshal(m.Value, &d)
+	}
+	if err != nil {
+		return d, fmt.Errorf("cli: read the dead letter of %s: %w", o.QuestionID, err)
+	}
+	return d, nil
+}
+
+// DLQShow is videoqa dlq show.
+type DLQShow struct {
+	StoreFlags
+	ID string `arg:"" name:"question-id" help:"Of the question."`
+}
+
+// Run prints the whole letter, with the event as it came.
+func (c *DLQShow) Run(ctx context.Context, a *App) error {
+	return c.with(ctx, a, func(s store.Store) error {
+		_, d, err := deadOutcome(ctx, s, c.ID)
+		if err != nil {
+			return err
+		}
+		e := json.NewEncoder(a.Out)
+		e.SetIndent("", "  ")
+		return e.Encode(d)
+	})
+}
+
+// deadOutcome is a question's, or [fault.NotFound] saying what it has instead.
+func deadOutcome(ctx context.Context, s store.Outcomes, id string) (o store.Outcome, d ingest.DeadLetter, err error) {
+	o, found, err := s.Outcome(ctx, id)
+	switch {
+	case err != nil:
+		return o, d, err
+	case !found:
+		return o, d, fmt.Errorf("cli: find question %s: nothing is known of it: %w", id, fault.NotFound)
+	case o.State != store.Dead:
+		return o, d, fmt.Errorf("cli: find question %s: it is not dead, it is %s: %w", id, o.State, fault.NotFound)
+	}
+	d, err = letterOf(o)
+	return o, d, err
+}
+
+// DLQReplay is videoqa dlq replay.
+type DLQReplay struct {
+	StoreFlags
+	IDs  []string `arg:"" name:"question-id" optional:"" help:"Of the questions."`
+	All  bool     `help:"All dead questions."`
+	Kind string   `placeholder:"KIND" help:"With --all: only those of this error_kind."`
+}
+
+// Help is shown below the flags.
+func (DLQReplay) Help() string {
+	return "The question keeps its id, and its attempts begin anew. It is put into the waiting room, where a running service finds it within seconds. Example: videoqa dlq replay --all --kind unreachable-uri"
+}
+
+// Run puts each question back, and says so.
+func (c *DLQReplay) Run(ctx context.Context, a *App) error {
+	if c.All == (len(c.IDs) > 0) || c.Kind != "" && !c.All {
+		return fmt.Errorf("name questions, or say --all, with --kind or without: %w", fault.BadRequest)
+	}
+	return c.with(ctx, a, func(s store.Store) error {
+		if c.All {
+			return eachDead(ctx, s, c.Kind, func(o store.Outcome, d ingest.DeadLetter) error { return replay(ctx, a, s, o, d) })
+		}
+		for _, id := range c.IDs {
+			o, d, err := deadOutcome(ctx, s, id)
+			if err == nil {
+				err = replay(ctx, a, s, o, d)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func replay(ctx context.Context, a *App, s store.Store, o store.Outcome, d ingest.DeadLetter) error {
+	if d.Truncated || d.Origin == nil {
+		return fmt.Errorf("cli: replay %s: its dead letter does not hold the whole event; send it again under another id: %w", o.QuestionID, fault.BadRequest)
+	}
+	record := ingest.Record{Origin: *d.Origin, Value: d.EventBase64, Time: time.Now()}
+	if d.Event != nil {
+		record.Value = d.Event
+	}
+	for _, key := range slices.Sorted(maps.Keys(d.Headers)) {
+		record.Headers = append(record.Headers, ingest.Header{Key: key, Value: []byte(d.Headers[key])})
+	}
+	now := time.Now()
+	row := store.Row{QuestionID: o.QuestionID, Request: o.Request, Record: record, Due: now, FirstSeen: now, Replaces: store.MessageHash(o.Message)}
+	if d.FirstSeen != nil {
+		row.FirstSeen = d.FirstSeen.Time
+	}
+	stored, ok, err := s.Replay(ctx, row)
+	switch {
+	case err != nil:
+		return err
+	case !ok && stored.State != store.Dead:
+		_, err = fmt.Fprintf(a.Out, "%s: not replayed, it is %s by now\n", o.QuestionID, stored.State)
+	case !ok:
+		_, err = fmt.Fprintf(a.Out, "%s: not replayed, it is on its way already\n", o.QuestionID)
+	default:
+		_, err = fmt.Fprintf(a.Out, "%s: replayed\n", o.QuestionID)
+	}
+	return err
+}
