@@ -2,6 +2,7 @@ package frames
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -9,12 +10,14 @@ import (
 	"videoqa/temporal"
 )
 
-// A Plan says which pictures are wanted: Count of them, in the middle of as many
-// equal slices of [From, To), both counted from the first shown picture. A To of
-// zero, or beyond the end, is the end.
+// A Plan says which pictures are wanted, in one of two ways: Count of them, in the
+// middle of as many equal slices of [From, To); or those shown at the times At,
+// which ascend. All count from the first shown picture. A To of zero, or beyond
+// the end, is the end; at a time beyond the end the last picture is shown.
 type Plan struct {
 	Count    int
 	From, To time.Duration
+	At       []time.Duration
 }
 
 // Revision names the rules by which pictures are chosen, decoded and converted.
@@ -24,6 +27,9 @@ const Revision = "frames-1"
 // span returns plan's span in ticks, or [fault.BadRequest] if it makes no sense
 // for this video.
 func (x *Index) span(plan Plan) (from, to int64, err error) {
+	if len(plan.At) > 0 {
+		return x.spanAt(plan)
+	}
 	from, to = x.ticks(plan.From), x.end
 	if plan.To > 0 {
 		to = min(to, x.ticks(plan.To))
@@ -39,11 +45,47 @@ func (x *Index) span(plan Plan) (from, to int64, err error) {
 	return from, to, nil
 }
 
+// spanAt is span for a plan of times.
+func (x *Index) spanAt(plan Plan) (from, to int64, err error) {
+	switch {
+	case plan.Count != 0 || plan.From != 0 || plan.To != 0:
+		return 0, 0, fmt.Errorf("frames: plan: times, and a count or a span: %w", fault.BadRequest)
+	case plan.At[0] < 0 || !slices.IsSorted(plan.At):
+		return 0, 0, fmt.Errorf("frames: plan: the times %v do not ascend from 0: %w", plan.At, fault.BadRequest)
+	}
+	from, to = x.ticks(plan.At[0]), x.ticks(plan.At[len(plan.At)-1])
+	return min(from, x.end-1), min(to, x.end-1) + 1, nil
+}
+
+// pickAt returns the picture shown at each of the times, among those not left
+// out: the last before it where its own is, or the first of all.
+func (x *Index) pickAt(at []time.Duration, leftOut func(int) bool) (picks []int) {
+	for _, t := range at {
+		k, found := slices.BinarySearch(x.pts, x.ticks(t))
+		if !found {
+			k--
+		}
+		for k >= 0 && leftOut(k) {
+			k--
+		}
+		for k < 0 || k < len(x.pts) && leftOut(k) {
+			if k++; k == len(x.pts) {
+				return nil
+			}
+		}
+		picks = append(picks, k)
+	}
+	return picks
+}
+
 // pick returns which shown pictures stand for plan, among those not left out.
 func (x *Index) pick(plan Plan, leftOut func(int) bool) ([]int, error) {
 	from, to, err := x.span(plan)
 	if err != nil {
 		return nil, err
+	}
+	if len(plan.At) > 0 {
+		return slices.Compact(x.pickAt(plan.At, leftOut)), nil
 	}
 	good, pts := make([]int, 0, len(x.pts)), make([]int64, 0, len(x.pts))
 	lo, hi := temporal.Window(x.pts, from, to)
@@ -95,12 +137,15 @@ func (x *Index) runs(ks []int) []run {
 		rows[int(x.shown[k])] = k
 	}
 	for _, i := range sortedKeys(rows) {
-		first := max(0, x.start(i))
-		if n := len(runs) - 1; n >= 0 && first <= runs[n].last+mergeGap {
-			runs[n].last, runs[n].want[i] = i, rows[i]
-			continue
+		r := run{max(0, x.start(i)), i, map[int]int{i: rows[i]}}
+		// A picture that leads a point of access begins before that, and so maybe
+		// before the runs that were there.
+		for n := len(runs) - 1; n >= 0 && r.first <= runs[n].last+mergeGap; n-- {
+			r.first = min(r.first, runs[n].first)
+			maps.Copy(r.want, runs[n].want)
+			runs = runs[:n]
 		}
-		runs = append(runs, run{first, i, map[int]int{i: rows[i]}})
+		runs = append(runs, r)
 	}
 	return runs
 }

@@ -19,6 +19,11 @@ type Report struct {
 	Width, Height int    // of the coded pictures, before turning, as the file's head says
 	Container     string // FFmpeg's names
 	Codec         string
+
+	// Of a plan of times: the place of each one's picture among those returned,
+	// which are distinct, and whether its own is damaged and another is given.
+	Shown   []int
+	Instead []bool
 }
 
 // Notes lists what an answer has to say about its pictures, in the words of the

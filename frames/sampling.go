@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/asticode/go-astiav"
 	"golang.org/x/sync/errgroup"
@@ -41,7 +42,7 @@ func (s *sampling) sample(ctx context.Context, plan Plan) ([]Picture, Report, er
 	x := s.x
 	s.found, s.bad, s.absent = map[int]Picture{}, x.harmed(), map[int]bool{}
 	s.report = Report{
-		Requested: plan.Count, Frames: x.Frames(), Duration: x.Duration(), Rotation: x.Rotation,
+		Requested: max(plan.Count, len(plan.At)), Frames: x.Frames(), Duration: x.Duration(), Rotation: x.Rotation,
 		Width: x.Width, Height: x.Height, Container: x.Container, Codec: x.Codec,
 	}
 	for round := 0; ; round++ {
@@ -55,6 +56,9 @@ func (s *sampling) sample(ctx context.Context, plan Plan) ([]Picture, Report, er
 		missing := slices.DeleteFunc(slices.Clone(picks), func(k int) bool { _, ok := s.found[k]; return ok })
 		if len(missing) == 0 {
 			s.report.Degraded = x.anyIn(plan, s.bad)
+			if len(plan.At) > 0 {
+				s.place(plan.At, picks)
+			}
 			return s.pictures(picks), s.report, nil
 		}
 		if s.survey = round > 0 && round%patience == 0; s.survey {
@@ -63,6 +67,18 @@ func (s *sampling) sample(ctx context.Context, plan Plan) ([]Picture, Report, er
 		if err := s.decode(ctx, x.runs(missing)); err != nil {
 			return nil, s.report, fmt.Errorf("frames: sample video: %w", err)
 		}
+	}
+}
+
+// place notes which of the picks stands for each of the times.
+func (s *sampling) place(at []time.Duration, picks []int) {
+	own := s.x.pickAt(at, func(k int) bool { return s.absent[k] })
+	s.report.Degraded = false
+	for i, k := range s.x.pickAt(at, s.leavesOut) {
+		place, _ := slices.BinarySearch(picks, k)
+		s.report.Shown = append(s.report.Shown, place)
+		s.report.Instead = append(s.report.Instead, own[i] != k)
+		s.report.Degraded = s.report.Degraded || own[i] != k
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"image/jpeg"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -138,7 +139,7 @@ func TestTheReportOfAStillSaysHowItWasTurned(t *testing.T) {
 		}
 		file := readStill(t, fmt.Sprintf("orientation-%d.jpg", orientation))
 		_, report, err := DecodeStill(context.Background(), bytes.NewReader(file), int64(len(file)), Upload())
-		if err != nil || report != (Report{Requested: 1, Decoded: 1, Frames: 1, Rotation: want, Container: "jpeg", Codec: "jpeg"}) {
+		if err != nil || !reflect.DeepEqual(report, Report{Requested: 1, Decoded: 1, Frames: 1, Rotation: want, Container: "jpeg", Codec: "jpeg"}) {
 			t.Errorf("orientation %d: %+v, %v; want a rotation of %d", orientation, report, err, want)
 		}
 	}
