@@ -61,9 +61,10 @@ type Service struct {
 	model    *Model
 	features *features.Cache
 	prefixes *otter.Cache[string, *gitvideo.Prefix]
-	seen     *otter.Cache[string, seen] // what a plan gave on a clip, so that it need not be decoded again
-	queue    chan struct{}              // one token a call that is inside
-	turns    chan struct{}              // one token a call that works
+	seen     *otter.Cache[string, seen]   // what a plan gave on a clip, so that it need not be decoded again
+	moments  *otter.Cache[string, looked] // and what a moment did
+	queue    chan struct{}                // one token a call that is inside
+	turns    chan struct{}                // one token a call that works
 }
 
 // New returns a service over cfg.Model, which is borrowed.
@@ -89,9 +90,10 @@ func New(cfg Config) (*Service, error) {
 			MaximumWeight: uint64(cfg.PrefixBytes),
 			Weigher:       func(_ string, p *gitvideo.Prefix) uint32 { return uint32(min(p.Bytes(), 1<<32-1)) },
 		}),
-		seen:  otter.Must(&otter.Options[string, seen]{MaximumSize: 10_000}),
-		queue: make(chan struct{}, cfg.Clips+cfg.Queue),
-		turns: make(chan struct{}, cfg.Clips),
+		seen:    otter.Must(&otter.Options[string, seen]{MaximumSize: 10_000}),
+		moments: otter.Must(&otter.Options[string, looked]{MaximumSize: 100_000}),
+		queue:   make(chan struct{}, cfg.Clips+cfg.Queue),
+		turns:   make(chan struct{}, cfg.Clips),
 	}, nil
 }
 
@@ -137,6 +139,11 @@ type Result struct {
 // many calls wait, [fault.BadVideo], [fault.TooLarge], [fault.BadRequest] for a
 // span that makes no sense, or ctx's.
 func (s *Service) Ask(ctx context.Context, subject Subject, questions []ingest.Question) ([]Result, error) {
+	return s.ask(ctx, questions, job{subject: subject, cost: ingest.Cost{FetchMS: ms(subject.Fetch)}})
+}
+
+// ask answers questions by jobs that are like this one.
+func (s *Service) ask(ctx context.Context, questions []ingest.Question, like job) ([]Result, error) {
 	if len(questions) > ingest.MaxQuestions {
 		return nil, fmt.Errorf("answers: ask: %d questions, at most %d: %w", len(questions), ingest.MaxQuestions, fault.BadRequest)
 	}
@@ -147,9 +154,9 @@ func (s *Service) Ask(ctx context.Context, subject Subject, questions []ingest.Q
 	defer leave()
 	results := make([]Result, len(questions))
 	for count, places := range s.byFrames(questions, results) {
-		j := job{s: s, subject: subject, count: count, places: places, questions: questions, results: results}
+		j := like
+		j.s, j.count, j.places, j.questions, j.results = s, count, places, questions, results
 		j.cost.QueueMS = ms(waited)
-		j.cost.FetchMS = ms(subject.Fetch)
 		if err := j.run(ctx); err != nil {
 			return nil, fmt.Errorf("answers: ask: %w", err)
 		}

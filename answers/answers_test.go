@@ -51,6 +51,11 @@ func openDemo(t testing.TB, cfg answers.ModelConfig) *answers.Model {
 	return m
 }
 
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
 func service(t testing.TB, cfg answers.Config) *answers.Service {
 	t.Helper()
 	if cfg.Model == nil {
@@ -69,8 +74,7 @@ func subject(t testing.TB, path string) answers.Subject {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := sha256.Sum256(data)
-	return answers.Subject{Reader: bytes.NewReader(data), Size: int64(len(data)), Digest: "sha256:" + hex.EncodeToString(sum[:]), Limits: frames.Upload()}
+	return answers.Subject{Reader: bytes.NewReader(data), Size: int64(len(data)), Digest: digest(data), Limits: frames.Upload()}
 }
 
 func ask(t testing.TB, s *answers.Service, sub answers.Subject, questions ...ingest.Question) []ingest.Answer {

@@ -30,10 +30,14 @@ type job struct {
 	questions []ingest.Question
 	results   []Result
 
+	footage *Footage // of a range of a camera's time, in place of subject
+	gathered
+
 	still    bool
+	clips    []ingest.SeenClip // that were looked at
 	seen     seen
-	pixels   []frames.Picture // prepared; nil where the clip was known
-	vectors  [][]float32
+	pixels   []frames.Picture // prepared, one a look; empty where that was known
+	vectors  [][]float32      // one a look; nil where it has to be encoded
 	prefix   *gitvideo.Prefix
 	prefixID string
 	cache    ingest.CacheUse
@@ -42,27 +46,43 @@ type job struct {
 
 // seen is what a plan gave on a clip: enough to answer without decoding it again.
 type seen struct {
-	pts     []temporal.Seconds
-	digests []string // of the prepared pictures
-	sizes   [][2]int // width and height of the prepared pictures
-	length  temporal.Seconds
-	notes   []ingest.Note
+	looks  []look
+	length temporal.Seconds
+	notes  []ingest.Note
+}
+
+// A look is one prepared picture.
+type look struct {
+	clip   int // of the job's clips
+	pts    temporal.Seconds
+	digest string
+	size   [2]int // width and height
+}
+
+// A step is one of a job's.
+type step struct {
+	name  string
+	stage string   // that it is in a trail
+	cost  *float64 // where its time is added
+	do    func(context.Context) error
+}
+
+// steps are what a job goes through.
+func (j *job) steps() []step {
+	see := []step{{"look the clip up", trail.Recall, new(float64), j.recall}, {"decode", trail.Decode, &j.cost.DecodeMS, j.decode}}
+	if j.footage != nil {
+		see = []step{{"fetch", trail.Fetch, &j.cost.FetchMS, j.gather}, {"decode", trail.Decode, &j.cost.DecodeMS, j.decodeMoments}}
+	}
+	return append(see,
+		step{"encode", trail.Encode, &j.cost.EncodeMS, j.encode},
+		step{"read the prefix", trail.Prefix, &j.cost.PrefixMS, j.read},
+		step{"generate", trail.Generate, &j.cost.GenerateMS, j.generate})
 }
 
 // run takes the job through its steps, noting the time that each takes.
 func (j *job) run(ctx context.Context) error {
-	for _, step := range []struct {
-		name  string
-		stage string // that it is in a trail
-		cost  *float64
-		do    func(context.Context) error
-	}{
-		{"look the clip up", trail.Recall, new(float64), j.recall},
-		{"decode", trail.Decode, &j.cost.DecodeMS, j.decode},
-		{"encode", trail.Encode, &j.cost.EncodeMS, j.encode},
-		{"read the prefix", trail.Prefix, &j.cost.PrefixMS, j.read},
-		{"generate", trail.Generate, &j.cost.GenerateMS, j.generate},
-	} {
+	defer j.closeMedia()
+	for _, step := range j.steps() {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
@@ -72,7 +92,7 @@ func (j *job) run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", step.name, err)
 		}
-		*step.cost = ms(time.Since(began))
+		*step.cost += ms(time.Since(began))
 	}
 	j.finish()
 	return nil
@@ -95,7 +115,6 @@ func (j *job) recall(ctx context.Context) error {
 		return nil
 	}
 	j.seen, j.vectors, j.still = known, vectors, known.length == 0
-	j.cache.FramesHit = len(vectors)
 	return nil
 }
 
@@ -109,17 +128,23 @@ func (j *job) decode(ctx context.Context) error {
 		return err
 	}
 	for i, p := range pictures {
-		if err := j.s.checkPrepared(p); err != nil {
+		var l look
+		if pictures[i], l, err = j.s.prepare(p); err != nil {
 			return err
 		}
-		pictures[i] = j.s.model.prepare.Apply(p)
-		p = pictures[i]
-		j.seen.pts = append(j.seen.pts, p.PTS)
-		j.seen.digests = append(j.seen.digests, pictureDigest(p))
-		j.seen.sizes = append(j.seen.sizes, [2]int{p.Width, p.Height})
+		j.seen.looks = append(j.seen.looks, l)
 	}
-	j.pixels = pictures
+	j.pixels, j.vectors = pictures, make([][]float32, len(pictures))
 	return nil
+}
+
+// prepare makes a picture what the model looks at.
+func (s *Service) prepare(p frames.Picture) (frames.Picture, look, error) {
+	if err := s.checkPrepared(p); err != nil {
+		return p, look{}, err
+	}
+	p = s.model.prepare.Apply(p)
+	return p, look{pts: p.PTS, digest: pictureDigest(p), size: [2]int{p.Width, p.Height}}, nil
 }
 
 // pictures reads the wanted frames of a clip, or the one picture of a still.
@@ -182,9 +207,9 @@ func pictureDigest(p frames.Picture) string {
 
 // keys are those of the pictures' features.
 func (j *job) keys(v seen) []string {
-	keys := make([]string, len(v.digests))
-	for i, d := range v.digests {
-		keys[i] = j.s.model.featureKey(d)
+	keys := make([]string, len(v.looks))
+	for i, l := range v.looks {
+		keys[i] = j.s.model.featureKey(l.digest)
 	}
 	return keys
 }
@@ -193,32 +218,51 @@ func (m *Model) featureKey(picture string) string {
 	return features.Key(m.git.Digest(), string(m.how), string(m.git.Precision()), m.git.Device(), gitvideo.Revision, picture)
 }
 
-// encode gets the features of the frames: remembered ones from the cache, the
-// others in one run for each size of picture.
+// encode gets the features of the looks that are without: remembered ones from
+// the cache, the others in one run for each size of picture.
 func (j *job) encode(ctx context.Context) error {
-	if j.vectors != nil {
+	var without []int
+	var keys []string
+	for i, key := range j.keys(j.seen) {
+		if j.vectors[i] == nil {
+			without, keys = append(without, i), append(keys, key)
+		}
+	}
+	j.cache.FramesHit = len(j.vectors)
+	if len(without) == 0 {
 		return nil
 	}
-	vectors, hits, err := j.s.features.Fill(ctx, j.keys(j.seen), j.encodeMissing)
+	vectors, hits, err := j.s.features.Fill(ctx, keys, func(ctx context.Context, missing []int) ([][]float32, error) {
+		looks := make([]int, len(missing))
+		for n, i := range missing {
+			looks[n] = without[i]
+		}
+		return j.encodeLooks(ctx, looks)
+	})
 	if err != nil {
 		return err
 	}
-	j.vectors = vectors
-	j.cache.FramesHit, j.cache.FramesMiss = hits, len(vectors)-hits
-	j.s.seen.Set(j.planKey(), j.seen)
+	for n, i := range without {
+		j.vectors[i] = vectors[n]
+	}
+	j.cache.FramesMiss = len(without) - hits
+	j.cache.FramesHit -= j.cache.FramesMiss
+	if j.footage == nil {
+		j.s.seen.Set(j.planKey(), j.seen)
+	}
 	return nil
 }
 
-func (j *job) encodeMissing(ctx context.Context, missing []int) ([][]float32, error) {
-	out := make([][]float32, len(missing))
-	bySize := map[[2]int][]int{} // places in missing
-	for n, i := range missing {
-		bySize[j.seen.sizes[i]] = append(bySize[j.seen.sizes[i]], n)
+func (j *job) encodeLooks(ctx context.Context, looks []int) ([][]float32, error) {
+	out := make([][]float32, len(looks))
+	bySize := map[[2]int][]int{} // places in looks
+	for n, i := range looks {
+		bySize[j.seen.looks[i].size] = append(bySize[j.seen.looks[i].size], n)
 	}
 	for size, places := range bySize {
 		var pixels []byte
 		for _, n := range places {
-			pixels = append(pixels, j.pixels[missing[n]].Pix...)
+			pixels = append(pixels, j.pixels[looks[n]].Pix...)
 		}
 		encoded, err := j.s.model.git.Encode(ctx, pixels, len(places), size[1], size[0])
 		if err != nil {
@@ -266,34 +310,46 @@ func (j *job) finish() {
 
 // receipt fills in what was looked at, and the id that follows from it.
 func (j *job) receipt(a *ingest.Answer, q ingest.Question) {
-	m, id := j.s.model, j.subject.clipID()
+	m := j.s.model
 	a.QuestionID = q.ID
 	if a.QuestionID == "" {
 		a.QuestionID = "q-" + features.Key(j.subject.Digest, q.Text, string(q.AsKind()), strings.Join(q.Choices, "\n"))[:16]
 	}
-	a.Question, a.Kind, a.Camera = q.Text, q.AsKind(), j.subject.Camera
+	a.Question, a.Kind = q.Text, q.AsKind()
+	j.whereabouts(a)
 	if a.Camera == "" {
 		a.Camera = q.Camera
 	}
-	a.Clips = []ingest.SeenClip{{ID: id, Digest: j.subject.Digest, Start: j.subject.Start}}
-	a.Sampling.Policy, a.Sampling.Requested = "uniform", j.count
 	if j.still {
 		a.Sampling.Requested = 1
 	}
-	for _, pts := range j.seen.pts {
-		a.Sampling.Frames = append(a.Sampling.Frames, ingest.SeenFrame{ClipID: id, PTS: pts, Time: j.clock(pts)})
+	digests := make([]string, len(j.seen.looks))
+	for i, l := range j.seen.looks {
+		clip := a.Clips[l.clip]
+		a.Sampling.Frames = append(a.Sampling.Frames, ingest.SeenFrame{ClipID: clip.ID, PTS: l.pts, Time: clock(clip, l.pts)})
+		digests[i] = l.digest
 	}
 	a.Sampling.Notes = append(append([]ingest.Note{}, j.seen.notes...), a.Sampling.Notes...) // never null
 	a.Evidence = []ingest.Evidence{}
 	a.Model = ingest.Model{Name: m.Name(), Digest: m.git.Digest(), Precision: string(m.git.Precision()), Preprocess: string(m.how), Device: m.git.Device()}
 	a.Cache, a.Cost = j.cache, j.cost
-	if j.subject.Start != nil {
-		a.Start, a.End = j.clock(temporal.NewSeconds(j.subject.From.Microseconds(), 1, 1e6)), j.clock(j.end())
-	}
 	a.ID = "a-" + features.Key(append([]string{
 		a.QuestionID, q.RequestHash(), m.git.Digest(), string(m.git.Precision()), string(m.how), a.Sampling.Policy, strconv.Itoa(j.count),
-	}, j.seen.digests...)...)[:32]
+	}, digests...)...)[:32]
 	a.ProducedAt = ingest.NewTime(time.Now())
+}
+
+// whereabouts says which clips and times an answer is about.
+func (j *job) whereabouts(a *ingest.Answer) {
+	a.Sampling.Requested = j.count
+	if j.footage != nil {
+		from, to := ingest.NewTime(j.footage.From), ingest.NewTime(j.footage.To)
+		a.Sampling.Policy, a.Camera, a.Clips, a.Start, a.End = "grid", j.footage.Camera, j.clips, &from, &to
+		return
+	}
+	clip := ingest.SeenClip{ID: j.subject.clipID(), Digest: j.subject.Digest, Start: j.subject.Start}
+	a.Sampling.Policy, a.Camera, a.Clips = "uniform", j.subject.Camera, []ingest.SeenClip{clip}
+	a.Start, a.End = clock(clip, temporal.NewSeconds(j.subject.From.Microseconds(), 1, 1e6)), clock(clip, j.end())
 }
 
 func (j *job) end() temporal.Seconds {
@@ -303,11 +359,11 @@ func (j *job) end() temporal.Seconds {
 	return j.seen.length
 }
 
-// clock is the wall-clock time of a place in the clip, if the clip has one.
-func (j *job) clock(pts temporal.Seconds) *ingest.Time {
-	if j.subject.Start == nil {
+// clock is the wall-clock time of a place in a clip, if the clip has one.
+func clock(c ingest.SeenClip, pts temporal.Seconds) *ingest.Time {
+	if c.Start == nil {
 		return nil
 	}
-	t := ingest.NewTime(j.subject.Start.Add(pts.Duration()))
+	t := ingest.NewTime(c.Start.Add(pts.Duration()))
 	return &t
 }
