@@ -63,7 +63,7 @@ type Clips interface {
 }
 
 // MostClips is how many clips [Clips.Overlapping] returns at most.
-const MostClips = 1000
+const MostClips = 10_000
 
 // A ClipState says whether there is a clip.
 type ClipState int

@@ -90,31 +90,35 @@ func (w *Worker) locate(ctx context.Context, j *job) (found bool, err error) {
 		return err
 	})
 	waits := j.row != nil && j.row.For != "" // and was in time when it came
+	waited := waits && !time.Now().Before(j.row.Until)
 	switch {
 	case err != nil:
 		return false, err
 	case j.late() && !(waits && missing != nil):
 		return false, w.die(ctx, j, fmt.Errorf("worker: ask %s: it was to be answered by %s: %w", j.question.ID, j.question.Deadline, fault.Deadline))
-	case missing == nil:
+	case missing == nil, waited && j.target.footage != nil: // what there is of it has to do
 		return true, nil
-	case lasting(missing) || waits && !time.Now().Before(j.row.Until):
+	case lasting(missing), waited:
 		return false, w.die(ctx, j, missing)
 	}
 	return false, w.park(ctx, j)
 }
 
+// late tells whether j comes after its deadline. Who replays a question wants it
+// answered whatever the time.
 func (j *job) late() bool {
-	return j.question.Deadline != nil && j.question.Deadline.Before(time.Now())
+	replayed := j.row != nil && j.row.Replaces != ""
+	return j.question.Deadline != nil && j.question.Deadline.Before(time.Now()) && !replayed
 }
 
-// A gone clip is not waited for.
-type gone struct{ error }
+// A lost clip or range is not waited for.
+type lost struct{ error }
 
-func (g gone) Unwrap() error { return g.error }
+func (g lost) Unwrap() error { return g.error }
 
-func lasting(missing error) bool { return errors.As(missing, new(gone)) }
+func lasting(missing error) bool { return errors.As(missing, new(lost)) }
 
-// find returns what q is about; missing says why there is nothing yet.
+// find returns what q is about; missing says why there is nothing yet, or not all.
 func (w *Worker) find(ctx context.Context, q ingest.Question) (t target, missing, err error) {
 	switch {
 	case q.URI != "":
@@ -125,15 +129,37 @@ func (w *Worker) find(ctx context.Context, q ingest.Question) (t target, missing
 		case store.Unknown:
 			missing = fmt.Errorf("worker: ask %s: clip %s has not come: %w", q.ID, q.ClipID, fault.UnknownClip)
 		case store.Deleted:
-			missing = gone{fmt.Errorf("worker: ask %s: clip %s was deleted: %w", q.ID, q.ClipID, fault.UnknownClip)}
+			missing = lost{fmt.Errorf("worker: ask %s: clip %s was deleted: %w", q.ID, q.ClipID, fault.UnknownClip)}
 		}
 		return target{clip: clip}, missing, err
 	}
-	clip, found, err := w.cfg.Store.Covering(ctx, q.Camera, q.Start.Time, q.End.Time)
-	if !found {
-		return t, fmt.Errorf("worker: ask %s: no clip of %s holds %s to %s: %w", q.ID, q.Camera, q.Start, q.End, fault.NoFootage), err
+	return w.findFootage(ctx, q)
+}
+
+// findFootage gathers the clips that overlap q's range. The range is complete once
+// the camera's recording has come to its end.
+func (w *Worker) findFootage(ctx context.Context, q ingest.Question) (t target, missing, err error) {
+	reached, known, err := w.cfg.Store.Reached(ctx, q.Camera) // before the clips are listed, lest one that comes between is missed
+	if err != nil {
+		return t, nil, err
 	}
-	return target{clip, q.Start.Sub(clip.Start.Time), q.End.Sub(clip.Start.Time)}, nil, nil
+	clips, err := w.cfg.Store.Overlapping(ctx, q.Camera, q.Start.Time, q.End.Time)
+	complete := known && !reached.Before(q.End.Time)
+	switch {
+	case err != nil:
+		return t, nil, err
+	case len(clips) == store.MostClips:
+		return t, lost{fmt.Errorf("worker: ask %s: %s to %s of %s are %d clips or more: %w", q.ID, q.Start, q.End, q.Camera, store.MostClips, fault.TooLarge)}, nil
+	case len(clips) > 0:
+		t.footage = &Footage{Camera: q.Camera, From: q.Start.Time, To: q.End.Time, Clips: clips, Incomplete: !complete}
+	}
+	switch {
+	case complete && t.footage == nil:
+		missing = lost{fmt.Errorf("worker: ask %s: no clip of %s shows anything from %s to %s: %w", q.ID, q.Camera, q.Start, q.End, fault.NoFootage)}
+	case !complete:
+		missing = fmt.Errorf("worker: ask %s: the recording of %s has not come to %s: %w", q.ID, q.Camera, q.End, fault.NoFootage)
+	}
+	return t, missing, nil
 }
 
 // park lets j wait for its clip or footage. What it waits for may have come since
@@ -146,7 +172,7 @@ func (w *Worker) park(ctx context.Context, j *job) error {
 	}
 	if row.Until.IsZero() {
 		row.Until = time.Now().Add(w.cfg.Wait)
-		if d := j.question.Deadline; d != nil && d.Before(row.Until) {
+		if d := j.question.Deadline; d != nil && d.After(time.Now()) {
 			row.Until = d.Time
 		}
 	}

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
@@ -27,15 +28,18 @@ type job struct {
 	said  ingest.Answer // if that is an answer
 }
 
-// A target is what a job's question is about.
+// A target is what a job's question is about: a clip, or a range.
 type target struct {
-	clip     ingest.Clip
-	from, to time.Duration
+	clip    ingest.Clip
+	footage *Footage
 }
 
 // key is equal for questions that can be asked together.
 func (t target) key() [4]string {
-	return [4]string{t.clip.ID, t.clip.URI, t.from.String(), t.to.String()}
+	if f := t.footage; f != nil {
+		return [4]string{"camera " + f.Camera, f.From.Format(time.RFC3339Nano), f.To.Format(time.RFC3339Nano), fmt.Sprint(len(f.Clips), f.Incomplete)}
+	}
+	return [4]string{t.clip.ID, t.clip.URI}
 }
 
 func newJob(q ingest.Question, at ingest.Time, r ingest.Record, d *ingest.Delivery, row *store.Row) *job {

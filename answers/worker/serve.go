@@ -26,16 +26,14 @@ func (w *Worker) ask(ctx context.Context, b *batch) {
 		j.taken(nil)
 	}
 	ctx = trail.With(ctx, trails(b.jobs)...)
-	end := trail.Begin(ctx, trail.Fetch)
-	file, err := w.cfg.Media.Open(ctx, b.target.clip.URI, b.target.clip.Digest)
-	end(err)
+	subject, closeFile, err := w.subject(ctx, b)
 	if err != nil {
 		w.failAll(ctx, b, err)
 		return
 	}
-	defer file.Close()
+	defer closeFile()
 	fetched := time.Now()
-	results, err := w.results(ctx, b, file)
+	results, err := w.results(ctx, b, subject)
 	if err != nil {
 		w.failAll(ctx, b, err)
 		return
@@ -64,6 +62,28 @@ func (w *Worker) ask(ctx context.Context, b *batch) {
 	w.publishAll(ctx, settled)
 }
 
+// subject opens what a batch is about. The clips of a range are opened by who
+// looks at them, because that may be few.
+func (w *Worker) subject(ctx context.Context, b *batch) (s Subject, closeFile func() error, err error) {
+	if f := b.target.footage; f != nil {
+		f.Open = func(ctx context.Context, c ingest.Clip) (*media.File, error) {
+			return w.cfg.Media.Open(ctx, c.URI, c.Digest)
+		}
+		f.Again = true
+		for _, j := range b.jobs {
+			f.Again = f.Again && j.attempts() < len(w.cfg.Retries)
+		}
+		return Subject{Footage: f}, func() error { return nil }, nil
+	}
+	end := trail.Begin(ctx, trail.Fetch)
+	file, err := w.cfg.Media.Open(ctx, b.target.clip.URI, b.target.clip.Digest)
+	end(err)
+	if err != nil {
+		return s, nil, err
+	}
+	return Subject{Clip: b.target.clip, File: file}, file.Close, nil
+}
+
 // write returns the record of an answer, or why there is none.
 func (w *Worker) write(j *job, r Result) (ingest.Message, error) {
 	if r.Err != nil {
@@ -81,7 +101,7 @@ func (w *Worker) write(j *job, r Result) (ingest.Message, error) {
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // results calls the Asker, again while it is full or its model is down.
-func (w *Worker) results(ctx context.Context, b *batch, file *media.File) (results []Result, err error) {
+func (w *Worker) results(ctx context.Context, b *batch, subject Subject) (results []Result, err error) {
 	questions := make([]ingest.Question, len(b.jobs))
 	for i, j := range b.jobs {
 		questions[i] = j.question
@@ -89,7 +109,7 @@ func (w *Worker) results(ctx context.Context, b *batch, file *media.File) (resul
 	err = w.insist(ctx, "ask", func() (err error) {
 		limited, cancel := context.WithTimeout(ctx, w.cfg.Patience)
 		defer cancel()
-		results, err = w.cfg.Asker.Ask(limited, Subject{b.target.clip, file, b.target.from, b.target.to}, questions)
+		results, err = w.cfg.Asker.Ask(limited, subject, questions)
 		return err
 	})
 	if err == nil && len(results) != len(questions) {

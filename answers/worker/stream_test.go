@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -215,9 +217,9 @@ func (a *asker) Ask(ctx context.Context, s worker.Subject, questions []ingest.Qu
 			return nil, ctx.Err()
 		}
 	}
-	text := make([]byte, s.File.Size())
-	if _, err := s.File.ReadAt(text, 0); err != nil {
-		return nil, fmt.Errorf("read: %w: %w", err, fault.BadVideo)
+	text, err := contentOf(ctx, s)
+	if err != nil {
+		return nil, err
 	}
 	var results []worker.Result
 	for _, q := range questions {
@@ -229,11 +231,39 @@ func (a *asker) Ask(ctx context.Context, s worker.Subject, questions []ingest.Qu
 		}
 		results = append(results, worker.Result{Answer: ingest.Answer{
 			ID: fmt.Sprintf("a-%s-%d", q.ID, call), QuestionID: q.ID, Question: q.Text, Kind: q.AsKind(),
-			Clips: []ingest.SeenClip{{ID: s.Clip.ID, Digest: s.File.Digest()}},
-			Text:  strings.TrimSpace(fmt.Sprintf("%s %s-%s", text, s.From, s.To)),
+			Clips: []ingest.SeenClip{{ID: s.Clip.ID}},
+			Text:  text,
 		}})
 	}
 	return results, nil
+}
+
+// contentOf reads what a subject's file says, or its files.
+func contentOf(ctx context.Context, s worker.Subject) (string, error) {
+	if s.Footage == nil {
+		text, err := io.ReadAll(io.NewSectionReader(s.File, 0, s.File.Size()))
+		return string(text), err
+	}
+	var texts []string
+	for _, c := range s.Footage.Clips {
+		file, err := s.Footage.Open(ctx, c)
+		if err != nil && !s.Footage.Again {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		text, err := io.ReadAll(io.NewSectionReader(file, 0, file.Size()))
+		if err := errors.Join(err, file.Close()); err != nil {
+			return "", err
+		}
+		texts = append(texts, string(text))
+	}
+	content := strings.Join(texts, "+")
+	if s.Footage.Incomplete {
+		content += " (incomplete)"
+	}
+	return content, nil
 }
 
 func (a *asker) count() int {
@@ -250,7 +280,7 @@ func TestAQuestionIsAnsweredOverTheStream(t *testing.T) {
 	h.sendClip(clip)
 	h.ask("q-1", "c-1", "what is it?")
 	r, a, _ := h.next()
-	if a.QuestionID != "q-1" || a.Text != "a dog 0s-0s" {
+	if a.QuestionID != "q-1" || a.Text != "a dog" {
 		t.Fatalf("%s", r.Value)
 	}
 	for key, want := range map[string]string{
@@ -275,7 +305,7 @@ func TestAQuestionMayComeBeforeItsClip(t *testing.T) {
 		t.Fatalf("%+v: a question that waits holds up the others", a)
 	}
 	h.sendClip(h.clip("c-1", "a cow"))
-	if _, a, _ := h.next(); a.QuestionID != "q-1" || a.Text != "a cow 0s-0s" {
+	if _, a, _ := h.next(); a.QuestionID != "q-1" || a.Text != "a cow" {
 		t.Fatalf("%+v", a)
 	}
 }
@@ -308,7 +338,7 @@ func TestARestartBetweenStoringAndPublishingRepeatsTheStoredBytes(t *testing.T) 
 	h.clip("c-1", "a cat") // the file changes behind our back
 	h.start(nil)
 	r, a, _ := h.next()
-	if string(r.Value) != string(stored) || a.Text != "a dog 0s-0s" {
+	if string(r.Value) != string(stored) || a.Text != "a dog" {
 		t.Errorf("published %s\nstored    %s", r.Value, stored)
 	}
 	if n := h.asker.count(); n != 1 {

@@ -71,7 +71,7 @@ func TestAWatchIsToldOfEachQuestionFromRecordToOutcome(t *testing.T) {
 	h.sendClip(h.clip("c-1", "a dog"))
 	h.send(h.topics.Questions, "c-1", ingest.Question{ID: "q-1", Text: "what is it?", ClipID: "c-1"}, parent)
 	first, _, _ := h.next()
-	expect("q-1: queue, fetch, publish: answered a dog 0s-0s")
+	expect("q-1: queue, fetch, publish: answered a dog")
 	for _, want := range []ingest.Header{parent, {Key: "went", Value: []byte("on")}} {
 		if got, _ := first.Header(want.Key); got != string(want.Value) {
 			t.Errorf("the answer's header %s is %q; want %q", want.Key, got, want.Value)
@@ -89,7 +89,7 @@ func TestAWatchIsToldOfEachQuestionFromRecordToOutcome(t *testing.T) {
 	expect("q-2: : waiting ")
 	h.sendClip(h.clip("c-2", "a cow"))
 	h.next()
-	expect("q-2: queue, fetch, publish: answered a cow 0s-0s")
+	expect("q-2: queue, fetch, publish: answered a cow")
 
 	h.send(h.topics.Questions, "c-1", ingest.Question{ID: "q-3", Text: "what is it?", URI: "file:///etc/passwd"})
 	dead, _, _ := h.next()

@@ -38,11 +38,23 @@ type Media interface {
 	Open(ctx context.Context, uri, digest string) (*media.File, error)
 }
 
-// A Subject is what questions are about: a clip, or from From to To of it.
+// A Subject is what questions are about: one clip, or a range of a camera's time.
 type Subject struct {
-	Clip     ingest.Clip // of a question about a URI, only the URI
-	File     *media.File // borrowed until Ask returns
-	From, To time.Duration
+	Clip    ingest.Clip // of a question about a URI, only the URI
+	File    *media.File // borrowed until Ask returns
+	Footage *Footage    // in place of both
+}
+
+// Footage is a range of a camera's time, with the clips that overlap it.
+type Footage struct {
+	Camera     string
+	From, To   time.Time
+	Clips      []ingest.Clip // by start
+	Incomplete bool          // more of it may still come
+	Again      bool          // a clip that cannot be had now is worth another attempt
+
+	// Open opens a clip; whoever opens it closes it.
+	Open func(ctx context.Context, c ingest.Clip) (*media.File, error)
 }
 
 // A Result is the answer to one question, or why there is none.
@@ -68,7 +80,7 @@ type Config struct {
 	Group    string          // names us in events' source; "": videoqa
 	Topics   Topics          // zero: the published names
 	Slots    int             // subjects asked about at a time; 0: 2
-	Wait     time.Duration   // a question waits for its clip or footage this long; 0: 30 s
+	Wait     time.Duration   // a question without a deadline waits for its clip or footage this long; 0: 10 min
 	Retries  []time.Duration // before each further attempt; nil: 10 s, 1 min, 10 min
 	Patience time.Duration   // one call of Asker, its media's fetching aside; 0: 5 min
 	Lease    time.Duration   // how long a waiting question is lent at a time; 0: 1 min
@@ -95,7 +107,7 @@ func (c Config) withDefaults() Config {
 	for _, d := range []struct {
 		field *time.Duration
 		usual time.Duration
-	}{{&c.Wait, 30 * time.Second}, {&c.Patience, 5 * time.Minute}, {&c.Lease, time.Minute}, {&c.Grace, 20 * time.Second}} {
+	}{{&c.Wait, 10 * time.Minute}, {&c.Patience, 5 * time.Minute}, {&c.Lease, time.Minute}, {&c.Grace, 20 * time.Second}} {
 		if *d.field == 0 {
 			*d.field = d.usual
 		}

@@ -96,22 +96,12 @@ func (s stream) topics() (all []kafka.Topic) {
 	return all
 }
 
-// An asker is the service as the stream's worker wants it. What lies under an
-// allowed folder is footage, however long; what comes over the network has an
-// upload's limits.
+// An asker is the service as the stream's worker wants it.
 type asker struct{ service *answers.Service }
 
 // Ask implements [worker.Asker].
 func (a asker) Ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
-	limits := frames.Upload()
-	if strings.HasPrefix(s.Clip.URI, "file:") {
-		limits = frames.Footage()
-	}
-	results, err := a.service.Ask(ctx, answers.Subject{
-		ClipID: s.Clip.ID, Camera: s.Clip.Camera, Start: s.Clip.Start,
-		Reader: s.File, Size: s.File.Size(), Digest: s.File.Digest(), Limits: limits,
-		From: s.From, To: s.To,
-	}, questions)
+	results, err := a.ask(ctx, s, questions)
 	if err != nil {
 		return nil, err
 	}
@@ -120,4 +110,40 @@ func (a asker) Ask(ctx context.Context, s worker.Subject, questions []ingest.Que
 		out[i] = worker.Result{Answer: r.Answer, Err: r.Err}
 	}
 	return out, nil
+}
+
+func (a asker) ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]answers.Result, error) {
+	if s.Footage != nil {
+		return a.service.AskFootage(ctx, footageOf(*s.Footage), questions)
+	}
+	return a.service.Ask(ctx, answers.Subject{
+		ClipID: s.Clip.ID, Camera: s.Clip.Camera, Start: s.Clip.Start,
+		Reader: s.File, Size: s.File.Size(), Digest: s.File.Digest(), Limits: limitsOf(s.Clip),
+	}, questions)
+}
+
+// limitsOf are a clip's: what lies under an allowed folder is footage, however
+// long; what comes over the network has an upload's limits.
+func limitsOf(c ingest.Clip) frames.Limits {
+	if strings.HasPrefix(c.URI, "file:") {
+		return frames.Footage()
+	}
+	return frames.Upload()
+}
+
+func footageOf(f worker.Footage) answers.Footage {
+	out := answers.Footage{Camera: f.Camera, From: f.From, To: f.To, Again: f.Again}
+	if f.Incomplete {
+		out.Notes = append(out.Notes, ingest.Incomplete)
+	}
+	for _, c := range f.Clips {
+		out.Clips = append(out.Clips, answers.FootageClip{ID: c.ID, Start: c.Start.Time, End: c.End.Time, Open: func(ctx context.Context) (answers.Media, error) {
+			file, err := f.Open(ctx, c)
+			if err != nil {
+				return answers.Media{}, err
+			}
+			return answers.Media{Reader: file, Size: file.Size(), Digest: file.Digest(), Limits: limitsOf(c), Close: file.Close}, nil
+		}})
+	}
+	return out
 }
