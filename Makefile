@@ -49,8 +49,9 @@ demo: build ## questions on shipped clips, answered over an event stream
 test: libraries ## all tests
 	$(WITH_LIBRARIES) $(GO_TEST) ./...
 
-test-real: libraries ## the stream's tests beside a real Kafka, from Maven artifacts (needs Java 17 and mvn)
-	$(WITH_LIBRARIES) testdata/kafka/run.sh go test -count=1 -timeout 20m ./ingest/kafka ./answers/worker
+test-real: libraries ## the tests beside a real Kafka, PostgreSQL and Redis (needs Java 17 and mvn; the others come from apt)
+	$(WITH_LIBRARIES) VIDEOQA_TEST_REAL=1 testdata/kafka/run.sh testdata/postgres/run.sh testdata/redis/run.sh \
+		go test -p 1 -count=1 -timeout 20m ./ingest/kafka ./answers/... ./frames/features/...
 
 bench: libraries ## time and memory of each stage, and a question beside transformers
 	$(WITH_LIBRARIES) go test -p 1 -timeout 60m -run '^$$' -bench . -benchmem ./...

@@ -85,7 +85,7 @@ func New(cfg Config) (*Service, error) {
 		cfg.Queue = 64
 	}
 	return &Service{
-		cfg: cfg, model: cfg.Model, features: features.New(cfg.Features),
+		cfg: cfg, model: cfg.Model, features: features.New(cfg.Features, cfg.Model.stored()),
 		prefixes: otter.Must(&otter.Options[string, *gitvideo.Prefix]{
 			MaximumWeight: uint64(cfg.PrefixBytes),
 			Weigher:       func(_ string, p *gitvideo.Prefix) uint32 { return uint32(min(p.Bytes(), 1<<32-1)) },

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"videoqa/frames"
+	"videoqa/frames/features"
 	"videoqa/gitvideo"
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/fault"
@@ -75,6 +76,14 @@ func (m *Model) Preparation() frames.Preparation { return m.prepare }
 // Frames is how many frames of a clip the model tells apart; an image model
 // looks at one.
 func (m *Model) Frames() int { return max(1, m.git.Frames()) }
+
+// stored is the type that features are kept in, which follows the precision.
+func (m *Model) stored() features.Type {
+	if m.git.Precision() == gitvideo.FP32 {
+		return features.Float32
+	}
+	return features.Float16
+}
 
 // frames returns how many frames a question that wants n gets: all that the
 // model has for 0. More than that is [fault.BadRequest].

@@ -1,6 +1,6 @@
 // Package features remembers what a vision encoder made of a picture, by content.
 //
-//	cache := features.New(features.NewMemory(256 << 20))
+//	cache := features.New(features.NewMemory(256<<20), features.Float32)
 //	vectors, hits, err := cache.Fill(ctx, keys, func(ctx context.Context, missing []int) ([][]float32, error) { … })
 //
 // A key is the hash of everything that a value depends on ([Key]): model,
@@ -23,12 +23,20 @@ import (
 	"sync/atomic"
 )
 
-// A Store keeps bytes by key, for as long as it likes. Get returns nil for what
-// it does not have; the bytes are shared and never written to. Implementations
+// A Store keeps bytes by key, for as long as it likes. Get returns a value for
+// each key, nil for what it does not have; the bytes are shared and never written
+// to. With an error come the values it got nevertheless, or none. Implementations
 // pass [videoqa/frames/features/featurestest.Run].
 type Store interface {
-	Get(ctx context.Context, key string) ([]byte, error)
-	Set(ctx context.Context, key string, value []byte) error
+	Get(ctx context.Context, keys []string) ([][]byte, error)
+	Set(ctx context.Context, keys []string, values [][]byte) error
+}
+
+// A Locker is a store that processes share, and that tells them who computes what.
+// Lock takes those keys that nobody has: held says which. They are free again
+// after unlock, or some seconds. An error, where the store is down, takes none.
+type Locker interface {
+	Lock(ctx context.Context, keys []string) (held []bool, unlock func(), err error)
 }
 
 // Key hashes the parts that a value depends on. Parts cannot run into each
@@ -43,17 +51,19 @@ func Key(parts ...string) string {
 
 // Stats counts what a cache was asked for. Encoded counts pictures that had to
 // be encoded, Shared those that somebody else was encoding at that moment.
+// Waited counts those that another process was encoding.
 type Stats struct {
-	Hits, Encoded, Shared int64
-	Refused               int64 // values that failed their check
-	Failed                int64 // calls of the store that failed
+	Hits, Encoded, Shared, Waited int64
+	Refused                       int64 // values that failed their check
+	Failed                        int64 // calls of the store that failed
 }
 
 // A Cache answers from its store, or computes and remembers.
 type Cache struct {
 	store Store
+	kind  Type
 
-	hits, encoded, shared, refused, failed atomic.Int64
+	hits, encoded, shared, waited, refused, failed atomic.Int64
 
 	mu     sync.Mutex
 	flight map[string]*call // being encoded now
@@ -65,45 +75,44 @@ type call struct {
 	vector []float32 // nil if it failed
 }
 
-// New returns a cache over store.
-func New(store Store) *Cache { return &Cache{store: store, flight: map[string]*call{}} }
+// New returns a cache over store, which keeps values as kind.
+func New(store Store, kind Type) *Cache {
+	return &Cache{store: store, kind: kind, flight: map[string]*call{}}
+}
 
 // Stats returns the counts since the cache was made.
 func (c *Cache) Stats() Stats {
-	return Stats{c.hits.Load(), c.encoded.Load(), c.shared.Load(), c.refused.Load(), c.failed.Load()}
+	return Stats{c.hits.Load(), c.encoded.Load(), c.shared.Load(), c.waited.Load(), c.refused.Load(), c.failed.Load()}
 }
 
-// Have tells which keys the store holds a good value of, without computing any.
+// Have returns the values of keys if the store holds a good one of each, without
+// computing any.
 func (c *Cache) Have(ctx context.Context, keys []string) ([][]float32, bool) {
 	out := make([][]float32, len(keys))
-	for i, key := range keys {
-		if out[i] = c.get(ctx, key); out[i] == nil {
-			return nil, false
-		}
+	if got, _ := c.get(ctx, keys, out); got < len(keys) {
+		return nil, false
 	}
 	c.hits.Add(int64(len(keys)))
 	return out, true
 }
 
 // Fill returns the values of keys, in their order, and how many of them did not
-// have to be computed. encode is called at most once, with the places of those
-// that nobody has and nobody is computing, and returns their values in that
-// order. Values are shared: they are never written to. Errors are encode's and
-// ctx's only.
+// have to be computed. encode is called with the places of those that nobody has
+// and nobody is computing, and returns their values in that order; called again,
+// it is for those that another process was computing and never delivered. Values
+// are shared: they are never written to. Errors are encode's and ctx's only.
 func (c *Cache) Fill(ctx context.Context, keys []string, encode func(ctx context.Context, missing []int) ([][]float32, error)) ([][]float32, int, error) {
-	out, hits := make([][]float32, len(keys)), 0
-	for i, key := range keys {
-		if out[i] = c.get(ctx, key); out[i] != nil {
-			hits++
-		}
-	}
+	out := make([][]float32, len(keys))
+	hits, _ := c.get(ctx, keys, out)
 	c.hits.Add(int64(hits))
 	for {
 		mine, others := c.claim(keys, out)
 		if len(mine) > 0 {
-			if err := c.compute(ctx, keys, mine, out, encode); err != nil {
+			got, err := c.compute(ctx, keys, mine, out, encode)
+			if err != nil {
 				return nil, hits, err
 			}
+			hits += got
 		}
 		if len(others) == 0 {
 			return out, hits, nil
@@ -138,33 +147,52 @@ func (c *Cache) claim(keys []string, out [][]float32) (mine []int, others map[in
 	return mine, others
 }
 
-// compute encodes the claimed places and hands the values to whoever waits.
-func (c *Cache) compute(ctx context.Context, keys []string, mine []int, out [][]float32, encode func(context.Context, []int) ([][]float32, error)) (err error) {
-	var vectors [][]float32
+// compute gets values for the claimed places and hands them to whoever waits. It
+// returns how many of them another process computed.
+func (c *Cache) compute(ctx context.Context, keys []string, mine []int, out [][]float32, encode func(context.Context, []int) ([][]float32, error)) (got int, err error) {
 	defer func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		for n, i := range mine {
+		for _, i := range mine {
 			running := c.flight[keys[i]]
-			if err == nil && n < len(vectors) {
-				running.vector = vectors[n]
-			}
+			running.vector = out[i]
 			delete(c.flight, keys[i])
 			close(running.done)
 		}
 	}()
-	if vectors, err = encode(ctx, mine); err != nil {
+	ours, theirs, unlock := c.lock(ctx, keys, mine, out)
+	defer unlock()
+	if err := c.encode(ctx, keys, ours, out, encode); err != nil {
+		return 0, err
+	}
+	unlock()
+	left, err := c.poll(ctx, keys, theirs, out)
+	if err != nil {
+		return 0, err
+	}
+	return len(mine) - len(ours) - len(left), c.encode(ctx, keys, left, out, encode)
+}
+
+// encode computes places and remembers what comes of it.
+func (c *Cache) encode(ctx context.Context, keys []string, places []int, out [][]float32, encode func(context.Context, []int) ([][]float32, error)) error {
+	if len(places) == 0 {
+		return nil
+	}
+	vectors, err := encode(ctx, places)
+	if err != nil {
 		return err
 	}
-	if len(vectors) != len(mine) {
-		panic(fmt.Sprintf("features: encode gave %d values for %d pictures", len(vectors), len(mine)))
+	if len(vectors) != len(places) {
+		panic(fmt.Sprintf("features: encode gave %d values for %d pictures", len(vectors), len(places)))
 	}
-	c.encoded.Add(int64(len(mine)))
-	for n, i := range mine {
-		out[i] = vectors[n]
-		if err := c.store.Set(ctx, keys[i], seal(keys[i], vectors[n])); err != nil {
-			c.failed.Add(1)
-		}
+	c.encoded.Add(int64(len(places)))
+	names, values := make([]string, len(places)), make([][]byte, len(places))
+	for n, i := range places {
+		names[n] = keys[i]
+		values[n], out[i] = seal(keys[i], vectors[n], c.kind)
+	}
+	if err := c.store.Set(ctx, names, values); err != nil {
+		c.failed.Add(1)
 	}
 	return nil
 }
@@ -185,19 +213,24 @@ func (c *Cache) await(ctx context.Context, others map[int]*call, out [][]float32
 	return got, nil
 }
 
-func (c *Cache) get(ctx context.Context, key string) []float32 {
-	value, err := c.store.Get(ctx, key)
+// get reads what the store has of keys into out, and returns how many that were.
+// An error is the store's, and counted.
+func (c *Cache) get(ctx context.Context, keys []string, out [][]float32) (got int, err error) {
+	values, err := c.store.Get(ctx, keys)
 	if err != nil {
 		c.failed.Add(1)
-		return nil
 	}
-	if value == nil {
-		return nil
+	for i, value := range values {
+		if value == nil {
+			continue
+		}
+		vector, ok := open(keys[i], value)
+		if !ok {
+			c.refused.Add(1)
+			continue
+		}
+		out[i] = vector
+		got++
 	}
-	vector, ok := open(key, value)
-	if !ok {
-		c.refused.Add(1)
-		return nil
-	}
-	return vector
+	return got, err
 }

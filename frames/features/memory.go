@@ -23,14 +23,22 @@ func NewMemory(limit int64) *Memory {
 }
 
 // Get implements [Store].
-func (m *Memory) Get(_ context.Context, key string) ([]byte, error) {
-	value, _ := m.cache.GetIfPresent(key)
-	return value, nil
+func (m *Memory) Get(_ context.Context, keys []string) ([][]byte, error) {
+	values := make([][]byte, len(keys))
+	for i, key := range keys {
+		values[i], _ = m.cache.GetIfPresent(key)
+	}
+	return values, nil
 }
 
 // Set implements [Store].
-func (m *Memory) Set(_ context.Context, key string, value []byte) error {
-	m.cache.Set(key, value)
+func (m *Memory) Set(_ context.Context, keys []string, values [][]byte) error {
+	for i, key := range keys {
+		m.cache.Set(key, values[i])
+	}
 	m.cache.CleanUp() // else what has to go lingers, and values are large
 	return nil
 }
+
+// Bytes is about how much it holds.
+func (m *Memory) Bytes() int64 { return int64(m.cache.WeightedSize()) }

@@ -36,7 +36,12 @@ func (c *Serve) Run(ctx context.Context, a *App) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	service, err := answers.New(c.service(m.Model))
+	store, forget, err := c.features()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, forget()) }()
+	service, err := answers.New(c.service(m.Model, store))
 	if err != nil {
 		return err
 	}

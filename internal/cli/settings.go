@@ -9,6 +9,7 @@ import (
 	"videoqa/answers"
 	"videoqa/answers/worker"
 	"videoqa/frames/features"
+	"videoqa/frames/features/redis"
 	"videoqa/ingest/kafka"
 	"videoqa/ingest/media"
 	"videoqa/internal/fault"
@@ -24,6 +25,7 @@ type Settings struct {
 
 	DataDir string        `env:"VIDEOQA_DATA_DIR" placeholder:"DIR" help:"Where its broker's topics, clips and outcomes are kept; without it, $$XDG_DATA_HOME/videoqa or ~/.local/share/videoqa."`
 	Single  bool          `name:"single-process" env:"VIDEOQA_SINGLE_PROCESS" help:"With a Kafka of yours: this is the only process of its group, which keeps outcomes in its own data folder."`
+	Redis   RedisSettings `embed:"" prefix:"redis-"`
 	Store   StoreSettings `embed:"" prefix:"store-"`
 	Kafka   KafkaSettings `embed:"" prefix:"kafka-"`
 	Media   MediaSettings `embed:"" prefix:"media-"`
@@ -43,6 +45,13 @@ type AnswerSettings struct {
 type CacheSettings struct {
 	Features Bytes `env:"VIDEOQA_CACHE_FEATURES" default:"256MiB" placeholder:"SIZE" help:"Of frames' features (${default})."`
 	Prefixes Bytes `env:"VIDEOQA_CACHE_PREFIXES" default:"512MiB" placeholder:"SIZE" help:"Of clips' prefixes (${default})."`
+}
+
+// RedisSettings name the cache of features that processes share.
+type RedisSettings struct {
+	URL string        `env:"VIDEOQA_REDIS_URL" placeholder:"redis://…" help:"Redis that keeps frames' features for all processes, behind the cache of this one: redis://, rediss:// or unix://. Without it, each process has its own."`
+	CA  string        `name:"ca" env:"VIDEOQA_REDIS_CA" placeholder:"FILE" help:"PEM file of who signed its certificate; without it, the system's."`
+	TTL time.Duration `env:"VIDEOQA_REDIS_TTL" default:"24h" placeholder:"TIME" help:"How long it keeps a frame's features (${default})."`
 }
 
 // StoreSettings say where clips, questions and their outcomes are kept.
@@ -91,7 +100,6 @@ type LogSettings struct {
 // notYet are settings of the design that this version does not know: whoever
 // gives one would wait in vain for what it says.
 var notYet = []struct{ name, instead string }{
-	{"VIDEOQA_REDIS_URL", "features are remembered in the process"},
 	{"VIDEOQA_LISTEN", "there is no HTTP interface"},
 	{"VIDEOQA_OPS_LISTEN", "there is no HTTP interface"},
 	{"VIDEOQA_API_KEYS_FILE", "there is no HTTP interface"},
@@ -127,6 +135,7 @@ func (s *Settings) check(a *App) error {
 		{"--media-max-bytes", s.Media.MaxBytes > 0, "more than nothing"},
 		{"--media-timeout", s.Media.Timeout > 0, "more than nothing"},
 		{"--cache-prefixes", s.Cache.Prefixes > 0, "more than nothing"},
+		{"--redis-ttl", s.Redis.TTL > 0, "more than nothing"},
 		{"--topic-partitions", s.Topics.Partitions > 0, "at least 1"},
 		{"--topic-retention", s.Topics.Retention > 0, "more than nothing"},
 		{"--max-tokens", s.MaxTokens > 0, "at least 1"},
@@ -143,10 +152,23 @@ func (s *Settings) check(a *App) error {
 	return nil
 }
 
+// features opens what keeps frames' features; close ends its connections.
+func (s *Settings) features() (store features.Store, close func() error, err error) {
+	memory := features.NewMemory(int64(s.Cache.Features))
+	if s.Redis.URL == "" {
+		return memory, func() error { return nil }, nil
+	}
+	shared, err := redis.New(redis.Config{URL: s.Redis.URL, CAFile: s.Redis.CA, TTL: s.Redis.TTL})
+	if err != nil {
+		return nil, nil, err
+	}
+	return features.NewNear(memory, shared), shared.Close, nil
+}
+
 // service says how answers are made by model.
-func (s *Settings) service(model *answers.Model) answers.Config {
+func (s *Settings) service(model *answers.Model, store features.Store) answers.Config {
 	return answers.Config{
-		Model: model, Features: features.NewMemory(int64(s.Cache.Features)), PrefixBytes: int64(s.Cache.Prefixes),
+		Model: model, Features: store, PrefixBytes: int64(s.Cache.Prefixes),
 		MaxTokens: s.MaxTokens, Beam: s.Beam, AbstainBelow: s.AbstainBelow, Clips: s.Work.Slots,
 	}
 }

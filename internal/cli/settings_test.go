@@ -18,7 +18,7 @@ import (
 
 func TestServeRefusesWhatItDoesNotKnow(t *testing.T) {
 	for name, c := range map[string]Settings{
-		"VIDEOQA_REDIS_URL": {}, "VIDEOQA_LISTEN": {},
+		"VIDEOQA_LISTEN":         {},
 		"--single-process":       {Kafka: KafkaSettings{Brokers: []string{"kafka:9092"}}},
 		"--store-retention":      {Topics: TopicSettings{Retention: time.Hour}},
 		"goes with --kafka-brok": {Single: true},

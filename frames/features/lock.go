@@ -1,0 +1,83 @@
+package features
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// Whoever finds a picture in another process's hands looks again after so long,
+// and encodes it too if it has not come after as much as encoding takes.
+const (
+	lookAgain = 40 * time.Millisecond
+	patience  = 3 * time.Second
+)
+
+// lock divides places into those that this process computes and those that others
+// are computing. Where no lock can be had all are ours: twice is better than never.
+// What somebody computed just before the lock was ours goes to out.
+func (c *Cache) lock(ctx context.Context, keys []string, places []int, out [][]float32) (ours, theirs []int, unlock func()) {
+	locker, ok := c.store.(Locker)
+	if !ok {
+		return places, nil, func() {}
+	}
+	held, release, err := locker.Lock(ctx, pick(keys, places))
+	if err != nil {
+		c.failed.Add(1)
+		return places, nil, func() {}
+	}
+	for n, i := range places {
+		if held[n] {
+			ours = append(ours, i)
+		} else {
+			theirs = append(theirs, i)
+		}
+	}
+	ours, _ = c.look(ctx, keys, ours, out)
+	return ours, theirs, sync.OnceFunc(release)
+}
+
+func pick(keys []string, places []int) []string {
+	names := make([]string, len(places))
+	for n, i := range places {
+		names[n] = keys[i]
+	}
+	return names
+}
+
+// poll waits for what others compute, and returns what did not come in time. A
+// store that goes down is not waited for.
+func (c *Cache) poll(ctx context.Context, keys []string, places []int, out [][]float32) (left []int, err error) {
+	left = places
+	for until := time.Now().Add(patience); len(left) > 0 && time.Now().Before(until); {
+		timer := time.NewTimer(lookAgain/2 + rand.N(lookAgain))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, context.Cause(ctx)
+		}
+		var failed error
+		if left, failed = c.look(ctx, keys, left, out); failed != nil {
+			return left, nil
+		}
+	}
+	return left, nil
+}
+
+// look reads places once, and returns those that are not there.
+func (c *Cache) look(ctx context.Context, keys []string, places []int, out [][]float32) (left []int, err error) {
+	if len(places) == 0 {
+		return nil, nil
+	}
+	vectors := make([][]float32, len(places))
+	got, err := c.get(ctx, pick(keys, places), vectors)
+	c.waited.Add(int64(got))
+	for n, i := range places {
+		if out[i] = vectors[n]; out[i] == nil {
+			left = append(left, i)
+		}
+	}
+	return left, err
+}
