@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/maypok86/otter/v2"
+	"github.com/maypok86/otter/v2/stats"
 
 	"videoqa/frames"
 	"videoqa/frames/features"
@@ -89,6 +90,7 @@ func New(cfg Config) (*Service, error) {
 		prefixes: otter.Must(&otter.Options[string, *gitvideo.Prefix]{
 			MaximumWeight: uint64(cfg.PrefixBytes),
 			Weigher:       func(_ string, p *gitvideo.Prefix) uint32 { return uint32(min(p.Bytes(), 1<<32-1)) },
+			StatsRecorder: stats.NewCounter(),
 		}),
 		seen:    otter.Must(&otter.Options[string, seen]{MaximumSize: 10_000}),
 		moments: otter.Must(&otter.Options[string, looked]{MaximumSize: 100_000}),
@@ -99,6 +101,15 @@ func New(cfg Config) (*Service, error) {
 
 // Features counts what the feature cache was asked for.
 func (s *Service) Features() features.Stats { return s.features.Stats() }
+
+// A Cached counts what a cache of this process was asked for, and holds.
+type Cached struct{ Hits, Misses, Evictions, Bytes uint64 }
+
+// Prefixes counts the clips' prefixes.
+func (s *Service) Prefixes() Cached {
+	c := s.prefixes.Stats()
+	return Cached{c.Hits, c.Misses, c.Evictions, s.prefixes.WeightedSize()}
+}
 
 // Model returns the model that answers.
 func (s *Service) Model() *Model { return s.model }

@@ -194,4 +194,6 @@ type WaitingRoom interface {
 	Leave(ctx context.Context, questionID string) error
 	// NextDue returns when the first row will be due that nobody has taken; false: none is.
 	NextDue(ctx context.Context) (time.Time, bool, error)
+	// Waiting returns how many rows there are, taken ones too.
+	Waiting(ctx context.Context) (int, error)
 }

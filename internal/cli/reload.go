@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -23,11 +24,22 @@ func setLevel(level *slog.LevelVar) reloader {
 	}
 }
 
-// reload reads the settings again at each SIGHUP until ctx ends.
-func (a *App) reload(ctx context.Context, log *slog.Logger, reloaders []reloader) {
+// reloading reads the settings again at each SIGHUP until stop is called, which
+// waits for a reload that is under way.
+func (a *App) reloading(ctx context.Context, log *slog.Logger, reloaders ...reloader) (stop func()) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
+	ctx, cancel := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	done.Go(func() { a.reload(ctx, log, hangups, reloaders) })
+	return func() {
+		signal.Stop(hangups)
+		cancel()
+		done.Wait()
+	}
+}
+
+func (a *App) reload(ctx context.Context, log *slog.Logger, hangups <-chan os.Signal, reloaders []reloader) {
 	running := a.values
 	for {
 		select {

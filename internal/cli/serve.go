@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 
 	"videoqa/answers"
 )
@@ -31,6 +30,16 @@ func (c *Serve) Run(ctx context.Context, a *App) (err error) {
 	level := new(slog.LevelVar)
 	level.Set(c.Log.Level)
 	log := a.logger(c.Log.JSON, level)
+	defer a.reloading(ctx, log, setLevel(level))()
+	o, err := c.observe(ctx, a, log)
+	if err != nil {
+		return err
+	}
+	return o.around(ctx, func(ctx context.Context) error { return c.serve(ctx, a, log, o) })
+}
+
+// serve loads the model and answers.
+func (c *Serve) serve(ctx context.Context, a *App, log *slog.Logger, o *operations) (err error) {
 	m, err := c.open(ctx, a)
 	if err != nil {
 		return err
@@ -45,15 +54,11 @@ func (c *Serve) Run(ctx context.Context, a *App) (err error) {
 	if err != nil {
 		return err
 	}
-	reloading, stop := context.WithCancel(ctx)
-	var reloaded sync.WaitGroup
-	defer reloaded.Wait()
-	defer stop()
-	reloaded.Go(func() { a.reload(reloading, log, []reloader{setLevel(level)}) })
+	o.service(service)
 	err = stream{
 		DataDir: c.DataDir, Store: c.Store.URL, Listen: c.Kafka.Listen, Kafka: c.kafka(), Media: c.media(), Work: c.worker(), Topics: c.Topics,
-		Asker: asker{service}, Log: log, Ready: func(brokers []string) {
-			log.Info("serving", "brokers", brokers, "group", c.Kafka.Group, "data", c.DataDir, "model", m.Name(), "roots", c.Media.Roots)
+		Asker: counted{asker{service}, o.metrics}, Observe: o.observer(), Log: log, Ready: func(brokers []string) {
+			log.Info("serving", "brokers", brokers, "ops", o.server.Addr(), "group", c.Kafka.Group, "data", c.DataDir, "model", m.Name(), "roots", c.Media.Roots)
 		},
 	}.run(ctx)
 	if err == nil {

@@ -23,15 +23,16 @@ type Settings struct {
 	AnswerSettings
 	Cache CacheSettings `embed:"" prefix:"cache-"`
 
-	DataDir string        `env:"VIDEOQA_DATA_DIR" placeholder:"DIR" help:"Where its broker's topics, clips and outcomes are kept; without it, $$XDG_DATA_HOME/videoqa or ~/.local/share/videoqa."`
-	Single  bool          `name:"single-process" env:"VIDEOQA_SINGLE_PROCESS" help:"With a Kafka of yours: this is the only process of its group, which keeps outcomes in its own data folder."`
-	Redis   RedisSettings `embed:"" prefix:"redis-"`
-	Store   StoreSettings `embed:"" prefix:"store-"`
-	Kafka   KafkaSettings `embed:"" prefix:"kafka-"`
-	Media   MediaSettings `embed:"" prefix:"media-"`
-	Work    WorkSettings  `embed:"" prefix:"work-"`
-	Topics  TopicSettings `embed:"" prefix:"topic-"`
-	Log     LogSettings   `embed:"" prefix:"log-"`
+	OpsListen string        `env:"VIDEOQA_OPS_LISTEN" default:"127.0.0.1:8081" placeholder:"ADDRESS:PORT" help:"Where health, metrics and profiles are served; keep it from strangers (${default})."`
+	DataDir   string        `env:"VIDEOQA_DATA_DIR" placeholder:"DIR" help:"Where its broker's topics, clips and outcomes are kept; without it, $$XDG_DATA_HOME/videoqa or ~/.local/share/videoqa."`
+	Single    bool          `name:"single-process" env:"VIDEOQA_SINGLE_PROCESS" help:"With a Kafka of yours: this is the only process of its group, which keeps outcomes in its own data folder."`
+	Redis     RedisSettings `embed:"" prefix:"redis-"`
+	Store     StoreSettings `embed:"" prefix:"store-"`
+	Kafka     KafkaSettings `embed:"" prefix:"kafka-"`
+	Media     MediaSettings `embed:"" prefix:"media-"`
+	Work      WorkSettings  `embed:"" prefix:"work-"`
+	Topics    TopicSettings `embed:"" prefix:"topic-"`
+	Log       LogSettings   `embed:"" prefix:"log-"`
 }
 
 // AnswerSettings say how answers are made.
@@ -101,7 +102,6 @@ type LogSettings struct {
 // gives one would wait in vain for what it says.
 var notYet = []struct{ name, instead string }{
 	{"VIDEOQA_LISTEN", "there is no HTTP interface"},
-	{"VIDEOQA_OPS_LISTEN", "there is no HTTP interface"},
 	{"VIDEOQA_API_KEYS_FILE", "there is no HTTP interface"},
 }
 

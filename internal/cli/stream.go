@@ -26,6 +26,7 @@ type stream struct {
 	Work    worker.Config // but for the four interfaces
 	Topics  TopicSettings
 	Asker   worker.Asker
+	Observe observer // zero: nobody
 	Log     *slog.Logger
 	Ready   func(brokers []string) // told once the topics are there; nil: nobody
 }
@@ -55,6 +56,7 @@ func (s stream) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer put("the store", db.Close)
+	s.Observe.store(db)
 	s.Media.SpoolDir = dir.file("spool")
 	fetcher, err := media.New(s.Media)
 	if err != nil {
@@ -68,7 +70,7 @@ func (s stream) run(ctx context.Context) (err error) {
 	}
 	defer put("the Kafka client", client.Close)
 	s.Work.Stream, s.Work.Store, s.Work.Media, s.Work.Asker = client, db, fetcher, s.Asker
-	s.Work.Group, s.Work.Log = s.Kafka.Group, s.Log
+	s.Work.Group, s.Work.Log, s.Work.Watch = s.Kafka.Group, s.Log, s.Observe.Watch
 	return s.work(ctx, client)
 }
 
@@ -79,6 +81,7 @@ func (s stream) work(ctx context.Context, client *kafka.Client) error {
 		}
 		return err
 	}
+	s.Observe.Health.Watch(partStream, func(context.Context) error { return nil })
 	if s.Ready != nil {
 		s.Ready(s.Kafka.Brokers)
 	}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -121,35 +120,6 @@ func TestTheDataFolderFollowsXDG(t *testing.T) {
 			t.Errorf("with %v: %q, %v", env, got, err)
 		}
 	}
-}
-
-// serve runs `videoqa serve` on a data folder and returns its broker's address.
-// stop is SIGTERM's effect: it returns the exit status.
-func serve(t *testing.T, data, roots string) (address string, stop func() int) {
-	t.Helper()
-	log, said := io.Pipe()
-	a := &App{In: strings.NewReader(""), Out: io.Discard, Err: said, Getenv: os.Getenv}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan int, 1)
-	go func() {
-		status := a.run(ctx, []string{"serve", "--data-dir", data, "--media-roots", roots, "--kafka-listen", "127.0.0.1:0"})
-		said.Close()
-		ended <- status
-	}()
-	status := sync.OnceValue(func() int { cancel(); return <-ended })
-	t.Cleanup(func() { status() })
-	lines := bufio.NewScanner(log)
-	var all strings.Builder
-	for lines.Scan() {
-		all.WriteString(lines.Text() + "\n")
-		if _, brokers, found := strings.Cut(lines.Text(), "msg=serving brokers=["); found {
-			address, _, _ = strings.Cut(brokers, "]")
-			go io.Copy(io.Discard, log)
-			return address, status
-		}
-	}
-	t.Fatalf("serve ended with %d:\n%s", status(), all.String())
-	return "", nil
 }
 
 // The whole of it: the command, its broker, a real clip, the built-in model, and

@@ -17,12 +17,11 @@ import (
 	"videoqa/ingest"
 )
 
-// The stages, in their order. An answer's cost has the same names, but for the
-// two that cost it nothing worth telling.
+// The stages, in their order. An answer's cost has the same names.
 const (
 	Queue    = "queue"
 	Fetch    = "fetch"
-	Recall   = "recall" // looking up whether the clip's frames are known
+	Recall   = "recall" // whether the clip's frames are known; no part of the cost
 	Decode   = "decode"
 	Encode   = "encode"
 	Prefix   = "prefix"

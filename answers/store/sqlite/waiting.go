@@ -154,6 +154,14 @@ func (s *Store) NextDue(ctx context.Context) (time.Time, bool, error) {
 	return time.UnixMilli(due.Int64), due.Valid, nil
 }
 
+// Waiting implements [store.WaitingRoom].
+func (s *Store) Waiting(ctx context.Context) (n int, err error) {
+	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM waiting").Scan(&n); err != nil {
+		return 0, down("count the waiting questions", err)
+	}
+	return n, nil
+}
+
 func orZero(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

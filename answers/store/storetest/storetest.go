@@ -230,6 +230,9 @@ func takeDue(t *testing.T, open Open) {
 	if due, some, err := s.NextDue(ctx); err != nil || !some || !due.Equal(at(10)) {
 		t.Errorf("next due at %v, %v, %v", due, some, err)
 	}
+	if n, err := s.Waiting(ctx); n != 3 || err != nil {
+		t.Errorf("%d rows, %v; want 3", n, err)
+	}
 	for _, tc := range []struct {
 		now, lease int
 		want       []string

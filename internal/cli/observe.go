@@ -1,0 +1,140 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"videoqa/answers"
+	"videoqa/answers/store"
+	"videoqa/answers/worker"
+	"videoqa/ingest"
+	"videoqa/internal/ops"
+	"videoqa/internal/trail"
+)
+
+// The parts that have to be ready.
+const (
+	partModel  = "model"
+	partStore  = "store"
+	partStream = "stream"
+)
+
+const scrapePatience = 2 * time.Second // with the store
+
+// operations is what operators see of a running service.
+type operations struct {
+	health  *ops.Health
+	metrics *ops.Metrics
+	tracing *ops.Tracing // nil: off
+	server  *ops.Server
+}
+
+// observe opens the operations listener, so that a service can be seen starting,
+// and tracing if a collector is named.
+func (s *Settings) observe(ctx context.Context, a *App, log *slog.Logger) (*operations, error) {
+	o := &operations{health: ops.NewHealth(partModel, partStore, partStream), metrics: ops.NewMetrics(a.Version)}
+	var err error
+	if a.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || a.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != "" {
+		if o.tracing, err = ops.OpenTracing(ctx, a.Version, log); err != nil {
+			return nil, err
+		}
+	}
+	o.server, err = ops.Listen(ops.Config{Listen: s.OpsListen, Health: o.health, Metrics: o.metrics, Log: log})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%w (--ops-listen chooses another address)", err), o.tracing.Close())
+	}
+	return o, nil
+}
+
+// around serves operations as long as do runs.
+func (o *operations) around(ctx context.Context, do func(context.Context) error) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	served, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	var failed error
+	running.Go(func() {
+		failed = o.server.Run(served)
+		fail(failed)
+	})
+	err := do(ctx)
+	stop()
+	running.Wait()
+	return errors.Join(err, failed, o.tracing.Close())
+}
+
+// service has the numbers of a service told; its model is loaded.
+func (o *operations) service(s *answers.Service) {
+	o.health.Watch(partModel, func(context.Context) error { return nil })
+	levels := func(name, help string, counts bool, frames, prefixes func() float64) ops.Source {
+		return ops.Source{Name: name, Help: help, Labels: []string{"level"}, Counts: counts, Read: func(emit ops.Emit) {
+			if frames != nil {
+				emit(frames(), "frames")
+			}
+			emit(prefixes(), "prefixes")
+		}}
+	}
+	o.metrics.MustAdd(
+		levels("vqa_feature_cache_hits_total", "Found, frames' features or clips' prefixes.", true,
+			func() float64 { f := s.Features(); return float64(f.Hits + f.Shared) }, func() float64 { return float64(s.Prefixes().Hits) }),
+		levels("vqa_feature_cache_misses_total", "Not found, and so computed.", true,
+			func() float64 { return float64(s.Features().Encoded) }, func() float64 { return float64(s.Prefixes().Misses) }),
+		levels("vqa_feature_cache_evictions_total", "Forgotten for want of room.", true, nil, func() float64 { return float64(s.Prefixes().Evictions) }),
+		levels("vqa_feature_cache_bytes", "Held in this process.", false, nil, func() float64 { return float64(s.Prefixes().Bytes) }),
+		ops.Source{Name: "vqa_feature_cache_refused_total", Help: "Values that failed their check, and so were computed again.", Counts: true,
+			Read: func(emit ops.Emit) { emit(float64(s.Features().Refused)) }},
+		ops.Source{Name: "vqa_feature_cache_failed_total", Help: "Calls of the feature store that failed.", Counts: true,
+			Read: func(emit ops.Emit) { emit(float64(s.Features().Failed)) }},
+		ops.Source{Name: "vqa_frames_total", Help: "Frames that answers looked at: encoded, or reused from the cache.", Labels: []string{"state"}, Counts: true,
+			Read: func(emit ops.Emit) {
+				f := s.Features()
+				emit(float64(f.Encoded), "encoded")
+				emit(float64(f.Hits+f.Shared), "reused")
+			}},
+	)
+}
+
+// observer is what the stream tells.
+func (o *operations) observer() observer {
+	return observer{Health: o.health, Metrics: o.metrics, Watch: ops.NewWatch(o.metrics, o.tracing)}
+}
+
+// An observer is told what the stream is made of; its zero value is nobody.
+type observer struct {
+	Health  *ops.Health
+	Metrics *ops.Metrics
+	Watch   trail.Watch
+}
+
+func (o observer) store(s store.Store) {
+	o.Health.Watch(partStore, func(ctx context.Context) error {
+		_, _, err := s.NextDue(ctx)
+		return err
+	})
+	if o.Metrics == nil {
+		return
+	}
+	o.Metrics.MustAdd(ops.Source{Name: "vqa_questions_waiting", Help: "Rows of the waiting room.", Read: func(emit ops.Emit) {
+		ctx, cancel := context.WithTimeout(context.Background(), scrapePatience)
+		defer cancel()
+		if n, err := s.Waiting(ctx); err == nil { // readiness says what is wrong
+			emit(float64(n))
+		}
+	}})
+}
+
+// counted tells how large the batches of an asker are.
+type counted struct {
+	worker.Asker
+	metrics *ops.Metrics
+}
+
+// Ask implements [worker.Asker].
+func (c counted) Ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
+	c.metrics.Batch(len(questions))
+	return c.Asker.Ask(ctx, s, questions)
+}

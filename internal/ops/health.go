@@ -1,0 +1,97 @@
+package ops
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// A Check returns nil if a part can do its work now, else why not.
+type Check func(ctx context.Context) error
+
+const patience = 2 * time.Second // with one check
+
+// Health knows which parts a service needs, and asks them. A nil Health may be
+// told of parts, and nobody asks it.
+type Health struct {
+	mu    sync.Mutex
+	parts map[string]Check
+}
+
+var errStarting = errors.New("starting")
+
+// NewHealth returns the health of a service that needs these parts. Each is not
+// ready until it is watched.
+func NewHealth(parts ...string) *Health {
+	h := &Health{parts: map[string]Check{}}
+	for _, part := range parts {
+		h.parts[part] = func(context.Context) error { return errStarting }
+	}
+	return h
+}
+
+// Watch has part asked by check from now on, instead of by any earlier one. check
+// is called by many goroutines.
+func (h *Health) Watch(part string, check Check) {
+	if h == nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.parts[part] = check
+}
+
+// Report asks every part, side by side, for at most 2 s; an error is nil for a
+// part that is ready.
+func (h *Health) Report(ctx context.Context) map[string]error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	h.mu.Lock()
+	answers := make(map[string]chan error, len(h.parts))
+	for part, check := range h.parts {
+		answer := make(chan error, 1) // a check that outlives ctx has nobody waiting
+		answers[part] = answer
+		go func() { answer <- check(ctx) }()
+	}
+	h.mu.Unlock()
+	report := make(map[string]error, len(answers))
+	for part, answer := range answers {
+		select {
+		case report[part] = <-answer:
+		case <-ctx.Done():
+			report[part] = errors.New("no answer in time")
+		}
+	}
+	return report
+}
+
+// ServeHTTP says what is not ready, with 503 if anything is.
+func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	status, said := http.StatusOK, struct {
+		Status string            `json:"status"`
+		Parts  map[string]string `json:"parts"`
+	}{"ready", map[string]string{}}
+	for part, err := range h.Report(r.Context()) {
+		said.Parts[part] = "ready"
+		if err != nil {
+			status, said.Status, said.Parts[part] = http.StatusServiceUnavailable, "not ready", err.Error()
+		}
+	}
+	tell(w, status, said)
+}
+
+// live says only that the process answers: whatever is wrong besides, a restart
+// would not mend it.
+func live(w http.ResponseWriter, _ *http.Request) {
+	tell(w, http.StatusOK, map[string]string{"status": "live"})
+}
+
+func tell(w http.ResponseWriter, status int, said any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(said) // whoever asked may be gone
+}

@@ -1,0 +1,162 @@
+package ops
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"videoqa/ingest"
+	"videoqa/internal/trail"
+)
+
+// Tracing sends spans to a collector. A nil Tracing makes none and hands on the
+// trace that an event came with.
+type Tracing struct {
+	provider *sdk.TracerProvider
+	tracer   trace.Tracer
+	context  propagation.TraceContext
+}
+
+// OpenTracing returns tracing to where OpenTelemetry's variables say
+// (OTEL_EXPORTER_OTLP_ENDPOINT and the rest, OTEL_TRACES_SAMPLER,
+// OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES), which its SDK reads itself. A
+// collector that is down costs spans and nothing else; log is told.
+func OpenTracing(ctx context.Context, version string, log *slog.Logger) (*Tracing, error) {
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("cannot send spans", "error", err) }))
+	exporter, err := otlptracehttp.New(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ops: open tracing: %w", err)
+	}
+	about, err := resource.New(ctx,
+		resource.WithAttributes(attribute.String("service.name", "videoqa"), attribute.String("service.version", version)),
+		resource.WithFromEnv())
+	if err != nil {
+		return nil, fmt.Errorf("ops: open tracing: %w", err)
+	}
+	return tracingTo(sdk.WithBatcher(exporter), sdk.WithResource(about)), nil
+}
+
+func tracingTo(options ...sdk.TracerProviderOption) *Tracing {
+	provider := sdk.NewTracerProvider(options...)
+	return &Tracing{provider: provider, tracer: provider.Tracer("videoqa")}
+}
+
+// Close sends what is left, for at most 5 s.
+func (t *Tracing) Close() error {
+	if t == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := t.provider.Shutdown(ctx); err != nil {
+		return fmt.Errorf("ops: close tracing: %w", err)
+	}
+	return nil
+}
+
+// HTTP gives each request to next a span, which the request's own traceparent
+// names from then on: next hands that on with what it publishes.
+func (t *Tracing) HTTP(next http.Handler) http.Handler {
+	if t == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		headers := propagation.HeaderCarrier(r.Header)
+		ctx, self := t.tracer.Start(t.context.Extract(r.Context(), headers), r.Method, trace.WithSpanKind(trace.SpanKindServer))
+		defer self.End()
+		t.context.Inject(ctx, headers)
+		r = r.WithContext(ctx)
+		next.ServeHTTP(w, r)
+		if r.Pattern != "" { // of the mux; a path would be one of too many
+			self.SetName(r.Pattern)
+		}
+	})
+}
+
+// A span is a question's part of a trace, or what it came with if nothing is
+// traced.
+type span struct {
+	tracing *Tracing
+	self    trace.Span
+	came    []ingest.Header
+}
+
+// follow begins a question's span, in the trace that headers name.
+func (t *Tracing) follow(q ingest.Question, headers []ingest.Header) span {
+	if t == nil {
+		return span{came: trail.Context(headers)}
+	}
+	ctx := t.context.Extract(context.Background(), carrier{&headers})
+	_, self := t.tracer.Start(ctx, "answer a question", trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
+		attribute.String("videoqa.question.id", q.ID), attribute.String("videoqa.question.kind", string(q.AsKind())),
+		attribute.String("videoqa.clip.id", q.ClipID), attribute.String("videoqa.camera", q.Camera)))
+	return span{tracing: t, self: self}
+}
+
+// begin begins a stage's span.
+func (s span) begin(stage string) (end func(error)) {
+	if s.self == nil {
+		return func(error) {}
+	}
+	_, child := s.tracing.tracer.Start(trace.ContextWithSpan(context.Background(), s.self), stage)
+	return func(err error) {
+		if err != nil {
+			child.SetStatus(codes.Error, err.Error())
+		}
+		child.End()
+	}
+}
+
+// headers place what is written for the question in its trace.
+func (s span) headers() []ingest.Header {
+	if s.self == nil {
+		return s.came
+	}
+	var headers []ingest.Header
+	s.tracing.context.Inject(trace.ContextWithSpan(context.Background(), s.self), carrier{&headers})
+	return headers
+}
+
+func (s span) end(fate trail.Fate) {
+	if s.self == nil {
+		return
+	}
+	s.self.SetAttributes(attribute.String("videoqa.question.fate", string(fate)))
+	if fate == trail.Dead || fate == trail.Refused {
+		s.self.SetStatus(codes.Error, "dead letter")
+	}
+	s.self.End()
+}
+
+// A carrier lets OpenTelemetry read and write a record's headers.
+type carrier struct{ headers *[]ingest.Header }
+
+// Get implements [propagation.TextMapCarrier].
+func (c carrier) Get(name string) string {
+	value, _ := ingest.Record{Headers: *c.headers}.Header(name)
+	return value
+}
+
+// Set implements [propagation.TextMapCarrier].
+func (c carrier) Set(name, value string) {
+	*c.headers = append(*c.headers, ingest.Header{Key: name, Value: []byte(value)})
+}
+
+// Keys implements [propagation.TextMapCarrier].
+func (c carrier) Keys() (names []string) {
+	for _, h := range *c.headers {
+		names = append(names, h.Key)
+	}
+	return names
+}

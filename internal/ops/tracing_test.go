@@ -1,0 +1,114 @@
+package ops_test
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"videoqa/ingest"
+	"videoqa/internal/ops"
+	"videoqa/internal/ops/opstest"
+	"videoqa/internal/trail"
+)
+
+const (
+	traceID = "0af7651916cd43dd8448eb211c80319c"
+	spanID  = "b7ad6b7169203331"
+	parent  = "00-" + traceID + "-" + spanID + "-01"
+)
+
+// traced opens tracing to a collector; closed has everything sent.
+func traced(t *testing.T) (tracing *ops.Tracing, closed func() []opstest.Span) {
+	t.Helper()
+	collector := opstest.New(t)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
+	tracing, err := ops.OpenTracing(t.Context(), "v0-test", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tracing, func() []opstest.Span {
+		if err := tracing.Close(); err != nil {
+			t.Error(err)
+		}
+		return collector.Spans()
+	}
+}
+
+func TestAQuestionsTraceGoesOnFromItsEventToItsAnswer(t *testing.T) {
+	tracing, closed := traced(t)
+	watch := ops.NewWatch(ops.NewMetrics("v0"), tracing)
+	q := ingest.Question{ID: "q-1", Text: "what is it?", ClipID: "c-9", Camera: "dock-3"}
+	f := watch.Follow(q, time.Now(), []ingest.Header{{Key: "traceparent", Value: []byte(parent)}, {Key: "tracestate", Value: []byte("vendor=x")}})
+	f.Begin(trail.Decode)(nil)
+	f.Begin(trail.Encode)(errors.New("out of memory"))
+	headers := f.Headers()
+	f.End(trail.Dead, ingest.Answer{})
+	spans := closed()
+	if len(spans) != 3 {
+		t.Fatalf("%d spans: %+v", len(spans), spans)
+	}
+	question := spans[2]
+	if question.Name != "answer a question" || question.Parent != spanID || !question.Failed || question.Attributes["videoqa.question.id"] != "q-1" ||
+		question.Attributes["videoqa.question.fate"] != "dead" || question.Attributes["service.name"] != "videoqa" {
+		t.Errorf("%+v", question)
+	}
+	for i, want := range []struct {
+		name   string
+		failed bool
+	}{{"decode", false}, {"encode", true}} {
+		if s := spans[i]; s.Name != want.name || s.Failed != want.failed || s.Parent != question.ID || s.Trace != traceID {
+			t.Errorf("%+v; want %+v in the question's span", s, want)
+		}
+	}
+	want := []ingest.Header{{Key: "traceparent", Value: []byte("00-" + traceID + "-" + question.ID + "-01")}, {Key: "tracestate", Value: []byte("vendor=x")}}
+	for _, w := range want {
+		if got, _ := (ingest.Record{Headers: headers}).Header(w.Key); got != string(w.Value) {
+			t.Errorf("%s is %q; want %q", w.Key, got, w.Value)
+		}
+	}
+}
+
+func TestATraceThatIsNotSampledIsNotSentAndGoesOn(t *testing.T) {
+	tracing, closed := traced(t)
+	watch := ops.NewWatch(ops.NewMetrics("v0"), tracing)
+	f := watch.Follow(ingest.Question{ID: "q-1"}, time.Now(), []ingest.Header{{Key: "traceparent", Value: []byte("00-" + traceID + "-" + spanID + "-00")}})
+	got, _ := (ingest.Record{Headers: f.Headers()}).Header("traceparent")
+	f.End(trail.Answered, ingest.Answer{})
+	if spans := closed(); len(spans) != 0 || len(got) != len(parent) || got[3:35] != traceID || got[53:] != "00" {
+		t.Errorf("%+v, traceparent %s", spans, got)
+	}
+}
+
+func TestAnHTTPRequestIsPartOfItsCallersTrace(t *testing.T) {
+	tracing, closed := traced(t)
+	mux := http.NewServeMux()
+	inner := ""
+	mux.HandleFunc("POST /v1/questions", func(_ http.ResponseWriter, r *http.Request) { inner = r.Header.Get("traceparent") })
+	request := httptest.NewRequest("POST", "/v1/questions", nil)
+	request.Header.Set("traceparent", parent)
+	tracing.HTTP(mux).ServeHTTP(httptest.NewRecorder(), request)
+	spans := closed()
+	if len(spans) != 1 || spans[0].Name != "POST /v1/questions" || spans[0].Parent != spanID || inner != "00-"+traceID+"-"+spans[0].ID+"-01" {
+		t.Errorf("%+v, inside the traceparent is %s", spans, inner)
+	}
+}
+
+func TestWithoutTracingATraceIsHandedOn(t *testing.T) {
+	var off *ops.Tracing
+	came := []ingest.Header{{Key: "ce_id", Value: []byte("x")}, {Key: "traceparent", Value: []byte(parent)}}
+	f := ops.NewWatch(ops.NewMetrics("v0"), off).Follow(ingest.Question{ID: "q-1"}, time.Now(), came)
+	if got := f.Headers(); len(got) != 1 || string(got[0].Value) != parent {
+		t.Errorf("%q", got)
+	}
+	f.Begin(trail.Decode)(nil)
+	f.End(trail.Answered, ingest.Answer{})
+	handler := http.NotFoundHandler()
+	recorder := httptest.NewRecorder()
+	off.HTTP(handler).ServeHTTP(recorder, httptest.NewRequest("GET", "/", nil))
+	if err := off.Close(); err != nil || recorder.Code != 404 {
+		t.Errorf("%v, %d", err, recorder.Code)
+	}
+}
