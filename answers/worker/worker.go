@@ -83,7 +83,7 @@ type Config struct {
 	Wait     time.Duration   // a question without a deadline waits for its clip or footage this long; 0: 10 min
 	Retries  []time.Duration // before each further attempt; nil: 10 s, 1 min, 10 min
 	Patience time.Duration   // one call of Asker, its media's fetching aside; 0: 5 min
-	Lease    time.Duration   // how long a waiting question is lent at a time; 0: 1 min
+	Lease    time.Duration   // how long a waiting question is lent at a time, and so waits if its process dies; 0: 15 s
 	Grace    time.Duration   // what is in hand when Run is told to stop may take this long; 0: 20 s
 	Watch    trail.Watch     // nil: nobody watches
 	Log      *slog.Logger    // nil: nothing is logged
@@ -107,7 +107,7 @@ func (c Config) withDefaults() Config {
 	for _, d := range []struct {
 		field *time.Duration
 		usual time.Duration
-	}{{&c.Wait, 10 * time.Minute}, {&c.Patience, 5 * time.Minute}, {&c.Lease, time.Minute}, {&c.Grace, 20 * time.Second}} {
+	}{{&c.Wait, 10 * time.Minute}, {&c.Patience, 5 * time.Minute}, {&c.Lease, 15 * time.Second}, {&c.Grace, 20 * time.Second}} {
 		if *d.field == 0 {
 			*d.field = d.usual
 		}

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Runs a command beside a real Apache Kafka 4.1.1 (KRaft, one node, loopback), made from Maven artifacts, and ends it
-# afterwards. The command finds its address in VIDEOQA_TEST_KAFKA. Needs Java 17 and mvn.
+# afterwards. The command finds its address in VIDEOQA_TEST_KAFKA, and in VIDEOQA_TEST_KAFKA_CONTROL a program that takes
+# stop, start or restart. Needs Java 17 and mvn.
 #   testdata/kafka/run.sh go test ./ingest/kafka ./answers/worker
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -35,12 +36,25 @@ auto.create.topics.enable=false
 P
 id=$(java -cp "$classpath" kafka.tools.StorageTool random-uuid 2>/dev/null | tail -1)
 java -cp "$classpath" kafka.tools.StorageTool format -t "$id" -c "$dir/server.properties" --ignore-formatted >"$dir/log" 2>&1
-java -Xmx512m -cp "$classpath" kafka.Kafka "$dir/server.properties" >"$dir/log" 2>&1 &
-kafka=$!
-trap 'kill "$kafka" 2>/dev/null || true; wait "$kafka" 2>/dev/null || true; rm -rf "$dir"' EXIT
-for ((i = 0; i < 300; i++)); do
-  kill -0 "$kafka" 2>/dev/null || { echo "run.sh: Kafka ended:" >&2; tail -20 "$dir/log" >&2; exit 1; }
-  (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
-  sleep 0.2
-done
-VIDEOQA_TEST_KAFKA=127.0.0.1:$port "$@"
+cat > "$dir/control" <<P
+#!/bin/bash
+# stop ends the broker at once, as a crash does; start returns when its port is open.
+set -euo pipefail
+stop() {
+  [[ ! -e $dir/pid ]] || { kill -9 "\$(cat "$dir/pid")" 2>/dev/null || true; while kill -0 "\$(cat "$dir/pid")" 2>/dev/null; do sleep 0.1; done; rm -f "$dir/pid"; }
+}
+start() {
+  java -Xmx512m -cp "$classpath" kafka.Kafka "$dir/server.properties" >>"$dir/log" 2>&1 &
+  echo \$! > "$dir/pid"
+  for ((i = 0; i < 300; i++)); do
+    kill -0 "\$(cat "$dir/pid")" 2>/dev/null || { echo "run.sh: Kafka ended:" >&2; tail -20 "$dir/log" >&2; exit 1; }
+    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && return
+    sleep 0.2
+  done
+}
+case \$1 in stop) stop ;; start) start ;; restart) stop; start ;; esac
+P
+chmod 755 "$dir/control"
+trap '"$dir/control" stop || true; rm -rf "$dir"' EXIT
+"$dir/control" start
+VIDEOQA_TEST_KAFKA=127.0.0.1:$port VIDEOQA_TEST_KAFKA_CONTROL=$dir/control "$@"

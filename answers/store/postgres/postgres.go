@@ -6,8 +6,8 @@
 //
 // Tables are named videoqa_… and lie in the first schema of the search path; the
 // process that comes first makes or changes them. Times are milliseconds by the
-// processes' clocks, which must agree to within a few seconds: a lease lasts a
-// minute. A transaction that PostgreSQL gives up for another's sake is done again
+// processes' clocks, which must agree to within a second or two: a lease lasts
+// 15. A transaction that PostgreSQL gives up for another's sake is done again
 // here. Whatever else goes wrong is [fault.Unavailable].
 package postgres
 
