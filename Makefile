@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps env build dist dist-check demo test test-real bench eval parity check gofmt vet staticcheck race house clean libraries
+.PHONY: help deps env build dist dist-check demo test test-real faults bench eval parity check gofmt vet staticcheck race house clean libraries
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 # The version is ours to state: Go's own stamp fails where git distrusts the folder's owner, as in containers.
@@ -49,9 +49,15 @@ demo: build ## questions on shipped clips, answered over an event stream
 test: libraries ## all tests
 	$(WITH_LIBRARIES) $(GO_TEST) ./...
 
-test-real: libraries ## the tests beside a real Kafka, PostgreSQL and Redis (needs Java 17 and mvn; the others come from apt)
-	$(WITH_LIBRARIES) VIDEOQA_TEST_REAL=1 testdata/kafka/run.sh testdata/postgres/run.sh testdata/redis/run.sh \
-		go test -p 1 -count=1 -timeout 20m ./ingest/kafka ./answers/... ./frames/features/...
+# Servers of their own, each new and empty, that end with the command.
+BESIDE_SERVERS := testdata/kafka/run.sh testdata/postgres/run.sh testdata/redis/run.sh
+
+test-real: build ## the tests beside a real Kafka, PostgreSQL and Redis (needs Java 17 and mvn; the others come from apt)
+	$(WITH_LIBRARIES) VIDEOQA_TEST_REAL=1 $(BESIDE_SERVERS) go test -p 1 -count=1 -timeout 20m ./ingest/kafka ./answers/... ./frames/features/...
+	$(MAKE) faults
+
+faults: build ## two workers through crashes and losses of their servers, and each outcome compared
+	$(BESIDE_SERVERS) "$$(deploy/venv.sh faults testdata/faults/requirements.txt)/bin/python" testdata/faults/faults.py bin/videoqa
 
 bench: libraries ## time and memory of each stage, and a question beside transformers
 	$(WITH_LIBRARIES) go test -p 1 -timeout 60m -run '^$$' -bench . -benchmem ./...

@@ -52,6 +52,22 @@ func (d DeadLetter) Message(topic, group string) (Message, error) {
 	return cloudEvent(topic, TypeDeadLetter, id, group, d.ClipID, d.FailedAt, key, d)
 }
 
+// Message writes q as an event in binary mode for topic, asked at that time; group
+// names us in its source.
+func (q Question) Message(topic, group string, at Time) (Message, error) {
+	return cloudEvent(topic, TypeQuestionAsked, q.ID, group, q.ClipID, at, firstOf(q.Camera, q.ClipID, q.ID), q)
+}
+
+// Message writes c likewise.
+func (c Clip) Message(topic, group string, at Time) (Message, error) {
+	return cloudEvent(topic, TypeClipCreated, c.ID, group, c.ID, at, firstOf(c.Camera, c.ID), c)
+}
+
+// Message writes c likewise. Its key should be that of the clip's other events.
+func (c DeletedClip) Message(topic, group string, at Time) (Message, error) {
+	return cloudEvent(topic, TypeClipDeleted, c.ID, group, c.ID, at, firstOf(c.Camera, c.ID), c)
+}
+
 func firstOf(names ...string) string {
 	for _, name := range names {
 		if name != "" {

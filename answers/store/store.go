@@ -34,6 +34,7 @@ type Store interface {
 	Clips
 	Outcomes
 	WaitingRoom
+	Claims
 	Close() error
 }
 
@@ -54,6 +55,8 @@ type Clips interface {
 	// by their start; at most [MostClips]. Clips whose start or end is not known
 	// are not among them.
 	Overlapping(ctx context.Context, camera string, from, to time.Time) ([]ingest.Clip, error)
+	// Using counts the clips whose media a URI names.
+	Using(ctx context.Context, uri string) (int, error)
 	// Reached returns up to when camera's recording has come: the latest end that
 	// an event told, of a clip or of its closing, deleted since or not. false: none.
 	Reached(ctx context.Context, camera string) (at time.Time, known bool, err error)
@@ -144,13 +147,22 @@ type Outcomes interface {
 	Answers(ctx context.Context, q AnswerQuery) (page []Outcome, next string, err error)
 	// Dead lists dead outcomes likewise.
 	Dead(ctx context.Context, cursor string, limit int) (page []Outcome, next string, err error)
-	// Prune forgets outcomes, clips and tombstones that nothing was written of
+	// Prune forgets outcomes, clips, tombstones and claims that nothing was written of
 	// since before. What waits stays.
 	Prune(ctx context.Context, before time.Time) (Pruned, error)
 }
 
 // Pruned counts what was forgotten.
-type Pruned struct{ Outcomes, Clips int }
+type Pruned struct{ Outcomes, Clips, Claims int }
+
+// Claims remembers who came first with a name: requests that may come twice.
+type Claims interface {
+	// Claim stores content under name, unless there is something, and returns what
+	// is stored. It is forgotten by [Outcomes.Prune].
+	Claim(ctx context.Context, name, content string) (stored string, err error)
+	// Claimed returns what is stored; false: nothing.
+	Claimed(ctx context.Context, name string) (content string, found bool, err error)
+}
 
 // A Row is a question in the waiting room.
 type Row struct {

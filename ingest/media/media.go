@@ -20,6 +20,7 @@ import (
 	"os"
 	"time"
 
+	"videoqa/ingest/media/spool"
 	"videoqa/internal/fault"
 )
 
@@ -29,6 +30,12 @@ type Config struct {
 	SpoolDir string        // for what is fetched; "": the system's folder for temporary files
 	MaxBytes int64         // of what is fetched; 0: 1 GiB
 	Timeout  time.Duration // of one fetch; 0: 2 min
+	Spool    Spool         // of uploads, which videoqa-media: names; nil: there is none
+}
+
+// A Spool keeps uploads by the digest of their bytes; [spool.Folder] is one.
+type Spool interface {
+	Get(digest string) (*os.File, error)
 }
 
 // A Fetcher opens media. It may be used by many goroutines.
@@ -97,10 +104,38 @@ func (f *Fetcher) open(ctx context.Context, u *url.URL) (*File, error) {
 		return f.fetch(ctx, u)
 	case "http":
 		return nil, fmt.Errorf("http is not encrypted, https is fetched: %w", fault.RefusedURI)
+	case spool.Scheme:
+		return f.openSpooled(ctx, u)
 	case "s3":
 		return nil, fmt.Errorf("no s3 endpoint is configured: %w", fault.RefusedURI)
 	}
 	return nil, fmt.Errorf("only file: and https: are opened: %w", fault.RefusedURI)
+}
+
+// openSpooled opens an upload. Its name is its digest, so bytes that rotted are
+// found out.
+func (f *Fetcher) openSpooled(ctx context.Context, u *url.URL) (*File, error) {
+	if f.cfg.Spool == nil {
+		return nil, fmt.Errorf("there is no spool of uploads: %w", fault.RefusedURI)
+	}
+	digest := "sha256:" + u.Opaque
+	file, err := f.cfg.Spool.Get(digest)
+	switch {
+	case errors.Is(err, fault.BadRequest):
+		return nil, fmt.Errorf("%w: %w", err, fault.RefusedURI)
+	case errors.Is(err, fault.NotFound):
+		return nil, fmt.Errorf("%w: %w", err, fault.UnreachableURI)
+	case err != nil:
+		return nil, err
+	}
+	opened, err := f.known(ctx, file)
+	if err == nil {
+		err = opened.expect(digest)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return opened, nil
 }
 
 // shown is what may be told of u.

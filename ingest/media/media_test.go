@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"videoqa/ingest/media/spool"
 	"videoqa/internal/fault"
 )
 
@@ -114,6 +115,38 @@ func TestFilesThatAreRefused(t *testing.T) {
 	}
 	if _, err := fetcher(t, Config{}).Open(t.Context(), "file://"+dir+"/a.mp4", ""); !errors.Is(err, fault.RefusedURI) {
 		t.Errorf("without roots: %v", err)
+	}
+}
+
+func TestUploadsAreOpenedByTheirDigest(t *testing.T) {
+	dir := t.TempDir()
+	folder, err := spool.Open(spool.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, _, err := folder.Put(t.Context(), strings.NewReader("one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := fetcher(t, Config{Spool: folder})
+	wantFile(t, f, spool.URI(name), "one")
+	for uri, want := range map[string]error{
+		spool.URI(digest("two")):                   fault.UnreachableURI,
+		"videoqa-media:../../etc/passwd":           fault.RefusedURI,
+		"videoqa-media:":                           fault.RefusedURI,
+		"videoqa-media://" + digest("one")[7:]:     fault.RefusedURI,
+		"videoqa-media:" + digest("one")[7:] + "/": fault.RefusedURI,
+	} {
+		if _, err := f.Open(t.Context(), uri, ""); !errors.Is(err, want) {
+			t.Errorf("Open(%s): %v; want %v", uri, err, want)
+		}
+	}
+	write(t, filepath.Join(dir, name[7:9], name[7:]), "rot")
+	if _, err := f.Open(t.Context(), spool.URI(name), ""); !errors.Is(err, fault.DigestMismatch) {
+		t.Errorf("an upload whose bytes rotted: %v", err)
+	}
+	if _, err := fetcher(t, Config{}).Open(t.Context(), spool.URI(name), ""); !errors.Is(err, fault.RefusedURI) {
+		t.Errorf("without a spool: %v", err)
 	}
 }
 

@@ -62,6 +62,13 @@ CREATE TABLE videoqa_waiting (
 );
 CREATE INDEX videoqa_waiting_by_due ON videoqa_waiting (due_ms);
 CREATE INDEX videoqa_waiting_by_what ON videoqa_waiting (awaits) WHERE awaits <> '';
+CREATE TABLE videoqa_claims (
+	name       text PRIMARY KEY,
+	content    text NOT NULL,
+	claimed_ms bigint NOT NULL
+);
+CREATE INDEX videoqa_claims_by_time ON videoqa_claims (claimed_ms);
+CREATE INDEX videoqa_clips_by_uri ON videoqa_clips (uri) WHERE uri <> '';
 `}
 
 // prepare brings the tables up to date; of several processes one does, and the

@@ -82,6 +82,14 @@ CREATE TABLE outcome_clips (
 ) WITHOUT ROWID;
 CREATE INDEX outcome_clips_by_question ON outcome_clips (question_id);
 ALTER TABLE waiting ADD COLUMN replaces TEXT NOT NULL DEFAULT '';
+`, `
+CREATE TABLE claims (
+	name       TEXT PRIMARY KEY,
+	content    TEXT NOT NULL,
+	claimed_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX claims_by_time ON claims (claimed_ms);
+CREATE INDEX clips_by_uri ON clips (uri) WHERE uri <> '';
 `}
 
 // A Store is an open file.

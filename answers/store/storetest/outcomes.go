@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -245,9 +246,11 @@ func prune(t *testing.T, open Open) {
 	if pruned, err := s.Prune(ctx, time.Now().Add(-time.Hour)); err != nil || pruned != (store.Pruned{}) {
 		t.Errorf("of what is new, %+v was forgotten (%v)", pruned, err)
 	}
+	_, err = s.Claim(ctx, "x", "y")
+	must(t, err)
 	pruned, err := s.Prune(ctx, time.Now().Add(time.Hour))
-	if err != nil || pruned != (store.Pruned{Outcomes: 1, Clips: 2}) {
-		t.Errorf("%+v was forgotten (%v); want one outcome, a clip and a tombstone", pruned, err)
+	if err != nil || pruned != (store.Pruned{Outcomes: 1, Clips: 2, Claims: 1}) {
+		t.Errorf("%+v was forgotten (%v); want one outcome, a clip, a tombstone and a claim", pruned, err)
 	}
 	for id, want := range map[string]bool{"q-1": false, "q-2": true, "q-3": true} {
 		if o, found, err := s.Outcome(context.Background(), id); found != want || err != nil {
@@ -259,4 +262,50 @@ func prune(t *testing.T, open Open) {
 	if got := take(t, s, 10, 20); len(got) != 2 {
 		t.Errorf("%v wait; want both", got)
 	}
+}
+
+func claims(t *testing.T, open Open) {
+	s, reopen := open(t)
+	ctx := t.Context()
+	if _, found, err := s.Claimed(ctx, "n"); found || err != nil {
+		t.Errorf("a claim from nowhere (%v)", err)
+	}
+	var group sync.WaitGroup
+	got := make([]string, 16)
+	for i := range got {
+		group.Go(func() {
+			var err error
+			if got[i], err = s.Claim(ctx, "n", fmt.Sprint(i)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if slices.Sort(got); got[0] != got[15] {
+		t.Errorf("claimed by %v", got)
+	}
+	if content, found, err := reopen().Claimed(ctx, "n"); !found || content != got[0] || err != nil {
+		t.Errorf("%q, %v, %v", content, found, err)
+	}
+}
+
+func using(t *testing.T, open Open) {
+	s, _ := open(t)
+	ctx := t.Context()
+	want := func(uri string, want int) {
+		t.Helper()
+		if n, err := s.Using(ctx, uri); n != want || err != nil {
+			t.Errorf("%d clips use %q (%v); want %d", n, uri, err, want)
+		}
+	}
+	for _, id := range []string{"c-1", "c-2", "c-3"} {
+		must(t, s.PutClip(ctx, ingest.Clip{ID: id, URI: "videoqa-media:1"}, at(1)))
+	}
+	must(t, s.PutClip(ctx, ingest.Clip{ID: "c-3", URI: "videoqa-media:2"}, at(2)))
+	want("videoqa-media:1", 2)
+	must(t, s.DeleteClip(ctx, "c-1", at(3)))
+	want("videoqa-media:1", 1)
+	want("videoqa-media:2", 1)
+	want("videoqa-media:3", 0)
+	want("", 0)
 }

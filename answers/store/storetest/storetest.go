@@ -43,6 +43,8 @@ func Run(t *testing.T, open Open) {
 		{"answers are found by id, and listed page by page", listing},
 		{"a deleted clip takes its answers along", erased},
 		{"what is old is forgotten, and what waits is not", prune},
+		{"of many that claim a name at once, one does", claims},
+		{"clips that use the same media are counted", using},
 		{"everything is there after a restart, and free to be taken", restart},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.do(t, open) })

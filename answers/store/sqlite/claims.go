@@ -1,0 +1,39 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// Claim implements [store.Claims].
+func (s *Store) Claim(ctx context.Context, name, content string) (stored string, err error) {
+	err = s.change(ctx, "claim", func(tx *sql.Tx) error {
+		_, err := tx.Exec("INSERT INTO claims (name, content, claimed_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", name, content, time.Now().UnixMilli())
+		if err != nil {
+			return err
+		}
+		return tx.QueryRow("SELECT content FROM claims WHERE name = ?", name).Scan(&stored)
+	})
+	return stored, err
+}
+
+// Claimed implements [store.Claims].
+func (s *Store) Claimed(ctx context.Context, name string) (content string, found bool, err error) {
+	switch err := s.db.QueryRowContext(ctx, "SELECT content FROM claims WHERE name = ?", name).Scan(&content); {
+	case errors.Is(err, sql.ErrNoRows):
+		return "", false, nil
+	case err != nil:
+		return "", false, down("read claim", err)
+	}
+	return content, true, nil
+}
+
+// Using implements [store.Clips].
+func (s *Store) Using(ctx context.Context, uri string) (n int, err error) {
+	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM clips WHERE uri = ? AND uri <> '' AND "+live, uri).Scan(&n); err != nil {
+		return 0, down("count clips", err)
+	}
+	return n, nil
+}

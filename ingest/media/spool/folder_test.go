@@ -1,0 +1,162 @@
+package spool_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"videoqa/ingest/media/spool"
+	"videoqa/internal/fault"
+)
+
+func open(t *testing.T, cfg spool.Config) *spool.Folder {
+	t.Helper()
+	if cfg.Dir == "" {
+		cfg.Dir = t.TempDir()
+	}
+	f, err := spool.Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func digestOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func put(t *testing.T, f *spool.Folder, text string) string {
+	t.Helper()
+	digest, size, err := f.Put(t.Context(), strings.NewReader(text))
+	if err != nil || digest != digestOf(text) || size != int64(len(text)) {
+		t.Fatalf("Put(%q) = %s, %d, %v", text, digest, size, err)
+	}
+	return digest
+}
+
+func read(t *testing.T, f *spool.Folder, digest string) string {
+	t.Helper()
+	file, err := f.Get(digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestWhatIsPutIsThereInEveryProcess(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, spool.Config{Dir: dir})
+	digest := put(t, f, "a dog")
+	put(t, f, "a dog")
+	other := open(t, spool.Config{Dir: dir})
+	if got := read(t, other, digest); got != "a dog" || other.Used() != 5 || f.Used() != 5 {
+		t.Errorf("%q, %d and %d bytes used", got, other.Used(), f.Used())
+	}
+	if err := other.Remove(digest); err != nil || other.Used() != 0 {
+		t.Errorf("Remove: %v, %d bytes used", err, other.Used())
+	}
+	if _, err := f.Get(digest); !errors.Is(err, fault.NotFound) {
+		t.Errorf("after its removal: %v", err)
+	}
+	if err := f.Remove(digest); err != nil {
+		t.Errorf("removed twice: %v", err)
+	}
+}
+
+func TestALimitEndsAnUploadAndLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, spool.Config{Dir: dir, MaxBytes: 10, Quota: 12})
+	put(t, f, "0123456789")
+	broken := errors.New("the line is dead")
+	for what, tc := range map[string]struct {
+		r    io.Reader
+		want error
+	}{
+		"one byte too many": {strings.NewReader("0123456789a"), fault.TooLarge},
+		"endless":           {io.MultiReader(strings.NewReader("01"), zeros{}), fault.TooLarge},
+		"beyond the quota":  {strings.NewReader("abc"), fault.Overloaded},
+		"a broken line":     {io.MultiReader(strings.NewReader("a"), iotest.ErrReader(broken)), broken},
+	} {
+		if _, _, err := f.Put(t.Context(), tc.r); !errors.Is(err, tc.want) {
+			t.Errorf("%s: %v; want %v", what, err, tc.want)
+		}
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := f.Put(ended, strings.NewReader("a")); !errors.Is(err, context.Canceled) {
+		t.Errorf("an asker who has gone: %v", err)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "parts", "*"))
+	if err != nil || len(left) > 0 || f.Used() != 10 {
+		t.Errorf("%v are left (%v), %d bytes are used", left, err, f.Used())
+	}
+	put(t, f, "ab")
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+func TestManyMayUploadAtOnce(t *testing.T) {
+	f := open(t, spool.Config{})
+	var group sync.WaitGroup
+	for i := range 16 {
+		group.Go(func() {
+			text := strings.Repeat("x", 1<<16+i/4)
+			if digest, _, err := f.Put(t.Context(), strings.NewReader(text)); err != nil || digest != digestOf(text) {
+				t.Error(digest, err)
+			}
+		})
+	}
+	group.Wait()
+	if want := int64(4*(1<<16) + 0 + 1 + 2 + 3); f.Used() != want {
+		t.Errorf("%d bytes are used; want %d, each file once", f.Used(), want)
+	}
+}
+
+func TestWhatIsOldIsSweptAway(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, spool.Config{Dir: dir})
+	old, fresh := put(t, f, "old"), put(t, f, "fresh")
+	name := old[len("sha256:"):]
+	yesterday := time.Now().Add(-24 * time.Hour)
+	if err := os.Chtimes(filepath.Join(dir, name[:2], name), yesterday, yesterday); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := f.Sweep(t.Context(), time.Now().Add(-time.Hour)); n != 1 || err != nil || f.Used() != 5 {
+		t.Errorf("swept %d, %v, %d bytes used", n, err, f.Used())
+	}
+	if read(t, f, fresh) != "fresh" {
+		t.Error("what is fresh was swept away")
+	}
+}
+
+func TestADigestIsNeverAPath(t *testing.T) {
+	f := open(t, spool.Config{})
+	for _, digest := range []string{"", "sha256:", "sha256:../../etc/passwd", "sha256:" + strings.Repeat("A", 64), "md5:" + strings.Repeat("a", 64), "sha256:" + strings.Repeat("a", 64) + "/.."} {
+		if _, err := f.Get(digest); !errors.Is(err, fault.BadRequest) {
+			t.Errorf("Get(%q): %v", digest, err)
+		}
+		if err := f.Remove(digest); !errors.Is(err, fault.BadRequest) {
+			t.Errorf("Remove(%q): %v", digest, err)
+		}
+	}
+	if spool.URI(digestOf("x")) != "videoqa-media:"+digestOf("x")[7:] {
+		t.Error(spool.URI(digestOf("x")))
+	}
+}
