@@ -89,6 +89,16 @@ func Judge(err error) Verdict {
 	return Verdict{"internal", http.StatusInternalServerError, true}
 }
 
+// StatusOf returns the HTTP status of a verdict's name; 500 for one that there is not.
+func StatusOf(name string) int {
+	for _, j := range judged {
+		if j.Name == name {
+			return j.Status
+		}
+	}
+	return http.StatusInternalServerError
+}
+
 // Names returns every name that Judge can give an error, in the table's order:
 // the list that the schema of dead letters fixes.
 func Names() []string {

@@ -1,0 +1,78 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"videoqa/answers/store"
+	"videoqa/ingest"
+	"videoqa/internal/fault"
+)
+
+func (a *API) answer(w http.ResponseWriter, r *http.Request) error {
+	id := r.PathValue("id")
+	o, found, err := a.cfg.Store.Answer(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return fmt.Errorf("api: find answer %.140s: there is none: %w", id, fault.NotFound)
+	}
+	m, err := ingest.ParseMessage(o.Message)
+	if err != nil {
+		return fmt.Errorf("api: read answer %s: %w", id, err)
+	}
+	return reply(w, http.StatusOK, json.RawMessage(m.Value))
+}
+
+// answers lists answers in the order in which they were stored.
+func (a *API) answers(w http.ResponseWriter, r *http.Request) error {
+	q, err := queryOf(r)
+	if err != nil {
+		return err
+	}
+	page, next, err := a.cfg.Store.Answers(r.Context(), q)
+	if err != nil {
+		return err
+	}
+	list := struct {
+		Answers []json.RawMessage `json:"answers"`
+		Next    string            `json:"next,omitempty"`
+	}{[]json.RawMessage{}, next}
+	for _, o := range page {
+		m, err := ingest.ParseMessage(o.Message)
+		if err != nil {
+			return fmt.Errorf("api: read outcome of %s: %w", o.QuestionID, err)
+		}
+		list.Answers = append(list.Answers, json.RawMessage(m.Value))
+	}
+	return reply(w, http.StatusOK, list)
+}
+
+func queryOf(r *http.Request) (q store.AnswerQuery, err error) {
+	v := r.URL.Query()
+	q.Camera, q.Cursor = v.Get("camera"), v.Get("cursor")
+	for name := range v {
+		switch name {
+		case "camera", "cursor", "from", "to", "limit":
+		default:
+			return q, fmt.Errorf("api: list answers: there is no parameter %.40q: %w", name, fault.BadRequest)
+		}
+	}
+	for name, into := range map[string]*time.Time{"from": &q.From, "to": &q.To} {
+		if text := v.Get(name); text != "" {
+			if *into, err = time.Parse(time.RFC3339Nano, text); err != nil {
+				return q, fmt.Errorf("api: list answers: %s %.40q is not RFC 3339: %w", name, text, fault.BadRequest)
+			}
+		}
+	}
+	if text := v.Get("limit"); text != "" {
+		if q.Limit, err = strconv.Atoi(text); err != nil || q.Limit < 1 || q.Limit > store.MostOnPage {
+			return q, fmt.Errorf("api: list answers: limit %.40q is not from 1 to %d: %w", text, store.MostOnPage, fault.BadRequest)
+		}
+	}
+	return q, nil
+}

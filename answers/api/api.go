@@ -1,0 +1,196 @@
+// Package api is the HTTP interface: questions, clips and answers for those who do
+// not speak Kafka.
+//
+//	a, err := api.New(api.Config{Stream: client, Store: db, Spool: folder, Group: "videoqa"})
+//	server := a.Server("127.0.0.1:8080")
+//	err = server.ListenAndServe()
+//
+// A question that comes by HTTP is published as an event like any other, and its
+// outcome is read from the store: so it is answered by whichever worker comes
+// first, its answer stands on the answers topic too, and an asker who goes away
+// changes nothing. What has been accepted is on the broker before the asker is
+// told so. openapi.yaml beside this file is the published contract; it is served
+// at /openapi.yaml.
+//
+// Errors are problems (RFC 9457) whose type ends in the kind of
+// [videoqa/internal/fault]. Without keys only loopback is served, and requests
+// that a web page could have sent are refused.
+package api
+
+import (
+	"context"
+	_ "embed" // the contract
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"videoqa/answers/store"
+	"videoqa/ingest"
+)
+
+//go:embed openapi.yaml
+var contract []byte
+
+// A Stream publishes records; [kafka.Client] does.
+type Stream interface {
+	Publish(ctx context.Context, messages ...ingest.Message) error
+}
+
+// A Store holds clips and outcomes; those of package store do.
+type Store interface {
+	store.Clips
+	store.Outcomes
+	store.Claims
+}
+
+// A Spool keeps uploads; [spool.Folder] does.
+type Spool interface {
+	Put(ctx context.Context, r io.Reader) (digest string, size int64, err error)
+	Remove(digest string) error
+}
+
+// Pictures takes a frame from a clip.
+type Pictures interface {
+	// JPEG returns the picture that c shows at a time, and errors as the worker
+	// would: by kind.
+	JPEG(ctx context.Context, c ingest.Clip, at time.Duration) ([]byte, error)
+}
+
+// A Model is one that answers.
+type Model struct {
+	ingest.Model
+	Frames int `json:"frames"` // that it tells apart
+}
+
+// Config joins the interface with the rest. Stream and Store are needed.
+type Config struct {
+	Stream   Stream
+	Store    Store
+	Spool    Spool    // nil: uploads are refused
+	Pictures Pictures // nil: frames are not shown
+	Models   []Model
+	Keys     *Keys // nil: nobody has to have one
+
+	Group    string        // names us in events' source; "": videoqa
+	Clips    string        // topics; "": the published names
+	Asked    string        //
+	Wait     time.Duration // an asker is kept waiting so long at most; 0: 1 min
+	Waiting  int           // requests that may wait for answers; 0: 256
+	Uploads  int           // at a time; 0: 8
+	Log      *slog.Logger  // nil: nothing is logged
+	maxBody  int64         // of JSON
+	lookEach time.Duration // at an outcome that is waited for, at first
+}
+
+// Validate returns an error that names the field.
+func (c Config) Validate() error {
+	switch {
+	case c.Stream == nil || c.Store == nil:
+		return errors.New("api: check Stream, Store: one is nil")
+	case c.Wait < 0 || c.Waiting < 0 || c.Uploads < 0:
+		return errors.New("api: check Wait, Waiting, Uploads: one is negative")
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	for _, s := range []struct {
+		field *string
+		usual string
+	}{{&c.Group, "videoqa"}, {&c.Clips, ingest.TopicClips}, {&c.Asked, ingest.TopicQuestions}} {
+		if *s.field == "" {
+			*s.field = s.usual
+		}
+	}
+	for _, n := range []struct {
+		field *int
+		usual int
+	}{{&c.Waiting, 256}, {&c.Uploads, 8}} {
+		if *n.field == 0 {
+			*n.field = n.usual
+		}
+	}
+	if c.Wait == 0 {
+		c.Wait = time.Minute
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.maxBody, c.lookEach = 1<<20, 10*time.Millisecond
+	return c
+}
+
+// An API serves requests.
+type API struct {
+	cfg     Config
+	waiting chan struct{} // one token a request that waits
+	uploads chan struct{} // one token an upload, or a picture
+}
+
+// New returns an interface that [API.Handler] serves.
+func New(cfg Config) (*API, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	return &API{cfg, make(chan struct{}, cfg.Waiting), make(chan struct{}, cfg.Uploads)}, nil
+}
+
+// Server returns a server of the interface, with times that end slow heads and not
+// long uploads.
+func (a *API) Server(address string) *http.Server {
+	return &http.Server{
+		Addr: address, Handler: a.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(a.cfg.Log.Handler(), slog.LevelDebug),
+	}
+}
+
+// Handler serves all routes.
+func (a *API) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for route, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
+		"POST /v1/questions":                a.ask,
+		"GET /v1/questions/{id}":            a.question,
+		"POST /v1/clips":                    a.postClip,
+		"GET /v1/clips/{id}":                a.clip,
+		"DELETE /v1/clips/{id}":             a.deleteClip,
+		"GET /v1/clips/{id}/frames/{frame}": a.frame,
+		"GET /v1/answers/{id}":              a.answer,
+		"GET /v1/answers":                   a.answers,
+		"GET /v1/models":                    a.models,
+		"GET /openapi.yaml":                 a.contract,
+	} {
+		mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
+			if err := serve(w, r); err != nil {
+				a.refuse(w, r, err)
+			}
+		})
+	}
+	return a.guard(unknownRoutes(mux))
+}
+
+func (a *API) models(w http.ResponseWriter, _ *http.Request) error {
+	return reply(w, http.StatusOK, struct {
+		Models []Model `json:"models"`
+	}{append([]Model{}, a.cfg.Models...)})
+}
+
+func (a *API) contract(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "application/yaml")
+	_, err := w.Write(contract)
+	return gone(err)
+}
+
+// reply writes a result. Whoever went away meanwhile is no error of ours.
+func reply(w http.ResponseWriter, status int, result any) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return gone(e.Encode(result))
+}
+
+func gone(error) error { return nil }

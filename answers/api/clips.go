@@ -1,0 +1,175 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"videoqa/answers/store"
+	"videoqa/ingest"
+	"videoqa/ingest/media/spool"
+	"videoqa/internal/fault"
+)
+
+// announced is the body of POST /v1/clips.
+type announced struct {
+	ID     string       `json:"clip_id,omitempty"`
+	URI    string       `json:"uri,omitempty"`
+	Camera string       `json:"camera,omitempty"`
+	Start  *ingest.Time `json:"start,omitempty"`
+	End    *ingest.Time `json:"end,omitempty"`
+	Digest string       `json:"digest,omitempty"`
+}
+
+// postClip registers a clip: its event is acknowledged, and the registry knows it,
+// when the reply says 201.
+func (a *API) postClip(w http.ResponseWriter, r *http.Request) error {
+	b, err := a.read(r, "clip")
+	if err != nil {
+		return err
+	}
+	var in announced
+	if err := decode(b.json, &in); err != nil {
+		return err
+	}
+	names, err := a.name(r, b)
+	if err != nil {
+		return err
+	}
+	c, err := in.clip(names, b)
+	if err != nil {
+		return err
+	}
+	at := ingest.NewTime(time.Now())
+	m, err := c.Message(a.cfg.Clips, a.cfg.Group, at)
+	if err != nil {
+		return err
+	}
+	ctx := context.WithoutCancel(r.Context()) // who goes away now leaves nothing half done
+	if err := a.cfg.Stream.Publish(ctx, traced(m, r)); err != nil {
+		return err
+	}
+	if err := a.cfg.Store.PutClip(ctx, c, at.Time); err != nil {
+		return err
+	}
+	w.Header().Set("Location", "/v1/clips/"+url.PathEscape(c.ID))
+	return reply(w, http.StatusCreated, c)
+}
+
+// clip is the event's data.
+func (in announced) clip(n naming, b body) (ingest.Clip, error) {
+	c := ingest.Clip{ID: in.ID, URI: in.URI, Camera: in.Camera, Start: in.Start, End: in.End, Digest: in.Digest}
+	if c.ID == "" {
+		c.ID = n.clip()
+	}
+	switch {
+	case b.upload != "" && c.URI != "":
+		return c, fmt.Errorf("api: register clip: an upload, and a uri: %w", fault.BadRequest)
+	case b.upload != "" && c.Digest != "" && c.Digest != b.upload:
+		return c, fmt.Errorf("api: register clip: the upload's bytes are %s: %w", b.upload, fault.DigestMismatch)
+	case b.upload != "":
+		c.URI, c.Digest = b.uri(), b.upload
+	}
+	return c, c.Validate()
+}
+
+// known returns a clip that is there.
+func (a *API) known(r *http.Request) (ingest.Clip, error) {
+	id := r.PathValue("id")
+	c, state, err := a.cfg.Store.Clip(r.Context(), id)
+	switch {
+	case err != nil:
+		return c, err
+	case state == store.Unknown:
+		return c, fmt.Errorf("api: find clip %.140s: nothing is known of it: %w", id, fault.UnknownClip)
+	case state == store.Deleted:
+		return c, fmt.Errorf("api: find clip %s: it was deleted: %w", id, fault.UnknownClip)
+	}
+	return c, nil
+}
+
+func (a *API) clip(w http.ResponseWriter, r *http.Request) error {
+	c, err := a.known(r)
+	if err != nil {
+		return err
+	}
+	return reply(w, http.StatusOK, c)
+}
+
+// deleteClip erases a clip and what was answered from it. Deleting what is deleted,
+// or was never there, is no error: it leaves a tombstone all the same.
+func (a *API) deleteClip(w http.ResponseWriter, r *http.Request) error {
+	id := r.PathValue("id")
+	c, _, err := a.cfg.Store.Clip(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	d := ingest.DeletedClip{ID: id, Camera: c.Camera}
+	if err := d.Validate(); err != nil {
+		return err
+	}
+	at := ingest.NewTime(time.Now())
+	m, err := d.Message(a.cfg.Clips, a.cfg.Group, at)
+	if err != nil {
+		return err
+	}
+	ctx := context.WithoutCancel(r.Context())
+	if err := a.cfg.Stream.Publish(ctx, traced(m, r)); err != nil {
+		return err
+	}
+	if err := a.cfg.Store.DeleteClip(ctx, id, at.Time); err != nil {
+		return err
+	}
+	if err := a.unspool(ctx, c.URI); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// unspool removes an upload that no clip uses any more.
+func (a *API) unspool(ctx context.Context, uri string) error {
+	hexes, spooled := strings.CutPrefix(uri, spool.Scheme+":")
+	if !spooled || a.cfg.Spool == nil {
+		return nil
+	}
+	users, err := a.cfg.Store.Using(ctx, uri)
+	if err != nil || users > 0 {
+		return err
+	}
+	return a.cfg.Spool.Remove("sha256:" + hexes)
+}
+
+// frame replies with the picture that a clip shows at a time.
+func (a *API) frame(w http.ResponseWriter, r *http.Request) error {
+	name, isJPEG := strings.CutSuffix(r.PathValue("frame"), ".jpg")
+	seconds, err := strconv.ParseFloat(name, 64)
+	if !isJPEG || err != nil || !(seconds >= 0 && seconds <= 1e6) { // NaN is neither
+		return fmt.Errorf("api: show frame: %.40q is not seconds and .jpg, as 4.2.jpg: %w", r.PathValue("frame"), fault.NotFound)
+	}
+	if a.cfg.Pictures == nil {
+		return fmt.Errorf("api: show frame: frames are not shown here: %w", fault.NotFound)
+	}
+	c, err := a.known(r)
+	if err != nil {
+		return err
+	}
+	leave, err := a.enter(a.uploads, "uploads and pictures")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	// Half a microsecond more: pts have six digits, and a frame's own time shows that frame.
+	picture, err := a.cfg.Pictures.JPEG(r.Context(), c, time.Duration(seconds*1e9)+500)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "image/jpeg")
+	w.Header().Set("Content-Length", strconv.Itoa(len(picture)))
+	_, err = w.Write(picture)
+	return gone(err)
+}

@@ -1,0 +1,105 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// guard lets requests in: those with a key, or, where nobody has one, those that
+// come from this machine and that no web page could have sent. It echoes the trace
+// that a request is part of.
+func (a *API) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if parent := r.Header.Get("traceparent"); traceparent.MatchString(parent) {
+			w.Header().Set("traceparent", parent)
+		}
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		name, err := a.admit(r)
+		if err != nil {
+			if problem, _ := problemOf(err); problem.Status == http.StatusUnauthorized {
+				w.Header().Set("WWW-Authenticate", `Bearer realm="videoqa"`)
+			}
+			a.refuse(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(withCaller(r.Context(), name)))
+	})
+}
+
+var traceparent = regexp.MustCompile(`^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$`)
+
+// traceID is that of the trace that r is part of, if any.
+func traceID(r *http.Request) string {
+	if parts := traceparent.FindStringSubmatch(r.Header.Get("traceparent")); parts != nil {
+		return parts[1]
+	}
+	return ""
+}
+
+// admit returns the name of the key that a request carries, "" where none is needed.
+func (a *API) admit(r *http.Request) (name string, err error) {
+	if a.cfg.Keys == nil {
+		return "", local(r)
+	}
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	name, ok := "", false
+	if strings.EqualFold(scheme, "Bearer") {
+		name, ok = a.cfg.Keys.Find(strings.TrimSpace(token))
+	}
+	if !ok {
+		return "", refusal{http.StatusUnauthorized, unauthorized, 0, errors.New("api: a key is needed: Authorization: Bearer KEY")}
+	}
+	return name, nil
+}
+
+// local refuses what did not come from this machine's own programs. A page in a
+// browser can send requests to loopback: it then names its own host, having had
+// its name point here, or its origin, or it cannot set a content type.
+func local(r *http.Request) error {
+	refuse := func(why string, args ...any) error {
+		return refusal{http.StatusForbidden, forbidden, 0, fmt.Errorf("api: without keys only this machine's programs are served: "+why, args...)}
+	}
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if !loopback(host) {
+		return refuse("the request is for host %.80q", r.Host)
+	}
+	if origin := r.Header.Get("Origin"); origin != "" {
+		u, err := url.Parse(origin)
+		if err != nil || !strings.EqualFold(u.Host, r.Host) {
+			return refuse("the request comes from the page of another origin")
+		}
+	}
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
+		return refuse("the request comes from the page of another site")
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// content returns a request's content type, one of those wanted.
+func content(r *http.Request, wanted ...string) (string, map[string]string, error) {
+	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || !slices.Contains(wanted, kind) {
+		return "", nil, refusal{http.StatusUnsupportedMediaType, unsupported, 0, fmt.Errorf("api: content type %.80q; this takes %s", r.Header.Get("Content-Type"), strings.Join(wanted, " or "))}
+	}
+	return kind, params, nil
+}
+
+const (
+	jsonType = "application/json"
+	formType = "multipart/form-data"
+)

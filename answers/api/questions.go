@@ -1,0 +1,279 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"videoqa/answers/store"
+	"videoqa/ingest"
+	"videoqa/internal/fault"
+)
+
+// asking is the body of POST /v1/questions: what all its questions are about, and
+// what is asked.
+type asking struct {
+	ClipID     string       `json:"clip_id,omitempty"`
+	URI        string       `json:"uri,omitempty"`
+	Camera     string       `json:"camera,omitempty"`
+	Start      *ingest.Time `json:"start,omitempty"`
+	End        *ingest.Time `json:"end,omitempty"`
+	Deadline   *ingest.Time `json:"deadline,omitempty"`
+	OnOverload string       `json:"on_overload,omitempty"`
+	Questions  []struct {
+		ID      string      `json:"question_id,omitempty"`
+		Text    string      `json:"question"`
+		Kind    ingest.Kind `json:"kind,omitempty"`
+		Choices []string    `json:"choices,omitempty"`
+		Frames  int         `json:"frames,omitempty"`
+	} `json:"questions"`
+}
+
+// questions are the events' data; those without an id are named.
+func (a asking) questions(n naming) ([]ingest.Question, error) {
+	if len(a.Questions) == 0 || len(a.Questions) > ingest.MaxQuestions {
+		return nil, fmt.Errorf("api: ask: %d questions, from 1 to %d: %w", len(a.Questions), ingest.MaxQuestions, fault.BadRequest)
+	}
+	list, ids := make([]ingest.Question, len(a.Questions)), map[string]bool{}
+	for i, q := range a.Questions {
+		if q.ID == "" {
+			q.ID = n.question(i)
+		}
+		list[i] = ingest.Question{
+			ID: q.ID, Text: q.Text, Kind: q.Kind, Choices: q.Choices, Frames: q.Frames,
+			ClipID: a.ClipID, URI: a.URI, Camera: a.Camera, Start: a.Start, End: a.End, Deadline: a.Deadline, OnOverload: a.OnOverload,
+		}
+		if err := list[i].Validate(); err != nil {
+			return nil, fmt.Errorf("api: ask: questions[%d]: %w", i, err)
+		}
+		if ids[q.ID] {
+			return nil, fmt.Errorf("api: ask: questions[%d]: question_id %s stands there twice: %w", i, q.ID, fault.BadRequest)
+		}
+		ids[q.ID] = true
+	}
+	return list, nil
+}
+
+// A Result is what became of one question.
+type Result struct {
+	QuestionID string          `json:"question_id"`
+	Status     string          `json:"status"` // waiting, answered, dead or erased
+	Answer     json.RawMessage `json:"answer,omitempty"`
+	Problem    *Problem        `json:"problem,omitempty"`
+}
+
+// ask takes questions, and waits for their outcomes unless it is asked not to.
+func (a *API) ask(w http.ResponseWriter, r *http.Request) error {
+	leave, err := a.enter(a.waiting, "requests")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	b, err := a.read(r, "request")
+	if err != nil {
+		return err
+	}
+	var in asking
+	if err := decode(b.json, &in); err != nil {
+		return err
+	}
+	if b.upload != "" {
+		if in.URI != "" || in.ClipID != "" {
+			return fmt.Errorf("api: ask: an upload, and a clip_id or uri: %w", fault.BadRequest)
+		}
+		in.URI = b.uri()
+	}
+	names, err := a.name(r, b)
+	if err != nil {
+		return err
+	}
+	questions, err := in.questions(names)
+	if err != nil {
+		return err
+	}
+	if err := a.publishQuestions(r, questions); err != nil {
+		return err
+	}
+	return a.await(w, r, questions)
+}
+
+// publishQuestions is where questions are accepted.
+func (a *API) publishQuestions(r *http.Request, questions []ingest.Question) error {
+	at, messages := ingest.NewTime(time.Now()), make([]ingest.Message, len(questions))
+	for i, q := range questions {
+		m, err := q.Message(a.cfg.Asked, a.cfg.Group, at)
+		if err != nil {
+			return err
+		}
+		messages[i] = traced(m, r)
+		if err := a.accepted(r.Context(), q.ID); err != nil {
+			return err
+		}
+	}
+	// Who goes away now must not leave half of it published.
+	return a.cfg.Stream.Publish(context.WithoutCancel(r.Context()), messages...)
+}
+
+// traced has an event continue a request's trace.
+func traced(m ingest.Message, r *http.Request) ingest.Message {
+	for _, name := range []string{"traceparent", "tracestate"} {
+		if v := r.Header.Get(name); v != "" && traceID(r) != "" && len(v) <= 512 {
+			m.Headers = append(m.Headers, ingest.Header{Key: name, Value: []byte(v)})
+		}
+	}
+	return m
+}
+
+// await replies with the outcomes, once there is one of each, or else with where
+// they will be.
+func (a *API) await(w http.ResponseWriter, r *http.Request, questions []ingest.Question) error {
+	wait, async := preference(r.Header.Values("Prefer"), a.cfg.Wait)
+	if async {
+		w.Header().Set("Preference-Applied", "respond-async")
+	}
+	results := make([]Result, len(questions))
+	for i, q := range questions {
+		results[i] = Result{QuestionID: q.ID, Status: string(store.Waiting)}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), wait)
+	defer cancel()
+	left := len(questions)
+	for pause := a.cfg.lookEach; left > 0 && !async; pause = min(pause*3/2, 500*time.Millisecond) {
+		if err := a.look(ctx, questions, results, &left); err != nil && ctx.Err() == nil {
+			return err
+		}
+		if left > 0 && !sleep(ctx, pause) {
+			break
+		}
+	}
+	if r.Context().Err() != nil {
+		return nil // nobody listens any more; the questions go on
+	}
+	status := http.StatusOK
+	if left > 0 {
+		w.Header().Set("Location", "/v1/questions/"+url.PathEscape(questions[0].ID))
+		status = http.StatusAccepted
+	}
+	return reply(w, status, struct {
+		Results []Result `json:"results"`
+	}{results})
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// preference reads what an asker prefers (RFC 7240): not to wait at all, or not
+// longer than so many seconds.
+func preference(values []string, most time.Duration) (wait time.Duration, async bool) {
+	wait = most
+	for _, p := range strings.Split(strings.Join(values, ","), ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+		switch {
+		case strings.EqualFold(name, "respond-async"):
+			async = true
+		case strings.EqualFold(name, "wait"):
+			if s, err := strconv.Atoi(strings.Trim(value, `"`)); err == nil && s >= 0 {
+				wait = min(most, time.Duration(s)*time.Second)
+			}
+		}
+	}
+	return wait, async
+}
+
+// look reads the outcomes that are not known yet.
+func (a *API) look(ctx context.Context, questions []ingest.Question, results []Result, left *int) error {
+	for i, q := range questions {
+		if results[i].Status != string(store.Waiting) {
+			continue
+		}
+		o, found, err := a.cfg.Store.Outcome(ctx, q.ID)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			continue
+		case o.Request != q.RequestHash():
+			conflict, _ := problemOf(fmt.Errorf("api: ask %s: this question_id was asked before with another request: %w", q.ID, fault.Conflict))
+			results[i] = Result{QuestionID: q.ID, Status: string(store.Dead), Problem: &conflict}
+		default:
+			if results[i], err = resultOf(o); err != nil {
+				return err
+			}
+		}
+		if results[i].Status != string(store.Waiting) {
+			*left--
+		}
+	}
+	return nil
+}
+
+// resultOf is what an outcome says.
+func resultOf(o store.Outcome) (r Result, err error) {
+	r = Result{QuestionID: o.QuestionID, Status: string(o.State)}
+	switch o.State {
+	case store.Waiting:
+		return r, nil
+	case store.Erased:
+		p, _ := problemOf(errErased)
+		r.Problem = &p
+		return r, nil
+	}
+	m, err := ingest.ParseMessage(o.Message)
+	if err != nil {
+		return r, fmt.Errorf("api: read outcome of %s: %w", o.QuestionID, err)
+	}
+	if o.State == store.Answered {
+		r.Answer = m.Value
+		return r, nil
+	}
+	var d ingest.DeadLetter
+	if err := json.Unmarshal(m.Value, &d); err != nil {
+		return r, fmt.Errorf("api: read outcome of %s: %w", o.QuestionID, err)
+	}
+	p := problemOfLetter(d)
+	r.Problem = &p
+	return r, nil
+}
+
+var errErased = refusal{http.StatusGone, "erased", 0, errors.New("api: its clip was deleted, and its answer with it")}
+
+// question replies with the outcome of a question: the answer, the problem, or
+// that it waits.
+func (a *API) question(w http.ResponseWriter, r *http.Request) error {
+	id := r.PathValue("id")
+	o, found, err := a.cfg.Store.Outcome(r.Context(), id)
+	if err == nil && !found {
+		o = store.Outcome{QuestionID: id, State: store.Waiting}
+		_, found, err = a.cfg.Store.Claimed(r.Context(), "question "+id)
+	}
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return fmt.Errorf("api: find question %.140s: nothing is known of it: %w", id, fault.NotFound)
+	}
+	result, err := resultOf(o)
+	if err != nil {
+		return err
+	}
+	if result.Problem != nil {
+		result.Problem.TraceID = traceID(r)
+		writeProblem(w, *result.Problem)
+		return nil
+	}
+	return reply(w, http.StatusOK, result)
+}
