@@ -76,6 +76,7 @@ type Client struct {
 	transport *kgo.Transport
 	client    *kgo.Client
 	writer    *kgo.Writer
+	assigned  assigned
 }
 
 // New returns a client; it connects when it is first used.

@@ -90,7 +90,12 @@ func (m *consumer) run(ctx context.Context, group *kgo.ConsumerGroup) {
 func (m *consumer) begin(gen *kgo.Generation) {
 	revoked := make(chan struct{})
 	var once sync.Once
-	revoke := func() { once.Do(func() { close(revoked) }) }
+	revoke := func() {
+		once.Do(func() {
+			m.assigned.set(nil)
+			close(revoked)
+		})
+	}
 	var lanes []*lane
 	for topic, partitions := range gen.Assignments {
 		for _, p := range partitions {
@@ -98,6 +103,7 @@ func (m *consumer) begin(gen *kgo.Generation) {
 		}
 	}
 	m.cfg.Log.Info("partitions assigned", "group", m.cfg.Group, "generation", gen.ID, "partitions", len(lanes))
+	m.assigned.set(lanes)
 	for _, l := range lanes {
 		m.lanes.Go(l.hand)
 		gen.Start(func(ctx context.Context) {

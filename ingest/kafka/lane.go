@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	kgo "github.com/segmentio/kafka-go"
@@ -30,17 +31,23 @@ type lane struct {
 	next      int64 // offset to fetch; kgo.FirstOffset: the earliest
 	revoked   chan struct{}
 
+	from atomic.Int64 // where this generation began; negative: not known yet
+	high atomic.Int64 // the partition's end at the last fetch; likewise
+
 	tracker tracker
 	slots   chan struct{} // one per record in hand
 	queue   chan *ingest.Delivery
 }
 
 func (m *consumer) newLane(topic string, partition int, offset int64, revoked chan struct{}) *lane {
-	return &lane{
+	l := &lane{
 		m: m, topic: topic, partition: partition, next: offset, revoked: revoked,
 		slots: make(chan struct{}, m.cfg.InHand),
 		queue: make(chan *ingest.Delivery, m.cfg.InHand),
 	}
+	l.from.Store(offset)
+	l.high.Store(-1)
+	return l
 }
 
 // hand gives the queue's records to the handler, outside of the generation's
@@ -123,6 +130,7 @@ func (l *lane) fetchOnce(ctx context.Context) error {
 	if got.Error != nil {
 		return fmt.Errorf("kafka: fetch: %w", got.Error)
 	}
+	l.high.Store(got.HighWatermark)
 	return l.take(ctx, got.Records)
 }
 
@@ -212,6 +220,7 @@ func (l *lane) seek(ctx context.Context) error {
 	first, _, err := l.bounds(ctx)
 	if err == nil {
 		l.next = first
+		l.from.Store(first)
 	}
 	return err
 }
@@ -225,6 +234,7 @@ func (l *lane) outOfRange(ctx context.Context) error {
 	l.m.cfg.Log.Error("records are gone, continuing at the earliest", "topic", l.topic, "partition", l.partition,
 		"wanted", l.next, "earliest", first, "latest", last, "lost", max(0, first-l.next))
 	l.next = first
+	l.from.Store(first)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"videoqa/answers/store"
 	"videoqa/answers/worker"
 	"videoqa/ingest"
+	"videoqa/ingest/kafka"
 	"videoqa/internal/ops"
 	"videoqa/internal/trail"
 )
@@ -37,6 +39,7 @@ type operations struct {
 // and tracing if a collector is named.
 func (s *Settings) observe(ctx context.Context, a *App, log *slog.Logger) (*operations, error) {
 	o := &operations{health: ops.NewHealth(partModel, partStore, partStream), metrics: ops.NewMetrics(a.Version)}
+	o.metrics.MustAdd(o.health.Source())
 	var err error
 	if a.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || a.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != "" {
 		if o.tracing, err = ops.OpenTracing(ctx, a.Version, log); err != nil {
@@ -125,6 +128,28 @@ func (o observer) store(s store.Store) {
 			emit(float64(n))
 		}
 	}})
+}
+
+// stream has the numbers of the consumer told: it is ready once the group has
+// given it something to read.
+func (o observer) stream(c *kafka.Client) {
+	o.Health.Watch(partStream, func(context.Context) error {
+		if c.Assigned() == 0 {
+			return errors.New("no partition of the group is assigned to this process")
+		}
+		return nil
+	})
+	if o.Metrics == nil {
+		return
+	}
+	o.Metrics.MustAdd(ops.Source{
+		Name: "vqa_consumer_lag_records", Help: "Records not accounted for, of partitions assigned to this process.", Labels: []string{"topic", "partition"},
+		Read: func(emit ops.Emit) {
+			for _, l := range c.Lags() {
+				emit(float64(l.Records), l.Topic, strconv.Itoa(l.Partition))
+			}
+		},
+	})
 }
 
 // counted tells how large the batches of an asker are.

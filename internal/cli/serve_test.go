@@ -159,23 +159,26 @@ func TestOperatorsSeeWhatAServingProcessDoes(t *testing.T) {
 	roots, uri := clipURI(t)
 	p := launch(t, "--data-dir", filepath.Join(t.TempDir(), "data"), "--media-roots", roots)
 	p.quiet()
-	if status, body := p.get("/health/ready"); status != 200 || !strings.Contains(body, `"stream":"ready"`) {
-		t.Errorf("serving, it says %d %s", status, body)
-	}
 	const trace = "0af7651916cd43dd8448eb211c80319c"
 	parent := ingest.Header{Key: "traceparent", Value: []byte("00-" + trace + "-b7ad6b7169203331-01")}
 	answer := p.outcome(ingest.Question{ID: "q-1", Text: "what is it?", URI: uri}, parent)
 	p.outcome(ingest.Question{ID: "q-2", Text: "what is it?", URI: "file:///etc/passwd"})
+	if status, body := p.get("/health/ready"); status != 200 || !strings.Contains(body, `"stream":"ready"`) {
+		t.Errorf("serving, it says %d %s", status, body)
+	}
 	scrape := p.scrape(`vqa_questions_total{kind="open",outcome="dead"} 1`) // counted last
 	for _, want := range []string{
 		`vqa_questions_total{kind="open",outcome="answered"} 1`, `vqa_questions_total{kind="open",outcome="dead"} 1`,
 		`vqa_dlq_total{reason="refused-uri"} 1`, `vqa_answer_latency_seconds_count{stage="generate"} 1`, `vqa_answer_age_seconds_count 1`,
 		`vqa_feature_cache_misses_total{level="frames"} 6`, `vqa_feature_cache_misses_total{level="prefixes"} 1`, `vqa_frames_total{state="encoded"} 6`,
-		`vqa_batch_size_count 1`, `vqa_questions_waiting 0`,
+		`vqa_batch_size_count 1`, `vqa_questions_waiting 0`, `vqa_ready{part="stream"} 1`,
 	} {
 		if !strings.Contains(scrape, want+"\n") {
 			t.Errorf("%q is not in a scrape", want)
 		}
+	}
+	if !strings.Contains(scrape, `vqa_consumer_lag_records{partition="`) {
+		t.Error("no lag is in a scrape")
 	}
 	if status := p.stop(); status != 0 {
 		t.Errorf("it exits with %d", status)

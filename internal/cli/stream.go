@@ -81,7 +81,7 @@ func (s stream) work(ctx context.Context, client *kafka.Client) error {
 		}
 		return err
 	}
-	s.Observe.Health.Watch(partStream, func(context.Context) error { return nil })
+	s.Observe.stream(client)
 	if s.Ready != nil {
 		s.Ready(s.Kafka.Brokers)
 	}

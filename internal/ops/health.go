@@ -83,6 +83,19 @@ func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	tell(w, status, said)
 }
 
+// Source is the report as numbers: 1 for a part that is ready, else 0.
+func (h *Health) Source() Source {
+	return Source{Name: "vqa_ready", Help: "Whether a part is ready, as /health/ready says.", Labels: []string{"part"}, Read: func(emit Emit) {
+		for part, err := range h.Report(context.Background()) {
+			value := 1.0
+			if err != nil {
+				value = 0
+			}
+			emit(value, part)
+		}
+	}}
+}
+
 // live says only that the process answers: whatever is wrong besides, a restart
 // would not mend it.
 func live(w http.ResponseWriter, _ *http.Request) {

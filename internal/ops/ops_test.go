@@ -49,8 +49,9 @@ func listen(t *testing.T, health *ops.Health, metrics *ops.Metrics) func(path st
 }
 
 func TestReadinessNamesWhatIsNotReady(t *testing.T) {
-	health := ops.NewHealth("model", "store", "stream")
-	get := listen(t, health, ops.NewMetrics("v0"))
+	health, metrics := ops.NewHealth("model", "store", "stream"), ops.NewMetrics("v0")
+	metrics.MustAdd(health.Source())
+	get := listen(t, health, metrics)
 	type said struct {
 		Status string
 		Parts  map[string]string
@@ -76,6 +77,13 @@ func TestReadinessNamesWhatIsNotReady(t *testing.T) {
 			var got said
 			if err := json.Unmarshal([]byte(body), &got); err != nil || status != step.status || got.Status != step.want.Status || !maps.Equal(got.Parts, step.want.Parts) {
 				t.Errorf("%s, %s gives %d %s; want %d %v", step.name, path, status, body, step.status, step.want)
+			}
+		}
+		_, scrape := get("/metrics")
+		for part, state := range step.want.Parts {
+			want := map[bool]string{true: "1", false: "0"}[state == "ready"]
+			if got := number(t, scrape, `vqa_ready{part="`+part+`"}`); got != want {
+				t.Errorf("%s, vqa_ready of %s is %s; want %s", step.name, part, got, want)
 			}
 		}
 		for _, path := range []string{"/health/live", "/livez", "/healthz", "/v1/health/live"} {

@@ -1,0 +1,55 @@
+package kafka
+
+import "sync"
+
+// A Lag is how many records of a partition are not accounted for yet: in hand,
+// or still to be fetched.
+type Lag struct {
+	Topic     string
+	Partition int
+	Records   int64
+}
+
+// assigned is what the group has given to this client.
+type assigned struct {
+	mu    sync.Mutex
+	lanes []*lane
+}
+
+func (a *assigned) set(lanes []*lane) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.lanes = lanes
+}
+
+func (a *assigned) get() []*lane {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.lanes
+}
+
+// Assigned returns how many partitions the group has given to this client: 0
+// before it has joined, between two generations, and if there are too many
+// members.
+func (c *Client) Assigned() int { return len(c.assigned.get()) }
+
+// Lags returns the lag of each of these partitions, as of its last fetch; those
+// that were not fetched from yet are left out.
+func (c *Client) Lags() (lags []Lag) {
+	for _, l := range c.assigned.get() {
+		if records, known := l.behind(); known {
+			lags = append(lags, Lag{l.topic, l.partition, records})
+		}
+	}
+	return lags
+}
+
+// behind counts from the first unfinished record, else from where this
+// generation began, to the end as the broker last told it.
+func (l *lane) behind() (records int64, known bool) {
+	from, high := l.from.Load(), l.high.Load()
+	if next, ok := l.tracker.watermark(); ok {
+		from = max(from, next)
+	}
+	return max(0, high-from), from >= 0 && high >= 0
+}
