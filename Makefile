@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps env build dist dist-check demo test test-real faults bench eval parity check gofmt vet staticcheck race house clean libraries
+.PHONY: help deps env build dist dist-check demo test test-real faults bench eval parity check gofmt vet staticcheck race house clean libraries deploy-check
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 # The version is ours to state: Go's own stamp fails where git distrusts the folder's owner, as in containers.
@@ -70,6 +70,9 @@ parity: libraries ## full-size checkpoints against transformers
 	$(WITH_LIBRARIES) "$$(deploy/venv.sh parity testdata/parity/requirements.txt)/bin/python" testdata/parity/parity.py
 
 check: gofmt vet staticcheck house race ## gofmt, vet, staticcheck, the rules of the house, the race detector
+
+deploy-check: build ## the files of deploy, each by its own linter (fetches them as Go modules, about 1 GB with their caches)
+	@deploy/check.sh bin/videoqa
 
 gofmt:
 	@bad=$$(gofmt -l .); \

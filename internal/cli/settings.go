@@ -23,6 +23,7 @@ type Settings struct {
 	AnswerSettings
 	Cache CacheSettings `embed:"" prefix:"cache-"`
 
+	Role      string        `env:"VIDEOQA_ROLE" default:"all" enum:"all,worker,api" help:"What this process does: ${enum}."`
 	OpsListen string        `env:"VIDEOQA_OPS_LISTEN" default:"127.0.0.1:8081" placeholder:"ADDRESS:PORT" help:"Where health, metrics and profiles are served; keep it from strangers (${default})."`
 	DataDir   string        `env:"VIDEOQA_DATA_DIR" placeholder:"DIR" help:"Where its broker's topics, clips and outcomes are kept; without it, $$XDG_DATA_HOME/videoqa or ~/.local/share/videoqa."`
 	Single    bool          `name:"single-process" env:"VIDEOQA_SINGLE_PROCESS" help:"With a Kafka of yours: this is the only process of its group, which keeps outcomes in its own data folder."`
@@ -103,6 +104,7 @@ type LogSettings struct {
 var notYet = []struct{ name, instead string }{
 	{"VIDEOQA_LISTEN", "there is no HTTP interface"},
 	{"VIDEOQA_API_KEYS_FILE", "there is no HTTP interface"},
+	{"VIDEOQA_SPOOL_URL", "there are no uploads"},
 }
 
 // check finds what cannot be right whatever the world outside is like.
@@ -112,6 +114,9 @@ func (s *Settings) check(a *App) error {
 		if a.Getenv(n.name) != "" {
 			wrong = append(wrong, fmt.Errorf("%s is set, but in this version %s", n.name, n.instead))
 		}
+	}
+	if s.Role == "api" {
+		wrong = append(wrong, errors.New("--role api: in this version there is no HTTP interface"))
 	}
 	if len(s.Kafka.Brokers) > 0 && !s.Single && s.Store.URL == "" {
 		wrong = append(wrong, fmt.Errorf("with --kafka-brokers, give --store-url, or say --single-process if this is the only process of group %s: its outcomes are kept in its own data folder, where no other would find them", s.Kafka.Group))

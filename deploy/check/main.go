@@ -1,0 +1,28 @@
+// Command check holds the files of deploy to the formats that they are written
+// in, without a daemon, a cluster or the internet.
+//
+//	go run . compose ../compose.yaml
+//	go run . dockerfile ../Dockerfile
+//	go run . schemas FOLDER swagger.json crd.yaml…     # for kubeconform
+//
+// It is a module of its own: what reads compose files and Dockerfiles is their
+// makers' code, and no part of videoqa.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+)
+
+func main() {
+	commands := map[string]func(context.Context, []string) error{"compose": composeFile, "dockerfile": dockerfile, "schemas": schemas}
+	if len(os.Args) < 3 || commands[os.Args[1]] == nil {
+		fmt.Fprintln(os.Stderr, "usage: check compose FILE | dockerfile FILE | schemas FOLDER SWAGGER CRD…")
+		os.Exit(2)
+	}
+	if err := commands[os.Args[1]](context.Background(), os.Args[2:]); err != nil {
+		fmt.Fprintf(os.Stderr, "check: %v\n", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"videoqa/ingest"
+	"videoqa/internal/config"
+)
+
+const deploy = "../../deploy/"
+
+// expressions returns the PromQL of the dashboard, the rules and the chart.
+func expressions(t *testing.T) (all []string) {
+	t.Helper()
+	text, err := os.ReadFile(deploy + "grafana/videoqa.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dashboard struct {
+		Panels []struct{ Targets []struct{ Expr string } }
+	}
+	if err := json.Unmarshal(text, &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range dashboard.Panels {
+		for _, target := range p.Targets {
+			all = append(all, target.Expr)
+		}
+	}
+	for _, name := range []string{"prometheus/alerts.yml", "prometheus/alerts_test.yml", "helm/videoqa/templates/worker-autoscaling.yaml", "README.md"} {
+		text, err := os.ReadFile(deploy + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, string(text))
+	}
+	return all
+}
+
+func TestDashboardAndAlertsNameOnlyWhatMetricsHas(t *testing.T) {
+	p := launch(t, "--data-dir", filepath.Join(t.TempDir(), "data"))
+	p.quiet()
+	_, uri := clipURI(t)
+	p.outcome(ingest.Question{ID: "q-1", Text: "what is it?", URI: uri}) // so that it has read a partition
+	_, scrape := p.get("/metrics")
+	exported := map[string]bool{}
+	for _, found := range regexp.MustCompile(`(?m)^# TYPE (\S+)`).FindAllStringSubmatch(scrape, -1) {
+		exported[found[1]] = true
+	}
+	name := regexp.MustCompile(`\b(vqa|go|process)_[a-z0-9_]+[a-z0-9]\b`)
+	part := regexp.MustCompile(`_(bucket|sum|count)$`)
+	used := 0
+	for _, e := range expressions(t) {
+		for _, metric := range name.FindAllString(e, -1) {
+			if strings.HasSuffix(metric, "_") || strings.Contains(e, metric+"{hits") || strings.Contains(e, metric+"_{") {
+				continue // of several, in the text
+			}
+			if used++; !exported[metric] && !exported[part.ReplaceAllString(metric, "")] {
+				t.Errorf("%s is not among the metrics", metric)
+			}
+		}
+	}
+	if used < 60 {
+		t.Errorf("only %d names were looked at", used)
+	}
+}
+
+func TestDeploymentsGiveOnlyVariablesThatExist(t *testing.T) {
+	parser, err := kong.New(&Commands{}, kong.Vars{"kinds": ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := []string{"VIDEOQA_ONNXRUNTIME"}
+	for _, s := range config.Take(parser.Model.Node).All() {
+		known = append(known, s.Variable)
+	}
+	for _, n := range notYet {
+		known = append(known, n.name)
+	}
+	variable := regexp.MustCompile(`\bVIDEOQA_[A-Z0-9_]*[A-Z0-9]\b`)
+	used := 0
+	err = filepath.WalkDir(deploy, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, name := range variable.FindAllString(string(text), -1) {
+			if strings.HasSuffix(path, "README.md") && strings.HasSuffix(name, "_SERVICE_HOST") {
+				continue // Kubernetes' own
+			}
+			if used++; !slices.Contains(known, name) {
+				t.Errorf("%s gives %s, which is no setting", path, name)
+			}
+		}
+		return err
+	})
+	if err != nil || used < 20 {
+		t.Errorf("%v, %d variables were looked at", err, used)
+	}
+}
