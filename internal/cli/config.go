@@ -24,10 +24,7 @@ func (ConfigCheck) Help() string {
 	return "Example: videoqa config check videoqa.yaml. Exit status 0: serve would take it; 2: it would not."
 }
 
-const (
-	settingsArgument = "file" // names the file of settings, as --config does
-	byDefault        = "default"
-)
+const settingsArgument = "file" // names the file of settings, as --config does
 
 // Run has little to do: what is wrong was found on the way here.
 func (c *ConfigCheck) Run(a *App) error {
@@ -36,7 +33,7 @@ func (c *ConfigCheck) Run(a *App) error {
 	}
 	given := 0
 	for _, v := range a.values {
-		if v.Origin != byDefault {
+		if v.Origin != config.Default {
 			given++
 		}
 	}

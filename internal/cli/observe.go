@@ -33,12 +33,13 @@ type operations struct {
 	metrics *ops.Metrics
 	tracing *ops.Tracing // nil: off
 	server  *ops.Server
+	log     *slog.Logger
 }
 
 // observe opens the operations listener, so that a service can be seen starting,
 // and tracing if a collector is named.
 func (s *Settings) observe(ctx context.Context, a *App, log *slog.Logger) (*operations, error) {
-	o := &operations{health: ops.NewHealth(partModel, partStore, partStream), metrics: ops.NewMetrics(a.Version)}
+	o := &operations{health: ops.NewHealth(partModel, partStore, partStream), metrics: ops.NewMetrics(a.Version), log: log}
 	o.metrics.MustAdd(o.health.Source())
 	var err error
 	if a.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || a.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != "" {
@@ -67,7 +68,10 @@ func (o *operations) around(ctx context.Context, do func(context.Context) error)
 	err := do(ctx)
 	stop()
 	running.Wait()
-	return errors.Join(err, failed, o.tracing.Close())
+	if err := o.tracing.Close(); err != nil {
+		o.log.Warn("the last spans are lost", "error", err) // a collector that is down is no failure of ours
+	}
+	return errors.Join(err, failed)
 }
 
 // service has the numbers of a service told; its model is loaded.

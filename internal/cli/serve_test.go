@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -219,5 +220,21 @@ func TestASecondOperationsListenerIsRefusedByName(t *testing.T) {
 	a, _, errs := app(t, "HOME="+t.TempDir(), "VIDEOQA_OPS_LISTEN="+p.ops)
 	if status := a.run(t.Context(), []string{"serve"}); status != failed || !strings.Contains(errs.String(), p.ops) || !strings.Contains(errs.String(), "--ops-listen") {
 		t.Errorf("status %d: %s", status, errs)
+	}
+}
+
+func TestACollectorThatIsDownCostsSpansAndNothingElse(t *testing.T) {
+	down, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+down.Addr().String())
+	down.Close()
+	roots, uri := clipURI(t)
+	p := launch(t, "--data-dir", filepath.Join(t.TempDir(), "data"), "--media-roots", roots)
+	p.quiet()
+	p.outcome(ingest.Question{ID: "q-1", Text: "what is it?", URI: uri})
+	if status := p.stop(); status != 0 {
+		t.Errorf("it exits with %d", status)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"videoqa/answers"
@@ -12,6 +13,7 @@ import (
 	"videoqa/frames/features/redis"
 	"videoqa/ingest/kafka"
 	"videoqa/ingest/media"
+	"videoqa/internal/config"
 	"videoqa/internal/fault"
 )
 
@@ -148,7 +150,7 @@ func (s *Settings) check(a *App) error {
 		{"--abstain-below", s.AbstainBelow >= 0 && s.AbstainBelow <= 1, "from 0 to 1"},
 	} {
 		if !bound.ok {
-			wrong = append(wrong, fmt.Errorf("%s has to be %s", bound.name, bound.want))
+			wrong = append(wrong, fmt.Errorf("%s has to be %s", a.said(bound.name), bound.want))
 		}
 	}
 	if err := errors.Join(wrong...); err != nil {
@@ -168,6 +170,17 @@ func (s *Settings) features() (store features.Store, close func() error, err err
 		return nil, nil, err
 	}
 	return features.NewNear(memory, shared), shared.Close, nil
+}
+
+// said is a flag's name with where its value was written, if it was.
+func (a *App) said(flag string) string {
+	name := strings.ReplaceAll(strings.TrimPrefix(flag, "--"), "-", "_")
+	for _, v := range a.values {
+		if v.Name == name && v.Origin != config.Default && v.Origin != config.Flag {
+			return fmt.Sprintf("%s (%s, %s)", flag, v.Shown, v.Origin)
+		}
+	}
+	return flag
 }
 
 // service says how answers are made by model.

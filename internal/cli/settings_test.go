@@ -92,7 +92,7 @@ func TestConfigCheckFindsEverythingAtOnce(t *testing.T) {
 	}{
 		{"a good file", "kafka: {brokers: [k:9092]}\nsingle_process: true\n", nil, 0, []string{"ok: 2 of "}},
 		{"misspelt", "kafka: {broker: [k:9092]}\n", []string{"VIDEOQA_THREADS=all"}, misused, []string{":1: kafka_broker: no such setting; the nearest is kafka_brokers\n", "VIDEOQA_THREADS: "}},
-		{"two that do not fit", "kafka_session: 1s\nwork_slots: 0\n", nil, misused, []string{"--kafka-heartbeat has to be", "--work-slots has to be at least 1"}},
+		{"two that do not fit", "kafka_session: 1s\nwork_slots: 0\n", nil, misused, []string{"--kafka-heartbeat has to be", "--work-slots (0, ", ":2) has to be at least 1"}},
 		{"brokers without --single-process", "kafka_brokers: k:9092\n", nil, misused, []string{"say --single-process"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -9,11 +9,17 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// Origins of values that stand in no file and no variable.
+const (
+	Flag    = "flag"
+	Default = "default"
+)
+
 // A Value is what a setting is, and who said so.
 type Value struct {
 	Setting
 	Shown  string // in YAML, secrets masked
-	Origin string // "flag", a variable, "file:line" or "default"
+	Origin string // Flag, a variable's name, "file:line" or Default
 	plain  string // in YAML
 }
 
@@ -30,12 +36,12 @@ func (f *Sources) Values(parsed *kong.Context) (values []Value) {
 		if !ok {
 			continue
 		}
-		v := Value{Setting: f.settings.list[place], Origin: "default"}
+		v := Value{Setting: f.settings.list[place], Origin: Default}
 		if from, ok := f.values[v.Name]; ok {
 			v.Origin = from.origin
 		}
 		if said[flag] {
-			v.Origin = "flag"
+			v.Origin = Flag
 		}
 		v.plain = inYAML(flag.Target.Interface())
 		v.Shown = v.mask()

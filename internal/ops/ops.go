@@ -79,7 +79,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// routes has the paths that the peers' users know beside our own.
+// routes has the paths that the peers' users know beside our own. Of the usual
+// profiles the command line is left out: it may hold passwords.
 func routes(health *Health, metrics *Metrics) http.Handler {
 	mux := http.NewServeMux()
 	for path, handler := range map[string]http.Handler{
@@ -87,7 +88,6 @@ func routes(health *Health, metrics *Metrics) http.Handler {
 		"/health/ready": health, "/readyz": health, "/health": health, "/v1/health/ready": health,
 		"/metrics":             metrics,
 		"/debug/pprof/":        http.HandlerFunc(pprof.Index),
-		"/debug/pprof/cmdline": http.HandlerFunc(pprof.Cmdline),
 		"/debug/pprof/profile": http.HandlerFunc(pprof.Profile),
 		"/debug/pprof/symbol":  http.HandlerFunc(pprof.Symbol),
 		"/debug/pprof/trace":   http.HandlerFunc(pprof.Trace),

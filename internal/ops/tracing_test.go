@@ -21,7 +21,7 @@ const (
 )
 
 // traced opens tracing to a collector; closed has everything sent.
-func traced(t *testing.T) (tracing *ops.Tracing, closed func() []opstest.Span) {
+func traced(t testing.TB) (tracing *ops.Tracing, closed func() []opstest.Span) {
 	t.Helper()
 	collector := opstest.New(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)

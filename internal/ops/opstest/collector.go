@@ -35,7 +35,7 @@ type Collector struct {
 }
 
 // New starts a collector that runs until the test ends.
-func New(t *testing.T) *Collector {
+func New(t testing.TB) *Collector {
 	c := &Collector{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
