@@ -75,7 +75,7 @@ func (o *operations) around(ctx context.Context, do func(context.Context) error)
 }
 
 // service has the numbers of a service told; its model is loaded.
-func (o *operations) service(s *answers.Service) {
+func (o *operations) service(s *answers.Service, kept featureStore) {
 	o.health.Watch(partModel, func(context.Context) error { return nil })
 	levels := func(name, help string, counts bool, frames, prefixes func() float64) ops.Source {
 		return ops.Source{Name: name, Help: help, Labels: []string{"level"}, Counts: counts, Read: func(emit ops.Emit) {
@@ -91,11 +91,18 @@ func (o *operations) service(s *answers.Service) {
 		levels("vqa_feature_cache_misses_total", "Not found, and so computed.", true,
 			func() float64 { return float64(s.Features().Encoded) }, func() float64 { return float64(s.Prefixes().Misses) }),
 		levels("vqa_feature_cache_evictions_total", "Forgotten for want of room.", true, nil, func() float64 { return float64(s.Prefixes().Evictions) }),
-		levels("vqa_feature_cache_bytes", "Held in this process.", false, nil, func() float64 { return float64(s.Prefixes().Bytes) }),
+		levels("vqa_feature_cache_bytes", "Held in this process.", false,
+			func() float64 { return float64(kept.memory.Bytes()) }, func() float64 { return float64(s.Prefixes().Bytes) }),
 		ops.Source{Name: "vqa_feature_cache_refused_total", Help: "Values that failed their check, and so were computed again.", Counts: true,
 			Read: func(emit ops.Emit) { emit(float64(s.Features().Refused)) }},
 		ops.Source{Name: "vqa_feature_cache_failed_total", Help: "Calls of the feature store that failed.", Counts: true,
 			Read: func(emit ops.Emit) { emit(float64(s.Features().Failed)) }},
+		ops.Source{Name: "vqa_feature_cache_breaker", Help: "1 for the state of what keeps Redis from being asked: closed is well, none is without Redis.", Labels: []string{"state"},
+			Read: func(emit ops.Emit) {
+				for _, state := range []string{"none", "closed", "half-open", "open"} {
+					emit(map[bool]float64{true: 1}[state == kept.breaker()], state)
+				}
+			}},
 		ops.Source{Name: "vqa_frames_total", Help: "Frames that answers looked at: encoded, or reused from the cache.", Labels: []string{"state"}, Counts: true,
 			Read: func(emit ops.Emit) {
 				f := s.Features()

@@ -45,16 +45,16 @@ func (c *Serve) serve(ctx context.Context, a *App, log *slog.Logger, o *operatio
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	store, forget, err := c.features()
+	kept, err := c.features()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, forget()) }()
-	service, err := answers.New(c.service(m.Model, store))
+	defer func() { err = errors.Join(err, kept.Close()) }()
+	service, err := answers.New(c.service(m.Model, kept.Store))
 	if err != nil {
 		return err
 	}
-	o.service(service)
+	o.service(service, kept)
 	err = stream{
 		DataDir: c.DataDir, Store: c.Store.URL, Listen: c.Kafka.Listen, Kafka: c.kafka(), Media: c.media(), Work: c.worker(), Topics: c.Topics,
 		Asker: counted{asker{service}, o.metrics}, Observe: o.observer(), Log: log, Ready: func(brokers []string) {

@@ -172,7 +172,7 @@ func TestOperatorsSeeWhatAServingProcessDoes(t *testing.T) {
 		`vqa_questions_total{kind="open",outcome="answered"} 1`, `vqa_questions_total{kind="open",outcome="dead"} 1`,
 		`vqa_dlq_total{reason="refused-uri"} 1`, `vqa_answer_latency_seconds_count{stage="generate"} 1`, `vqa_answer_age_seconds_count 1`,
 		`vqa_feature_cache_misses_total{level="frames"} 6`, `vqa_feature_cache_misses_total{level="prefixes"} 1`, `vqa_frames_total{state="encoded"} 6`,
-		`vqa_batch_size_count 1`, `vqa_questions_waiting 0`, `vqa_ready{part="stream"} 1`,
+		`vqa_batch_size_count 1`, `vqa_questions_waiting 0`, `vqa_ready{part="stream"} 1`, `vqa_feature_cache_breaker{state="none"} 1`,
 	} {
 		if !strings.Contains(scrape, want+"\n") {
 			t.Errorf("%q is not in a scrape", want)

@@ -159,17 +159,40 @@ func (s *Settings) check(a *App) error {
 	return nil
 }
 
-// features opens what keeps frames' features; close ends its connections.
-func (s *Settings) features() (store features.Store, close func() error, err error) {
+// A featureStore keeps frames' features: in this process, and in Redis behind it
+// if there is one.
+type featureStore struct {
+	features.Store
+	memory *features.Memory
+	redis  *redis.Store // nil: none
+}
+
+func (s *Settings) features() (featureStore, error) {
 	memory := features.NewMemory(int64(s.Cache.Features))
 	if s.Redis.URL == "" {
-		return memory, func() error { return nil }, nil
+		return featureStore{memory, memory, nil}, nil
 	}
 	shared, err := redis.New(redis.Config{URL: s.Redis.URL, CAFile: s.Redis.CA, TTL: s.Redis.TTL})
 	if err != nil {
-		return nil, nil, err
+		return featureStore{}, err
 	}
-	return features.NewNear(memory, shared), shared.Close, nil
+	return featureStore{features.NewNear(memory, shared), memory, shared}, nil
+}
+
+// Close ends its connections.
+func (f featureStore) Close() error {
+	if f.redis == nil {
+		return nil
+	}
+	return f.redis.Close()
+}
+
+// breaker says whether Redis is asked, or "none".
+func (f featureStore) breaker() string {
+	if f.redis == nil {
+		return "none"
+	}
+	return f.redis.State()
 }
 
 // said is a flag's name with where its value was written, if it was.
