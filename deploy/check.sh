@@ -31,6 +31,20 @@ unrun+=("the images are not built and compose.yaml is not started: that takes a 
 step "Prometheus: configuration, rules and their tests"
 (cd prometheus && promtool check config --lint=all prometheus.yml && promtool test rules alerts_test.yml)
 
+step "Prometheus: what a running process tells"
+"$program" serve --data-dir "$scratch/data" --kafka-listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 2>"$scratch/log" &
+serving=$!
+for _ in {1..100}; do
+	ops=$(sed -n 's/.* ops=\([^ ]*\) .*/\1/p' "$scratch/log")
+	[[ -z $ops ]] || break
+	sleep 0.1
+done
+python3 -c 'import sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1]).read())' "http://$ops/metrics" >"$scratch/metrics"
+kill "$serving"
+wait "$serving"
+promtool check metrics <"$scratch/metrics"
+echo "$(grep -c '^# TYPE' "$scratch/metrics") metrics"
+
 step "Grafana: every expression of the dashboard, as promtool reads it"
 python3 - >"$scratch/dashboard.yml" <<'PYTHON'
 import json

@@ -129,6 +129,15 @@ func (s *Settings) check(a *App) error {
 	if len(s.Kafka.Brokers) == 0 && s.Single {
 		wrong = append(wrong, errors.New("--single-process goes with --kafka-brokers"))
 	}
+	wrong = append(wrong, s.checkBounds(a)...)
+	if err := errors.Join(wrong...); err != nil {
+		return fmt.Errorf("%w: %w", fault.BadRequest, err)
+	}
+	return nil
+}
+
+// checkBounds finds numbers that make no sense.
+func (s *Settings) checkBounds(a *App) (wrong []error) {
 	for _, bound := range []struct {
 		name string
 		ok   bool
@@ -153,10 +162,7 @@ func (s *Settings) check(a *App) error {
 			wrong = append(wrong, fmt.Errorf("%s has to be %s", a.said(bound.name), bound.want))
 		}
 	}
-	if err := errors.Join(wrong...); err != nil {
-		return fmt.Errorf("%w: %w", fault.BadRequest, err)
-	}
-	return nil
+	return wrong
 }
 
 // A featureStore keeps frames' features: in this process, and in Redis behind it

@@ -26,8 +26,10 @@ import (
 
 // A parrot answers every question with the first word of its clip.
 type parrot struct {
+	fail error
+
+	mu    sync.Mutex // slots ask side by side
 	asked map[string]bool
-	fail  error
 }
 
 func (p *parrot) Ask(_ context.Context, s worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
@@ -35,6 +37,8 @@ func (p *parrot) Ask(_ context.Context, s worker.Subject, questions []ingest.Que
 	if _, err := s.File.ReadAt(word, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	cache := ingest.CacheUse{FramesMiss: 2, Prefix: "miss"}
 	if p.asked[s.Clip.ID] {
 		cache = ingest.CacheUse{FramesHit: 2, Prefix: "hit"}

@@ -73,7 +73,7 @@ func TestAFlagComesBeforeAVariableBeforeTheFileBeforeTheDefault(t *testing.T) {
 	values, origins, _, wrong := read(t, "slots: 3\nwait: 1m\nkafka_group: file\n",
 		[]string{"VIDEOQA_SLOTS=4", "VIDEOQA_WAIT=2m"}, []string{"serve", "--slots=5"})
 	for name, want := range map[string][2]string{
-		"slots": {"5", "flag"}, "wait": {"2m0s", "VIDEOQA_WAIT"}, "kafka_group": {"file", "v.yaml:3"}, "device": {"cpu", "default"},
+		"slots": {"5", "flag"}, "wait": {"2m", "VIDEOQA_WAIT"}, "kafka_group": {"file", "v.yaml:3"}, "device": {"cpu", "default"},
 	} {
 		if got := [2]string{values[name], origins[name]}; got != want || wrong != "" {
 			t.Errorf("%s is %q; want %q (%s)", name, got, want, wrong)
@@ -181,6 +181,14 @@ func TestChangedNamesWhatDiffersAlsoInAMaskedPart(t *testing.T) {
 	}
 	if want := []string{"wait", "store_url"}; !slices.Equal(names, want) {
 		t.Errorf("changed: %q; want %q", names, want)
+	}
+}
+
+func TestTimesAreShownAsTheyAreWritten(t *testing.T) {
+	for _, want := range []string{"0s", "300ms", "30s", "10m", "1m30s", "168h", "1h30m", "1h0m5s"} {
+		if values, _, _, wrong := read(t, "wait: "+want, nil, []string{"serve"}); values["wait"] != want || wrong != "" {
+			t.Errorf("%s is shown as %s (%s)", want, values["wait"], wrong)
+		}
 	}
 }
 

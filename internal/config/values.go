@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
@@ -52,6 +53,16 @@ func (f *Sources) Values(parsed *kong.Context) (values []Value) {
 
 // inYAML writes a value on one line.
 func inYAML(value any) string {
+	switch v := value.(type) {
+	case time.Duration:
+		return short(v)
+	case []time.Duration:
+		all := make([]string, len(v))
+		for i, d := range v {
+			all[i] = short(d)
+		}
+		return "[" + strings.Join(all, ", ") + "]"
+	}
 	var node yaml.Node
 	if err := node.Encode(value); err != nil {
 		return fmt.Sprintf("%q", fmt.Sprint(value))
@@ -62,6 +73,18 @@ func inYAML(value any) string {
 		return fmt.Sprintf("%q", fmt.Sprint(value))
 	}
 	return strings.ReplaceAll(strings.TrimRight(string(text), "\n"), "\n", " ")
+}
+
+// short is d as a person writes it: 10m, not 10m0s.
+func short(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 const masked = "********"
