@@ -59,9 +59,10 @@ func (a *App) reloadOnce(ctx context.Context, log *slog.Logger, running []config
 		log.Error("settings not reloaded: nothing changes", "error", err)
 		return running
 	}
-	now, ok := settingsOf(parsed)
-	if !ok {
-		return running // unreachable: the same command line
+	now := settingsOf(parsed)
+	if err := now.check(a); err != nil {
+		log.Error("settings not reloaded: nothing changes", "error", err)
+		return running
 	}
 	for _, reload := range reloaders {
 		if err := reload(now); err != nil {
@@ -81,13 +82,10 @@ func (a *App) reloadOnce(ctx context.Context, log *slog.Logger, running []config
 	return keep(running, values)
 }
 
-// settingsOf returns those of the command that was parsed.
-func settingsOf(parsed *kong.Context) (Settings, bool) {
-	serve, ok := parsed.Selected().Target.Addr().Interface().(*Serve)
-	if !ok {
-		return Settings{}, false
-	}
-	return serve.Settings, true
+// settingsOf returns those of the command that was parsed, which is serve: only
+// serve reloads.
+func settingsOf(parsed *kong.Context) Settings {
+	return parsed.Selected().Target.Addr().Interface().(*Serve).Settings
 }
 
 // keep is what runs after a reload: only what may change has.

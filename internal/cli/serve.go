@@ -30,16 +30,17 @@ func (c *Serve) Run(ctx context.Context, a *App) (err error) {
 	level := new(slog.LevelVar)
 	level.Set(c.Log.Level)
 	log := a.logger(c.Log.JSON, level)
-	defer a.reloading(ctx, log, setLevel(level))()
+	kept := newRetention(c.Store.Retention)
+	defer a.reloading(ctx, log, setLevel(level), kept.set)()
 	o, err := c.observe(ctx, a, log)
 	if err != nil {
 		return err
 	}
-	return o.around(ctx, func(ctx context.Context) error { return c.serve(ctx, a, log, o) })
+	return o.around(ctx, func(ctx context.Context) error { return c.serve(ctx, a, log, o, kept) })
 }
 
 // serve loads the model and answers.
-func (c *Serve) serve(ctx context.Context, a *App, log *slog.Logger, o *operations) (err error) {
+func (c *Serve) serve(ctx context.Context, a *App, log *slog.Logger, o *operations, keep *retention) (err error) {
 	m, err := c.open(ctx, a)
 	if err != nil {
 		return err
@@ -56,7 +57,7 @@ func (c *Serve) serve(ctx context.Context, a *App, log *slog.Logger, o *operatio
 	}
 	o.service(service, kept)
 	err = stream{
-		DataDir: c.DataDir, Store: c.Store.URL, Listen: c.Kafka.Listen, Kafka: c.kafka(), Media: c.media(), Work: c.worker(), Topics: c.Topics,
+		DataDir: c.DataDir, Store: c.Store.URL, Keep: keep, Listen: c.Kafka.Listen, Kafka: c.kafka(), Media: c.media(), Work: c.worker(), Topics: c.Topics,
 		Asker: counted{asker{service}, o.metrics}, Observe: o.observer(), Log: log, Ready: func(brokers []string) {
 			log.Info("serving", "brokers", brokers, "ops", o.server.Addr(), "group", c.Kafka.Group, "data", c.DataDir, "model", m.Name(), "roots", c.Media.Roots)
 		},

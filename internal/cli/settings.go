@@ -61,7 +61,7 @@ type RedisSettings struct {
 // StoreSettings say where clips, questions and their outcomes are kept.
 type StoreSettings struct {
 	URL       string        `env:"VIDEOQA_STORE_URL" placeholder:"postgres://…" help:"PostgreSQL that several processes share. Without it, SQLite in the data folder."`
-	Retention time.Duration `env:"VIDEOQA_STORE_RETENTION" default:"720h" placeholder:"TIME" help:"How long clips and outcomes are kept, at least as long as the topics' records (${default})."`
+	Retention time.Duration `env:"VIDEOQA_STORE_RETENTION" default:"720h" placeholder:"TIME" reload:"" help:"How long clips and outcomes are kept, at least as long as the topics' records (${default})."`
 }
 
 // KafkaSettings name the broker.

@@ -153,6 +153,7 @@ func TestAReloadChangesWhatCanChangeAndSaysTheRest(t *testing.T) {
 	}{
 		{"log_level: debug\nkafka_group: b\n", slog.LevelDebug, []string{"only a restart puts into effect\" setting=kafka_group now=b", "setting=log_level now=DEBUG", "changed=1"}},
 		{"log_level: loud\n", slog.LevelDebug, []string{"nothing changes", ":1: log_level"}},
+		{"log_level: warn\nstore_retention: 1h\n", slog.LevelDebug, []string{"nothing changes", "--store-retention"}},
 		{"log_level: debug\nkafka_group: b\n", slog.LevelDebug, []string{"setting=kafka_group now=b", "changed=0"}},
 		{"log_level: warn\nkafka_group: a\n", slog.LevelWarn, []string{"setting=log_level now=WARN", "changed=1"}},
 	} {

@@ -20,6 +20,7 @@ import (
 type stream struct {
 	DataDir string
 	Store   string        // URL; "": SQLite in the data folder
+	Keep    *retention    // of the store; nil: for ever
 	Listen  string        // of the embedded broker
 	Kafka   kafka.Config  // without Brokers: the embedded broker
 	Media   media.Config  // but for SpoolDir
@@ -71,6 +72,7 @@ func (s stream) run(ctx context.Context) (err error) {
 	defer put("the Kafka client", client.Close)
 	s.Work.Stream, s.Work.Store, s.Work.Media, s.Work.Asker = client, db, fetcher, s.Asker
 	s.Work.Group, s.Work.Log, s.Work.Watch = s.Kafka.Group, s.Log, s.Observe.Watch
+	defer s.Keep.begin(ctx, db, s.Log)()
 	return s.work(ctx, client)
 }
 

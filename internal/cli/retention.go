@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"videoqa/answers/store"
+)
+
+const forgetEvery = time.Hour
+
+// A retention is how long a store keeps what nobody writes to any more. It may
+// change while it is kept to.
+type retention struct{ time atomic.Int64 }
+
+func newRetention(d time.Duration) *retention {
+	r := &retention{}
+	r.time.Store(int64(d))
+	return r
+}
+
+// set is a [reloader].
+func (r *retention) set(now Settings) error {
+	r.time.Store(int64(now.Store.Retention))
+	return nil
+}
+
+// A forgetter is a store, as far as it forgets.
+type forgetter interface {
+	Prune(ctx context.Context, before time.Time) (store.Pruned, error)
+}
+
+// begin keeps to r until stop is called. A nil r keeps all.
+func (r *retention) begin(ctx context.Context, from forgetter, log *slog.Logger) (stop func()) {
+	if r == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var kept sync.WaitGroup
+	kept.Go(func() { r.keep(ctx, from, log) })
+	return func() {
+		cancel()
+		kept.Wait()
+	}
+}
+
+// keep has from forget what is older, now and once an hour until ctx ends. Other
+// processes may do so at the same time.
+func (r *retention) keep(ctx context.Context, from forgetter, log *slog.Logger) {
+	again := time.NewTicker(forgetEvery)
+	defer again.Stop()
+	for ctx.Err() == nil {
+		forgotten, err := from.Prune(ctx, time.Now().Add(-time.Duration(r.time.Load())))
+		switch {
+		case err != nil && ctx.Err() == nil:
+			log.Warn("old outcomes not forgotten, trying again in an hour", "error", err)
+		case forgotten != (store.Pruned{}):
+			log.Info("forgotten", "outcomes", forgotten.Outcomes, "clips", forgotten.Clips)
+		}
+		select {
+		case <-ctx.Done():
+		case <-again.C:
+		}
+	}
+}
