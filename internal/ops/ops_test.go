@@ -184,6 +184,7 @@ func TestMetricsCountEachQuestionOnceAndEachStageOfItsAnswer(t *testing.T) {
 		`vqa_answer_latency_seconds_bucket{stage="encode",le="0.1"}`:  "2",
 		`vqa_answer_latency_seconds_bucket{stage="encode",le="0.05"}`: "1",
 		`vqa_answer_latency_seconds_count{stage="generate"}`:          "2",
+		`vqa_answer_latency_seconds_count{stage="recall"}`:            "missing",
 		`vqa_answer_age_seconds_count`:                                "2",
 		`vqa_dlq_total{reason="bad-video"}`:                           "1",
 		`vqa_dlq_total{reason="other"}`:                               "1",

@@ -29,9 +29,9 @@ const (
 	Publish  = "publish"
 )
 
-// Stages returns all of them.
+// Stages returns those that an answer's time is made of.
 func Stages() []string {
-	return []string{Queue, Fetch, Recall, Decode, Encode, Prefix, Generate, Publish}
+	return []string{Queue, Fetch, Decode, Encode, Prefix, Generate, Publish}
 }
 
 // A Fate is what became of a question that was in hand.
