@@ -116,6 +116,7 @@ func TestEverythingThatIsWrongIsSaidWithItsPlace(t *testing.T) {
 		{"a value that is not offered", "device: tpu\n", nil, `v.yaml:1: device: "tpu" is none of cpu, gpu`},
 		{"a mapping for a value", "slots: {a: 1}\n", nil, "v.yaml:1: slots: a mapping, not a value"},
 		{"a list of lists", "kafka_brokers: [[a]]\n", nil, "v.yaml:1: kafka_brokers: an item is a list or a mapping, not one value"},
+		{"a mapping that holds itself", "kafka: &k\n  group: g\n  kafka: *k\n", nil, "v.yaml:3: kafka_kafka: a mapping by reference, which may hold itself: write it out"},
 		{"a setting given twice", "kafka_group: a\nkafka: {group: b}\n", nil, "v.yaml:2: kafka_group: stands there twice, first at v.yaml:1"},
 		{"a file in a file", "config: other.yaml\n", nil, "v.yaml:1: config: a file cannot name another"},
 		{"two documents", "slots: 1\n---\nslots: 2\n", nil, "v.yaml:2: a second document; one file holds one"},
@@ -129,6 +130,27 @@ func TestEverythingThatIsWrongIsSaidWithItsPlace(t *testing.T) {
 			}
 		})
 	}
+}
+
+func FuzzAFileIsReadOrRefused(f *testing.F) {
+	for _, seed := range []string{"slots: 3\n", "kafka: {brokers: [a, b], group: g}\n", "kafka: &k {kafka: *k}\n", "- a\n", "slots: 1\n---\nslots: 2\n", "a: !!binary x\n", "wait: ~\n", "{", "? a\n: b\n", "<<: {slots: 1}\n"} {
+		f.Add(seed)
+	}
+	file := filepath.Join(f.TempDir(), "v.yaml")
+	parser, err := kong.New(&cluster{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	settings := config.Take(parser.Model.Node)
+	f.Fuzz(func(t *testing.T, text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := settings.Read(file, nil, nil)
+		if err != nil && !strings.HasPrefix(err.Error(), file+":") {
+			t.Errorf("%q is refused without a place: %v", text, err)
+		}
+	})
 }
 
 func TestAMissingFileIsNamed(t *testing.T) {

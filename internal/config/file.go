@@ -81,10 +81,14 @@ func (r *reader) fail(at *yaml.Node, name, format string, args ...any) {
 func (r *reader) mapping(prefix string, node *yaml.Node) {
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
+		name := prefix + key.Value
+		if value.Kind == yaml.AliasNode && value.Alias.Kind == yaml.MappingNode {
+			r.fail(value, name, "a mapping by reference, which may hold itself: write it out")
+			continue
+		}
 		if value.Kind == yaml.AliasNode {
 			value = value.Alias
 		}
-		name := prefix + key.Value
 		setting, known := r.settings.named(name)
 		switch {
 		case known:

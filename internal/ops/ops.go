@@ -62,7 +62,7 @@ func Listen(c Config) (*Server, error) {
 		return nil, fmt.Errorf("ops: listen: %w", err)
 	}
 	return &Server{listener, http.Server{
-		Handler: routes(c.Health, c.Metrics), ReadHeaderTimeout: 10 * time.Second,
+		Handler: guarded(routes(c.Health, c.Metrics), listener.Addr()), ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 	}}, nil
 }
@@ -95,4 +95,23 @@ func routes(health *Health, metrics *Metrics) http.Handler {
 		mux.Handle("GET "+path, handler)
 	}
 	return mux
+}
+
+// guarded keeps web pages out of a listener on loopback: a page whose own name
+// leads to this machine could read what its visitor's browser may.
+func guarded(next http.Handler, at net.Addr) http.Handler {
+	if tcp, ok := at.(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		if host != "localhost" && net.ParseIP(host) == nil {
+			http.Error(w, "on loopback only this machine's own names are answered", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }

@@ -116,6 +116,32 @@ func TestOnlyProfilesMetricsAndHealthAreServed(t *testing.T) {
 	}
 }
 
+func TestAWebPageCannotReadALoopbackListener(t *testing.T) {
+	server, err := ops.Listen(ops.Config{Listen: "127.0.0.1:0", Health: ops.NewHealth(), Metrics: ops.NewMetrics("v0")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(ctx) }()
+	defer func() { cancel(); <-ended }()
+	_, port, _ := strings.Cut(server.Addr(), ":")
+	for host, want := range map[string]int{"localhost:" + port: 200, "127.0.0.1:" + port: 200, "localhost": 200, "page.example:" + port: 403, "page.example": 403} {
+		request, err := http.NewRequest("GET", "http://"+server.Addr()+"/health/live", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = host
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if response.Body.Close(); response.StatusCode != want {
+			t.Errorf("as %s it gives %d; want %d", host, response.StatusCode, want)
+		}
+	}
+}
+
 func TestAListenerThatCannotBeIsAnError(t *testing.T) {
 	good := ops.Config{Listen: "127.0.0.1:0", Health: ops.NewHealth(), Metrics: ops.NewMetrics("v0")}
 	first, err := ops.Listen(good)
