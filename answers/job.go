@@ -331,7 +331,7 @@ func (j *job) receipt(a *ingest.Answer, q ingest.Question) {
 	}
 	a.Sampling.Notes = append(append([]ingest.Note{}, j.seen.notes...), a.Sampling.Notes...) // never null
 	a.Evidence = []ingest.Evidence{}
-	a.Model = ingest.Model{Name: m.Name(), Digest: m.git.Digest(), Precision: string(m.git.Precision()), Preprocess: string(m.how), Device: m.git.Device()}
+	a.Model = m.Described()
 	a.Cache, a.Cost = j.cache, j.cost
 	a.ID = "a-" + features.Key(append([]string{
 		a.QuestionID, q.RequestHash(), m.git.Digest(), string(m.git.Precision()), string(m.how), a.Sampling.Policy, strconv.Itoa(j.count),

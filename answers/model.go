@@ -8,6 +8,7 @@ import (
 	"videoqa/frames"
 	"videoqa/frames/features"
 	"videoqa/gitvideo"
+	"videoqa/ingest"
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/fault"
 	"videoqa/internal/wordpiece"
@@ -69,6 +70,11 @@ func (m *Model) Close() error { return errors.Join(m.git.Close(), m.words.Close(
 
 // Name is the checkpoint's.
 func (m *Model) Name() string { return m.git.Name() }
+
+// Described is what answers say of the model.
+func (m *Model) Described() ingest.Model {
+	return ingest.Model{Name: m.Name(), Digest: m.git.Digest(), Precision: string(m.git.Precision()), Preprocess: string(m.how), Device: m.git.Device()}
+}
 
 // Preparation is what is done to a picture before the model sees it.
 func (m *Model) Preparation() frames.Preparation { return m.prepare }

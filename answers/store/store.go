@@ -152,8 +152,8 @@ type Outcomes interface {
 	Prune(ctx context.Context, before time.Time) (Pruned, error)
 }
 
-// Pruned counts what was forgotten.
-type Pruned struct{ Outcomes, Clips, Claims int }
+// Pruned counts what was forgotten; uploads are a spool's.
+type Pruned struct{ Outcomes, Clips, Claims, Uploads int }
 
 // Claims remembers who came first with a name: requests that may come twice.
 type Claims interface {

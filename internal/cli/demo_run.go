@@ -52,7 +52,7 @@ func (d demo) run(ctx context.Context) (err error) {
 		err := stream{
 			DataDir: filepath.Join(folder, "data"), Listen: "127.0.0.1:0", Kafka: kafka.Config{Group: "videoqa"}, Media: media.Config{Roots: []string{clips}},
 			Topics: TopicSettings{Partitions: 4, Retention: 24 * time.Hour},
-			Asker:  d.asker, Log: d.log, Ready: func(brokers []string) { ready <- brokers },
+			Asker:  d.asker, Log: d.log, Ready: func(brokers []string, _ string) { ready <- brokers },
 		}.run(ctx)
 		stop(err)
 		served <- err

@@ -144,11 +144,11 @@ func (o observer) store(s store.Store) {
 	}})
 }
 
-// stream has the numbers of the consumer told: it is ready once the group has
-// given it something to read.
-func (o observer) stream(c *kafka.Client) {
+// stream has the numbers of the consumer told: one that consumes is ready once the
+// group has given it something to read.
+func (o observer) stream(c *kafka.Client, consumes bool) {
 	o.Health.Watch(partStream, func(context.Context) error {
-		if c.Assigned() == 0 {
+		if consumes && c.Assigned() == 0 {
 			return errors.New("no partition of the group is assigned to this process")
 		}
 		return nil

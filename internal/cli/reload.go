@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"videoqa/answers/api"
 	"videoqa/internal/config"
 )
 
@@ -21,6 +22,17 @@ func setLevel(level *slog.LevelVar) reloader {
 	return func(now Settings) error {
 		level.Set(now.Log.Level)
 		return nil
+	}
+}
+
+// reloadKeys reads the file of keys again; that there is one at all is settled at
+// the start.
+func reloadKeys(keys *api.Keys) reloader {
+	return func(Settings) error {
+		if keys == nil {
+			return nil
+		}
+		return keys.Reload()
 	}
 }
 

@@ -58,7 +58,7 @@ func (r *retention) keep(ctx context.Context, from forgetter, log *slog.Logger) 
 		case err != nil && ctx.Err() == nil:
 			log.Warn("old outcomes not forgotten, trying again in an hour", "error", err)
 		case forgotten != (store.Pruned{}):
-			log.Info("forgotten", "outcomes", forgotten.Outcomes, "clips", forgotten.Clips)
+			log.Info("forgotten", "outcomes", forgotten.Outcomes, "clips", forgotten.Clips, "uploads", forgotten.Uploads)
 		}
 		select {
 		case <-ctx.Done():

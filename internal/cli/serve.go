@@ -6,6 +6,8 @@ import (
 	"log/slog"
 
 	"videoqa/answers"
+	"videoqa/answers/api"
+	"videoqa/answers/worker"
 )
 
 // Serve is videoqa serve.
@@ -13,7 +15,7 @@ type Serve struct{ Settings }
 
 // Help is shown below the flags.
 func (Serve) Help() string {
-	return "Example: videoqa serve --media-roots /srv/clips, and then any Kafka client on 127.0.0.1:9092: clips go to vqa.clips.v1, questions to vqa.questions.v1, answers come on vqa.answers.v1."
+	return "Example: videoqa serve --media-roots /srv/clips, and then any Kafka client on 127.0.0.1:9092: clips go to vqa.clips.v1, questions to vqa.questions.v1, answers come on vqa.answers.v1. Over HTTP: curl -F 'request={\"questions\":[{\"question\":\"what is it?\"}]};type=application/json' -F media=@clip.mp4 http://127.0.0.1:8080/v1/questions"
 }
 
 // Run serves until it is interrupted, which is no failure: what was being
@@ -31,41 +33,68 @@ func (c *Serve) Run(ctx context.Context, a *App) (err error) {
 	level.Set(c.Log.Level)
 	log := a.logger(c.Log.JSON, level)
 	kept := newRetention(c.Store.Retention)
-	defer a.reloading(ctx, log, setLevel(level), kept.set)()
+	keys, err := c.keys()
+	if err != nil {
+		return err
+	}
+	defer a.reloading(ctx, log, setLevel(level), kept.set, reloadKeys(keys))()
 	o, err := c.observe(ctx, a, log)
 	if err != nil {
 		return err
 	}
-	return o.around(ctx, func(ctx context.Context) error { return c.serve(ctx, a, log, o, kept) })
+	return o.around(ctx, func(ctx context.Context) error { return c.serve(ctx, a, log, o, kept, keys) })
 }
 
-// serve loads the model and answers.
-func (c *Serve) serve(ctx context.Context, a *App, log *slog.Logger, o *operations, keep *retention) (err error) {
-	m, err := c.open(ctx, a)
+// serve loads the model and answers, or only serves HTTP.
+func (c *Serve) serve(ctx context.Context, a *App, log *slog.Logger, o *operations, keep *retention, keys *api.Keys) (err error) {
+	asker, model, unload, err := c.asker(ctx, a, o)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, m.Close()) }()
-	kept, err := c.features()
+	defer func() { err = errors.Join(err, unload()) }()
+	uploads, err := c.spooled()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, kept.Close()) }()
-	service, err := answers.New(c.service(m.Model, kept.Store))
-	if err != nil {
-		return err
+	side := httpSide{Listen: c.Listen, Config: api.Config{Models: []api.Model{model}, Keys: keys}, Traces: o.tracing}
+	if c.Role == roleWorker {
+		side.Listen = ""
 	}
-	o.service(service, kept)
 	err = stream{
 		DataDir: c.DataDir, Store: c.Store.URL, Keep: keep, Listen: c.Kafka.Listen, Kafka: c.kafka(), Media: c.media(), Work: c.worker(), Topics: c.Topics,
-		Asker: counted{asker{service}, o.metrics}, Observe: o.observer(), Log: log, Ready: func(brokers []string) {
-			log.Info("serving", "brokers", brokers, "ops", o.server.Addr(), "group", c.Kafka.Group, "data", c.DataDir, "model", m.Name(), "roots", c.Media.Roots)
+		Asker: asker, Uploads: uploads, HTTP: side, Observe: o.observer(), Log: log, Ready: func(brokers []string, http string) {
+			log.Info("serving", "brokers", brokers, "http", http, "ops", o.server.Addr(), "group", c.Kafka.Group, "data", c.DataDir, "model", model.Name, "roots", c.Media.Roots)
 		},
 	}.run(ctx)
 	if err == nil {
 		log.Info("stopped")
 	}
 	return err
+}
+
+// asker loads what answers; unload frees it. A process that only serves HTTP has
+// none, and only tells of the model.
+func (c *Serve) asker(ctx context.Context, a *App, o *operations) (asks worker.Asker, model api.Model, unload func() error, err error) {
+	if c.Role == roleAPI {
+		o.health.Watch(partModel, func(context.Context) error { return nil }) // the workers'
+		model, err = c.modelOf(a)
+		return nil, model, func() error { return nil }, err
+	}
+	m, err := c.open(ctx, a)
+	if err != nil {
+		return nil, model, nil, err
+	}
+	kept, err := c.features()
+	if err != nil {
+		return nil, model, nil, errors.Join(err, m.Close())
+	}
+	unload = func() error { return errors.Join(kept.Close(), m.Close()) }
+	service, err := answers.New(c.service(m.Model, kept.Store))
+	if err != nil {
+		return nil, model, nil, errors.Join(err, unload())
+	}
+	o.service(service, kept)
+	return counted{asker{service}, o.metrics}, api.Model{Model: m.Described(), Frames: m.Frames()}, unload, nil
 }
 
 // logger writes to standard error.

@@ -24,15 +24,15 @@ import (
 
 // A process is `videoqa serve` in this one.
 type process struct {
-	t           *testing.T
-	broker, ops string // addresses
-	stop        func() (status int)
+	t                 *testing.T
+	broker, http, ops string // addresses
+	stop              func() (status int)
 
 	log  *bufio.Scanner
 	said strings.Builder
 }
 
-var addresses = regexp.MustCompile(`msg=serving brokers=\[(\S+)\] ops=(\S+) `)
+var addresses = regexp.MustCompile(`msg=serving brokers=\[(\S+)\] http=(\S*) ops=(\S+) `)
 
 // launch runs `videoqa serve` on free ports until the test ends, or until stop,
 // which does what SIGTERM does. Its log has to be read: await, then quiet.
@@ -43,7 +43,7 @@ func launch(t *testing.T, args ...string) *process {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan int, 1)
 	go func() {
-		status := a.run(ctx, append([]string{"serve", "--kafka-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"}, args...))
+		status := a.run(ctx, append([]string{"serve", "--kafka-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"}, args...))
 		said.Close()
 		ended <- status
 	}()
@@ -55,7 +55,7 @@ func launch(t *testing.T, args ...string) *process {
 	})
 	t.Cleanup(func() { p.stop() })
 	found := addresses.FindStringSubmatch(p.await("msg=serving"))
-	p.broker, p.ops = found[1], found[2]
+	p.broker, p.http, p.ops = found[1], found[2], found[3]
 	return p
 }
 

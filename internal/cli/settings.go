@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"time"
 
@@ -25,17 +26,20 @@ type Settings struct {
 	AnswerSettings
 	Cache CacheSettings `embed:"" prefix:"cache-"`
 
-	Role      string        `env:"VIDEOQA_ROLE" default:"all" enum:"all,worker,api" help:"What this process does: ${enum}."`
-	OpsListen string        `env:"VIDEOQA_OPS_LISTEN" default:"127.0.0.1:8081" placeholder:"ADDRESS:PORT" help:"Where health, metrics and profiles are served; keep it from strangers (${default})."`
-	DataDir   string        `env:"VIDEOQA_DATA_DIR" placeholder:"DIR" help:"Where its broker's topics, clips and outcomes are kept; without it, $$XDG_DATA_HOME/videoqa or ~/.local/share/videoqa."`
-	Single    bool          `name:"single-process" env:"VIDEOQA_SINGLE_PROCESS" help:"With a Kafka of yours: this is the only process of its group, which keeps outcomes in its own data folder."`
-	Redis     RedisSettings `embed:"" prefix:"redis-"`
-	Store     StoreSettings `embed:"" prefix:"store-"`
-	Kafka     KafkaSettings `embed:"" prefix:"kafka-"`
-	Media     MediaSettings `embed:"" prefix:"media-"`
-	Work      WorkSettings  `embed:"" prefix:"work-"`
-	Topics    TopicSettings `embed:"" prefix:"topic-"`
-	Log       LogSettings   `embed:"" prefix:"log-"`
+	Role        string        `env:"VIDEOQA_ROLE" default:"all" enum:"all,worker,api" help:"What this process does: ${enum}."`
+	Listen      string        `env:"VIDEOQA_LISTEN" default:"127.0.0.1:8080" placeholder:"ADDRESS:PORT" help:"Where the HTTP interface is served; empty: nowhere (${default})."`
+	APIKeysFile string        `name:"api-keys-file" env:"VIDEOQA_API_KEYS_FILE" placeholder:"FILE" reload:"" help:"Names and hashes of the keys that may ask over HTTP. Without it only this machine's programs may, and --listen has to be on loopback."`
+	OpsListen   string        `env:"VIDEOQA_OPS_LISTEN" default:"127.0.0.1:8081" placeholder:"ADDRESS:PORT" help:"Where health, metrics and profiles are served; keep it from strangers (${default})."`
+	DataDir     string        `env:"VIDEOQA_DATA_DIR" placeholder:"DIR" help:"Where its broker's topics, clips and outcomes are kept; without it, $$XDG_DATA_HOME/videoqa or ~/.local/share/videoqa."`
+	Single      bool          `name:"single-process" env:"VIDEOQA_SINGLE_PROCESS" help:"With a Kafka of yours: this is the only process of its group, which keeps outcomes in its own data folder."`
+	Redis       RedisSettings `embed:"" prefix:"redis-"`
+	Store       StoreSettings `embed:"" prefix:"store-"`
+	Kafka       KafkaSettings `embed:"" prefix:"kafka-"`
+	Media       MediaSettings `embed:"" prefix:"media-"`
+	Spool       SpoolSettings `embed:"" prefix:"spool-"`
+	Work        WorkSettings  `embed:"" prefix:"work-"`
+	Topics      TopicSettings `embed:"" prefix:"topic-"`
+	Log         LogSettings   `embed:"" prefix:"log-"`
 }
 
 // AnswerSettings say how answers are made.
@@ -80,6 +84,13 @@ type MediaSettings struct {
 	Timeout  time.Duration `env:"VIDEOQA_MEDIA_TIMEOUT" default:"2m" placeholder:"TIME" help:"Longest that fetching one clip may take (${default})."`
 }
 
+// SpoolSettings bound what is uploaded over HTTP.
+type SpoolSettings struct {
+	URL      string `env:"VIDEOQA_SPOOL_URL" placeholder:"file:///DIR" help:"Folder that keeps uploads, which every process of the group has to see; without it, in the data folder."`
+	MaxBytes Bytes  `env:"VIDEOQA_SPOOL_MAX_BYTES" default:"1GiB" placeholder:"SIZE" help:"Most of one upload (${default})."`
+	Quota    Bytes  `env:"VIDEOQA_SPOOL_QUOTA" default:"20GiB" placeholder:"SIZE" help:"Most of all uploads together (${default})."`
+}
+
 // WorkSettings say how questions are worked on.
 type WorkSettings struct {
 	Slots    int             `env:"VIDEOQA_WORK_SLOTS" default:"2" placeholder:"N" help:"Clips asked about at the same time (${default})."`
@@ -101,25 +112,10 @@ type LogSettings struct {
 	Level slog.Level `env:"VIDEOQA_LOG_LEVEL" default:"info" placeholder:"LEVEL" reload:"" help:"Least that is logged: debug, info, warn or error (${default})."`
 }
 
-// notYet are settings of the design that this version does not know: whoever
-// gives one would wait in vain for what it says.
-var notYet = []struct{ name, instead string }{
-	{"VIDEOQA_LISTEN", "there is no HTTP interface"},
-	{"VIDEOQA_API_KEYS_FILE", "there is no HTTP interface"},
-	{"VIDEOQA_SPOOL_URL", "there are no uploads"},
-}
-
 // check finds what cannot be right whatever the world outside is like.
 func (s *Settings) check(a *App) error {
 	var wrong []error
-	for _, n := range notYet {
-		if a.Getenv(n.name) != "" {
-			wrong = append(wrong, fmt.Errorf("%s is set, but in this version %s", n.name, n.instead))
-		}
-	}
-	if s.Role == "api" {
-		wrong = append(wrong, errors.New("--role api: in this version there is no HTTP interface"))
-	}
+	wrong = append(wrong, s.checkHTTP()...)
 	if len(s.Kafka.Brokers) > 0 && !s.Single && s.Store.URL == "" {
 		wrong = append(wrong, fmt.Errorf("with --kafka-brokers, give --store-url, or say --single-process if this is the only process of group %s: its outcomes are kept in its own data folder, where no other would find them", s.Kafka.Group))
 	}
@@ -152,6 +148,8 @@ func (s *Settings) checkBounds(a *App) (wrong []error) {
 		{"--media-timeout", s.Media.Timeout > 0, "more than nothing"},
 		{"--cache-prefixes", s.Cache.Prefixes > 0, "more than nothing"},
 		{"--redis-ttl", s.Redis.TTL > 0, "more than nothing"},
+		{"--spool-max-bytes", s.Spool.MaxBytes > 0, "more than nothing"},
+		{"--spool-quota", s.Spool.Quota > 0, "more than nothing"},
 		{"--topic-partitions", s.Topics.Partitions > 0, "at least 1"},
 		{"--topic-retention", s.Topics.Retention > 0, "more than nothing"},
 		{"--max-tokens", s.MaxTokens > 0, "at least 1"},
@@ -211,6 +209,35 @@ func (a *App) said(flag string) string {
 	}
 	return flag
 }
+
+// checkHTTP finds what is wrong with the HTTP interface.
+func (s *Settings) checkHTTP() (wrong []error) {
+	if s.Role == roleAPI && s.Listen == "" {
+		wrong = append(wrong, errors.New("--role api needs --listen"))
+	}
+	if s.Role == roleAPI && len(s.Kafka.Brokers) == 0 {
+		wrong = append(wrong, errors.New("--role api needs --kafka-brokers and --store-url, which it shares with the workers"))
+	}
+	if _, err := spoolDir(s.Spool.URL, s.DataDir); err != nil {
+		wrong = append(wrong, err)
+	}
+	if s.Listen == "" || s.Role == roleWorker {
+		return wrong
+	}
+	host, _, err := net.SplitHostPort(s.Listen)
+	if ip := net.ParseIP(host); err != nil {
+		wrong = append(wrong, fmt.Errorf("--listen %q is not an address and a port, as 127.0.0.1:8080", s.Listen))
+	} else if s.APIKeysFile == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		wrong = append(wrong, fmt.Errorf("--listen %s is not on loopback, where whoever reaches it could ask: give --api-keys-file", s.Listen))
+	}
+	return wrong
+}
+
+// The roles of a process that are not all.
+const (
+	roleAPI    = "api"
+	roleWorker = "worker"
+)
 
 // service says how answers are made by model.
 func (s *Settings) service(model *answers.Model, store features.Store) answers.Config {

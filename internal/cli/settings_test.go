@@ -18,7 +18,8 @@ import (
 
 func TestServeRefusesWhatItDoesNotKnow(t *testing.T) {
 	for name, c := range map[string]Settings{
-		"VIDEOQA_LISTEN":         {},
+		"--api-keys-file":        {Listen: "0.0.0.0:8080"},
+		"--role api needs":       {Role: roleAPI},
 		"--single-process":       {Kafka: KafkaSettings{Brokers: []string{"kafka:9092"}}},
 		"--store-retention":      {Topics: TopicSettings{Retention: time.Hour}},
 		"goes with --kafka-brok": {Single: true},

@@ -14,6 +14,7 @@ import (
 	"videoqa/ingest/broker"
 	"videoqa/ingest/kafka"
 	"videoqa/ingest/media"
+	"videoqa/ingest/media/spool"
 )
 
 // A stream is everything between the broker and the model, on one data folder.
@@ -26,10 +27,12 @@ type stream struct {
 	Media   media.Config  // but for SpoolDir
 	Work    worker.Config // but for the four interfaces
 	Topics  TopicSettings
-	Asker   worker.Asker
+	Asker   worker.Asker  // nil: questions are not answered here
+	Uploads *spool.Folder // nil: there are none
+	HTTP    httpSide
 	Observe observer // zero: nobody
 	Log     *slog.Logger
-	Ready   func(brokers []string) // told once the topics are there; nil: nobody
+	Ready   func(brokers []string, http string) // told once the topics are there, and where HTTP is; nil: nobody
 }
 
 // run serves until ctx ends, and returns when all is put away.
@@ -59,6 +62,10 @@ func (s stream) run(ctx context.Context) (err error) {
 	defer put("the store", db.Close)
 	s.Observe.store(db)
 	s.Media.SpoolDir = dir.file("spool")
+	if s.Uploads != nil {
+		s.Media.Spool = s.Uploads
+		defer s.Keep.sweep(ctx, s.Uploads, s.Log)()
+	}
 	fetcher, err := media.New(s.Media)
 	if err != nil {
 		return err
@@ -76,16 +83,32 @@ func (s stream) run(ctx context.Context) (err error) {
 	return s.work(ctx, client)
 }
 
-func (s stream) work(ctx context.Context, client *kafka.Client) error {
+func (s stream) work(ctx context.Context, client *kafka.Client) (err error) {
 	if err := client.Ensure(ctx, s.topics()); err != nil {
 		if ctx.Err() != nil {
 			return nil // told to stop before there was anything to do
 		}
 		return err
 	}
-	s.Observe.stream(client)
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	s.HTTP.Config.Stream, s.HTTP.Config.Store, s.HTTP.Config.Group, s.HTTP.Config.Log = client, s.Work.Store, s.Kafka.Group, s.Log
+	s.HTTP.Config.Pictures = pictures{s.Work.Media}
+	if s.Uploads != nil {
+		s.HTTP.Config.Spool = s.Uploads
+	}
+	address, stop, err := s.HTTP.begin(fail, s.Work.Grace)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	s.Observe.stream(client, s.Asker != nil)
 	if s.Ready != nil {
-		s.Ready(s.Kafka.Brokers)
+		s.Ready(s.Kafka.Brokers, address)
+	}
+	if s.Asker == nil {
+		<-ctx.Done()
+		return nil
 	}
 	w, err := worker.New(s.Work)
 	if err != nil {

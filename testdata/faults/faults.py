@@ -148,7 +148,7 @@ class Worker:
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen([self.program, 'serve', '--data-dir', str(self.folder / self.name), '--ops-listen', f'127.0.0.1:{self.port}', '--threads', '1', *self.flags],
+        self.process = subprocess.Popen([self.program, 'serve', '--data-dir', str(self.folder / self.name), '--ops-listen', f'127.0.0.1:{self.port}', '--listen', '', '--threads', '1', *self.flags],
                                         stdout=self.log, stderr=self.log)
 
     def metric(self, name):

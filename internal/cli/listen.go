@@ -1,0 +1,173 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"videoqa/answers"
+	"videoqa/answers/api"
+	"videoqa/answers/store"
+	"videoqa/answers/worker"
+	"videoqa/frames"
+	"videoqa/ingest"
+	"videoqa/ingest/media"
+	"videoqa/ingest/media/spool"
+	"videoqa/internal/fault"
+	"videoqa/internal/ops"
+)
+
+// spoolDir is where uploads are kept: where a file: URL says, else in the data folder.
+func spoolDir(spoolURL, dataDir string) (string, error) {
+	if spoolURL == "" {
+		return filepath.Join(dataDir, "uploads"), nil
+	}
+	u, err := url.Parse(spoolURL)
+	if err != nil || u.Scheme != "file" || u.Host != "" || !filepath.IsAbs(u.Path) {
+		return "", fmt.Errorf("--spool-url has to be a folder, as file:///srv/uploads; s3 is not in this version: %w", fault.BadRequest)
+	}
+	return u.Path, nil
+}
+
+// An httpSide serves HTTP beside the stream.
+type httpSide struct {
+	Listen string // "": not at all
+	Config api.Config
+	Traces *ops.Tracing // nil: off
+}
+
+// begin serves until stop is called, which lets requests under way end for as long
+// as grace. When the listener fails, fail is told.
+func (s httpSide) begin(fail context.CancelCauseFunc, grace time.Duration) (address string, stop func() error, err error) {
+	if s.Listen == "" {
+		return "", func() error { return nil }, nil
+	}
+	a, err := api.New(s.Config)
+	if err != nil {
+		return "", nil, err
+	}
+	listener, err := net.Listen("tcp", s.Listen)
+	if err != nil {
+		return "", nil, fmt.Errorf("cli: listen for HTTP: %w (--listen chooses another address)", err)
+	}
+	server := a.Server(s.Listen)
+	server.Handler = s.Traces.HTTP(server.Handler)
+	var running sync.WaitGroup
+	var failed error
+	running.Go(func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			failed = fmt.Errorf("cli: serve HTTP: %w", err)
+			fail(failed)
+		}
+	})
+	return listener.Addr().String(), func() error {
+		limited, cancel := context.WithTimeout(context.Background(), grace)
+		defer cancel()
+		if server.Shutdown(limited) != nil {
+			server.Close() // who still waits finds the outcome under the question's id
+		}
+		running.Wait()
+		return failed
+	}, nil
+}
+
+// pictures shows frames of clips.
+type pictures struct{ media worker.Media }
+
+// JPEG implements [api.Pictures].
+func (p pictures) JPEG(ctx context.Context, c ingest.Clip, at time.Duration) ([]byte, error) {
+	file, err := p.media.Open(ctx, c.URI, c.Digest)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	picture, err := pictureOf(ctx, file, limitsOf(c), at)
+	if err != nil {
+		return nil, err
+	}
+	img := image.NewNRGBA(image.Rect(0, 0, picture.Width, picture.Height))
+	for i := range picture.Width * picture.Height {
+		img.Pix[4*i], img.Pix[4*i+1], img.Pix[4*i+2], img.Pix[4*i+3] = picture.Pix[3*i], picture.Pix[3*i+1], picture.Pix[3*i+2], 255
+	}
+	var out bytes.Buffer
+	err = jpeg.Encode(&out, img, &jpeg.Options{Quality: 90})
+	return out.Bytes(), err
+}
+
+func pictureOf(ctx context.Context, file *media.File, limits frames.Limits, at time.Duration) (frames.Picture, error) {
+	head := make([]byte, min(file.Size(), 64))
+	if _, err := file.ReadAt(head, 0); err != nil {
+		return frames.Picture{}, fmt.Errorf("read: %w: %w", err, fault.BadVideo)
+	}
+	if frames.IsStill(head) {
+		p, _, err := frames.DecodeStill(ctx, file, file.Size(), limits)
+		return p, err
+	}
+	all, _, err := frames.Sample(ctx, file, file.Size(), frames.Plan{At: []time.Duration{at}}, limits)
+	if err != nil {
+		return frames.Picture{}, err
+	}
+	return all[0], nil
+}
+
+// modelOf tells of a model without loading it.
+func (f ModelFlags) modelOf(a *App) (m api.Model, err error) {
+	c, err := f.checkpoint(a)
+	if err != nil {
+		return m, err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	if c.CacheDir, err = a.cacheDir(); err != nil {
+		return m, err
+	}
+	look, err := answers.LookOf(c, answers.Preprocess(f.Preprocess))
+	if err != nil {
+		return m, err
+	}
+	precision := f.Precision
+	if precision == "auto" {
+		precision = "fp32"
+	}
+	return api.Model{Model: ingest.Model{Name: c.Name, Digest: c.Digest(), Precision: precision, Preprocess: f.Preprocess, Device: f.Device}, Frames: look.Count}, nil
+}
+
+// spooled opens the spool of uploads.
+func (s *Settings) spooled() (*spool.Folder, error) {
+	dir, err := spoolDir(s.Spool.URL, s.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	return spool.Open(spool.Config{Dir: dir, MaxBytes: int64(s.Spool.MaxBytes), Quota: int64(s.Spool.Quota)})
+}
+
+// sweep keeps uploads no longer than the clips that name them.
+func (r *retention) sweep(ctx context.Context, folder *spool.Folder, log *slog.Logger) (stop func()) {
+	return r.begin(ctx, sweeper{folder}, log)
+}
+
+// A sweeper forgets uploads as a store forgets outcomes.
+type sweeper struct{ folder *spool.Folder }
+
+// Prune implements [forgetter].
+func (s sweeper) Prune(ctx context.Context, before time.Time) (store.Pruned, error) {
+	n, err := s.folder.Sweep(ctx, before)
+	return store.Pruned{Uploads: n}, err
+}
+
+// keys reads the file of keys; nil: there is none.
+func (s *Settings) keys() (*api.Keys, error) {
+	if s.APIKeysFile == "" {
+		return nil, nil
+	}
+	return api.OpenKeys(s.APIKeysFile)
+}
