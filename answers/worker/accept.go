@@ -30,9 +30,25 @@ func (w *Worker) consider(ctx context.Context, j *job) {
 	switch {
 	case err != nil:
 		w.put(j, false)
-	case asked && w.desk.put(j):
+	case asked:
+		w.queue(ctx, j)
 	default:
-		w.put(j, !asked)
+		w.put(j, true)
+	}
+}
+
+// queue lets j wait for a slot. Those that have to go for it are dead.
+func (w *Worker) queue(ctx context.Context, j *job) {
+	dropped, ok := w.desk.put(j)
+	if !ok {
+		w.put(j, false)
+		return
+	}
+	for _, d := range dropped {
+		d.taken(fault.Overloaded)
+		d.queued = time.Time{} // it was not asked
+		cause := fmt.Errorf("worker: ask %s: more than %d questions wait, and it says on_overload: drop: %w", d.question.ID, w.cfg.Queue, fault.Overloaded)
+		w.put(d, w.die(ctx, d, cause) == nil)
 	}
 }
 

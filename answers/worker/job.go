@@ -20,6 +20,7 @@ type job struct {
 	delivery *ingest.Delivery // nil: from the waiting room
 	row      *store.Row       // nil: from the stream
 	target   target
+	batch    *batch    // that it waits in
 	queued   time.Time // since when it waits for a slot; zero: it was never to be asked
 
 	trail trail.Trail
@@ -40,6 +41,16 @@ func (t target) key() [4]string {
 		return [4]string{"camera " + f.Camera, f.From.Format(time.RFC3339Nano), f.To.Format(time.RFC3339Nano), fmt.Sprint(len(f.Clips), f.Incomplete)}
 	}
 	return [4]string{t.clip.ID, t.clip.URI}
+}
+
+// line is who j stands in line with for a slot.
+func (j *job) line() string {
+	for _, name := range []string{j.question.Camera, j.target.clip.Camera, j.target.clip.ID, j.target.clip.URI} {
+		if name != "" {
+			return name
+		}
+	}
+	return j.question.ID
 }
 
 func newJob(q ingest.Question, at ingest.Time, r ingest.Record, d *ingest.Delivery, row *store.Row) *job {

@@ -409,3 +409,26 @@ func TestAStopPutsDownWhatIsNotBeingAsked(t *testing.T) {
 		b.run(nil)
 	})
 }
+
+func TestAQuestionThatPrefersItIsDroppedUnderOverload(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.stop()
+		b.house.asker.hold = make(chan struct{})
+		b.run(func(c *worker.Config) { c.Slots, c.Queue = 1, 2 })
+		for i := range 5 { // the first is asked, and the others wait
+			clip := b.house.clip(fmt.Sprint("c-", i), "a dog")
+			b.send(ingest.TopicClips, clip)
+			q := ingest.Question{ID: fmt.Sprint("q-", i), Text: "a?", ClipID: clip.ID}
+			if i%2 == 1 {
+				q.OnOverload = ingest.Drop
+			}
+			b.ask(q)
+		}
+		b.want("q-1 overload 0 after 0s", "q-3 overload 0 after 0s")
+		close(b.house.asker.hold)
+		b.pass(time.Second)
+		if got := b.got(b.start); len(got) != 5 {
+			t.Errorf("published %q", got)
+		}
+	})
+}

@@ -80,6 +80,7 @@ type Config struct {
 	Group    string          // names us in events' source; "": videoqa
 	Topics   Topics          // zero: the published names
 	Slots    int             // subjects asked about at a time; 0: 2
+	Queue    int             // questions that may wait for a slot before those that say on_overload: drop are dropped; 0: 256
 	Wait     time.Duration   // a question without a deadline waits for its clip or footage this long; 0: 10 min
 	Retries  []time.Duration // before each further attempt; nil: 10 s, 1 min, 10 min
 	Patience time.Duration   // one call of Asker, its media's fetching aside; 0: 5 min
@@ -97,8 +98,8 @@ func (c Config) Validate() error {
 	switch {
 	case c.Stream == nil || c.Store == nil || c.Media == nil || c.Asker == nil:
 		return errors.New("worker: check Stream, Store, Media, Asker: one is nil")
-	case c.Slots < 0 || c.Wait < 0 || c.Patience < 0 || c.Lease < 0 || c.Grace < 0:
-		return errors.New("worker: check Slots, Wait, Patience, Lease, Grace: one is negative")
+	case c.Slots < 0 || c.Queue < 0 || c.Wait < 0 || c.Patience < 0 || c.Lease < 0 || c.Grace < 0:
+		return errors.New("worker: check Slots, Queue, Wait, Patience, Lease, Grace: one is negative")
 	}
 	return nil
 }
@@ -120,6 +121,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Slots == 0 {
 		c.Slots = 2
+	}
+	if c.Queue == 0 {
+		c.Queue = 256
 	}
 	if c.Retries == nil {
 		c.Retries = []time.Duration{10 * time.Second, time.Minute, 10 * time.Minute}
@@ -154,7 +158,7 @@ func New(cfg Config) (*Worker, error) {
 		return nil, err
 	}
 	w := &Worker{cfg: cfg.withDefaults(), kick: make(chan struct{}, 1)}
-	w.desk.init()
+	w.desk.init(w.cfg.Queue)
 	return w, nil
 }
 
