@@ -160,6 +160,8 @@ type Claims interface {
 	// Claim stores content under name, unless there is something, and returns what
 	// is stored. It is forgotten by [Outcomes.Prune].
 	Claim(ctx context.Context, name, content string) (stored string, err error)
+	// Unclaim forgets it at once.
+	Unclaim(ctx context.Context, name string) error
 	// Claimed returns what is stored; false: nothing.
 	Claimed(ctx context.Context, name string) (content string, found bool, err error)
 }

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"videoqa/answers/store"
@@ -26,6 +27,13 @@ func (w *Worker) ask(ctx context.Context, b *batch) {
 		j.taken(nil)
 	}
 	ctx = trail.With(ctx, trails(b.jobs)...)
+	leave, err := w.solitary(ctx, b)
+	if err != nil {
+		w.failAll(ctx, b, err)
+		return
+	}
+	left := sync.OnceFunc(leave)
+	defer left()
 	subject, closeFile, err := w.subject(ctx, b)
 	if err != nil {
 		w.failAll(ctx, b, err)
@@ -34,6 +42,7 @@ func (w *Worker) ask(ctx context.Context, b *batch) {
 	defer closeFile()
 	fetched := time.Now()
 	results, err := w.results(ctx, b, subject)
+	left() // what follows does not touch the media
 	if err != nil {
 		w.failAll(ctx, b, err)
 		return
@@ -109,6 +118,7 @@ func (w *Worker) results(ctx context.Context, b *batch, subject Subject) (result
 	err = w.insist(ctx, "ask", func() (err error) {
 		limited, cancel := context.WithTimeout(ctx, w.cfg.Patience)
 		defer cancel()
+		defer w.watch(b)()
 		results, err = w.cfg.Asker.Ask(limited, subject, questions)
 		return err
 	})

@@ -77,17 +77,20 @@ type Config struct {
 	Media  Media
 	Asker  Asker
 
-	Group    string          // names us in events' source; "": videoqa
-	Topics   Topics          // zero: the published names
-	Slots    int             // subjects asked about at a time; 0: 2
-	Queue    int             // questions that may wait for a slot before those that say on_overload: drop are dropped; 0: 256
-	Wait     time.Duration   // a question without a deadline waits for its clip or footage this long; 0: 10 min
-	Retries  []time.Duration // before each further attempt; nil: 10 s, 1 min, 10 min
-	Patience time.Duration   // one call of Asker, its media's fetching aside; 0: 5 min
-	Lease    time.Duration   // how long a waiting question is lent at a time, and so waits if its process dies; 0: 15 s
-	Grace    time.Duration   // what is in hand when Run is told to stop may take this long; 0: 20 s
-	Watch    trail.Watch     // nil: nobody watches
-	Log      *slog.Logger    // nil: nothing is logged
+	Group    string           // names us in events' source; "": videoqa
+	Topics   Topics           // zero: the published names
+	Slots    int              // subjects asked about at a time; 0: 2
+	Queue    int              // questions that may wait for a slot before those that say on_overload: drop are dropped; 0: 256
+	Wait     time.Duration    // a question without a deadline waits for its clip or footage this long; 0: 10 min
+	Retries  []time.Duration  // before each further attempt; nil: 10 s, 1 min, 10 min
+	Patience time.Duration    // one call of Asker, its media's fetching aside; 0: 5 min
+	Lease    time.Duration    // how long a waiting question is lent at a time, and so waits if its process dies; 0: 15 s
+	Journal  string           // folder of what is in hand, for unclean exits; "": none
+	Hang     time.Duration    // a call that was told to end may take this long to; 0: 1 min
+	Exit     func(why string) // ends the process when a call hangs; nil: it is waited for
+	Grace    time.Duration    // what is in hand when Run is told to stop may take this long; 0: 20 s
+	Watch    trail.Watch      // nil: nobody watches
+	Log      *slog.Logger     // nil: nothing is logged
 }
 
 // Topics are the names of the four topics.
@@ -108,7 +111,7 @@ func (c Config) withDefaults() Config {
 	for _, d := range []struct {
 		field *time.Duration
 		usual time.Duration
-	}{{&c.Wait, 10 * time.Minute}, {&c.Patience, 5 * time.Minute}, {&c.Lease, 15 * time.Second}, {&c.Grace, 20 * time.Second}} {
+	}{{&c.Wait, 10 * time.Minute}, {&c.Patience, 5 * time.Minute}, {&c.Lease, 15 * time.Second}, {&c.Hang, time.Minute}, {&c.Grace, 20 * time.Second}} {
 		if *d.field == 0 {
 			*d.field = d.usual
 		}
@@ -144,7 +147,9 @@ type Worker struct {
 	hands hands
 	desk  desk
 	kick  chan struct{} // the waiting room should be looked at now
-	lent  lent
+
+	company sync.RWMutex // held for writing by a batch that is to be alone
+	lent    lent
 
 	// hard ends with the grace time. It is a field because a question that came
 	// twice goes on under it when the first is put down, whoever does that and
@@ -171,6 +176,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	hard, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	w.hard = hard
+	if err := w.recover(ctx); err != nil {
+		return err
+	}
 	var work sync.WaitGroup
 	for range w.cfg.Slots {
 		work.Go(func() { w.serve(hard) })

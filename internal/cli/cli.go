@@ -5,7 +5,7 @@
 // Flags, variables, the file of settings and help come from one struct. A command
 // writes its results
 // to standard output only when it has succeeded whole; errors are one sentence on
-// standard error. Exit status: 0 done, 1 failed, 2 the command line is wrong,
+// standard error. Exit status: 0 done, 1 failed, 2 the command line is wrong, 70 a native call hung,
 // 130 interrupted.
 package cli
 
@@ -57,6 +57,7 @@ type App struct {
 const (
 	failed      = 1
 	misused     = 2
+	hung        = 70 // a call into a C library did not come back
 	interrupted = 130
 )
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 
 	"videoqa/answers"
@@ -78,6 +79,11 @@ func (s stream) run(ctx context.Context) (err error) {
 	}
 	defer put("the Kafka client", client.Close)
 	s.Work.Stream, s.Work.Store, s.Work.Media, s.Work.Asker = client, db, fetcher, s.Asker
+	s.Work.Journal = dir.file("journal")
+	s.Work.Exit = func(why string) {
+		s.Log.Error("a call hangs: the process ends, and begins with what it had in hand when it is started again", "why", why)
+		os.Exit(hung)
+	}
 	s.Work.Group, s.Work.Log, s.Work.Watch = s.Kafka.Group, s.Log, s.Observe.Watch
 	defer s.Keep.begin(ctx, db, s.Log)()
 	return s.work(ctx, client)

@@ -20,6 +20,11 @@ func (s *Store) Claim(ctx context.Context, name, content string) (stored string,
 	return stored, err
 }
 
+// Unclaim implements [store.Claims].
+func (s *Store) Unclaim(ctx context.Context, name string) error {
+	return s.do(ctx, "unclaim", "DELETE FROM videoqa_claims WHERE name = $1", name)
+}
+
 // Claimed implements [store.Claims].
 func (s *Store) Claimed(ctx context.Context, name string) (content string, found bool, err error) {
 	switch err := s.pool.QueryRow(ctx, "SELECT content FROM videoqa_claims WHERE name = $1", name).Scan(&content); {

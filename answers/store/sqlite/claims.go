@@ -19,6 +19,14 @@ func (s *Store) Claim(ctx context.Context, name, content string) (stored string,
 	return stored, err
 }
 
+// Unclaim implements [store.Claims].
+func (s *Store) Unclaim(ctx context.Context, name string) error {
+	return s.change(ctx, "unclaim", func(tx *sql.Tx) error {
+		_, err := tx.Exec("DELETE FROM claims WHERE name = ?", name)
+		return err
+	})
+}
+
 // Claimed implements [store.Claims].
 func (s *Store) Claimed(ctx context.Context, name string) (content string, found bool, err error) {
 	switch err := s.db.QueryRowContext(ctx, "SELECT content FROM claims WHERE name = ?", name).Scan(&content); {

@@ -284,8 +284,15 @@ func claims(t *testing.T, open Open) {
 	if slices.Sort(got); got[0] != got[15] {
 		t.Errorf("claimed by %v", got)
 	}
-	if content, found, err := reopen().Claimed(ctx, "n"); !found || content != got[0] || err != nil {
+	s = reopen()
+	if content, found, err := s.Claimed(ctx, "n"); !found || content != got[0] || err != nil {
 		t.Errorf("%q, %v, %v", content, found, err)
+	}
+	for range 2 {
+		must(t, s.Unclaim(ctx, "n"))
+	}
+	if _, found, err := s.Claimed(ctx, "n"); found || err != nil {
+		t.Errorf("claimed after all (%v)", err)
 	}
 }
 
