@@ -35,6 +35,7 @@ type Config struct {
 	Session   time.Duration // the group gives our partitions away after this silence; 0: 6 s
 	Heartbeat time.Duration // 0: a third of Session
 	Grace     time.Duration // what is in hand when Consume is told to stop may take this long; 0: 20 s
+	Security  Security      // zero: plain text, and no name
 	Log       *slog.Logger  // nil: nothing is logged
 }
 
@@ -48,7 +49,7 @@ func (c Config) Validate() error {
 	case c.InHand < 0 || c.Session < 0 || c.Heartbeat < 0 || c.Grace < 0:
 		return errors.New("kafka: check InHand, Session, Heartbeat, Grace: one is negative")
 	}
-	return nil
+	return c.Security.Validate()
 }
 
 func (c Config) withDefaults() Config {
@@ -74,22 +75,38 @@ func orDuration(d *time.Duration, usual time.Duration) {
 type Client struct {
 	cfg       Config
 	transport *kgo.Transport
+	dialer    *kgo.Dialer // of the group's connections; the same security
 	client    *kgo.Client
 	writer    *kgo.Writer
 	assigned  assigned
 }
 
-// New returns a client; it connects when it is first used.
+const (
+	clientID    = "videoqa"
+	dialTimeout = 3 * time.Second
+)
+
+// New returns a client; it connects when it is first used. Files of
+// [Config.Security] are read here.
 func New(cfg Config) (*Client, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	transport := &kgo.Transport{ClientID: "videoqa", DialTimeout: 3 * time.Second, MetadataTTL: 3 * time.Second}
+	secured, err := cfg.Security.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	mechanism, err := cfg.Security.mechanism()
+	if err != nil {
+		return nil, err
+	}
+	transport := &kgo.Transport{ClientID: clientID, DialTimeout: dialTimeout, MetadataTTL: 3 * time.Second, TLS: secured, SASL: mechanism}
 	address := kgo.TCP(cfg.Brokers...)
 	return &Client{
 		cfg:       cfg,
 		transport: transport,
+		dialer:    &kgo.Dialer{ClientID: clientID, Timeout: dialTimeout, DualStack: true, TLS: secured, SASLMechanism: mechanism},
 		client:    &kgo.Client{Addr: address, Timeout: 10 * time.Second, Transport: transport},
 		writer: &kgo.Writer{
 			Addr: address, Transport: transport,

@@ -43,7 +43,7 @@ type consumer struct {
 // reached are tried again and again. The topics must exist: see [Client.Ensure].
 func (c *Client) Consume(ctx context.Context, topics []string, handle Handler) error {
 	group, err := kgo.NewConsumerGroup(kgo.ConsumerGroupConfig{
-		ID: c.cfg.Group, Brokers: c.cfg.Brokers, Topics: topics,
+		ID: c.cfg.Group, Brokers: c.cfg.Brokers, Dialer: c.dialer, Topics: topics,
 		SessionTimeout: c.cfg.Session, HeartbeatInterval: c.cfg.Heartbeat, RebalanceTimeout: c.cfg.Session,
 		JoinGroupBackoff: joinAgain, Timeout: coordination,
 		WatchPartitionChanges: true, PartitionWatchInterval: watchEvery,

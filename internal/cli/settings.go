@@ -75,6 +75,18 @@ type KafkaSettings struct {
 	Group     string        `env:"VIDEOQA_KAFKA_GROUP" default:"videoqa" placeholder:"NAME" help:"Consumer group (${default})."`
 	Session   time.Duration `env:"VIDEOQA_KAFKA_SESSION" default:"6s" placeholder:"TIME" help:"After this silence the group gives a process's partitions to the others (${default})."`
 	Heartbeat time.Duration `env:"VIDEOQA_KAFKA_HEARTBEAT" default:"2s" placeholder:"TIME" help:"Sign of life to the group (${default})."`
+
+	TLS      bool   `name:"tls" env:"VIDEOQA_KAFKA_TLS" help:"Speak TLS with the brokers."`
+	CAFile   string `name:"ca-file" env:"VIDEOQA_KAFKA_CA_FILE" placeholder:"FILE" help:"Authorities, in PEM, that the brokers' certificates are of. Without it, the system's."`
+	CertFile string `name:"cert-file" env:"VIDEOQA_KAFKA_CERT_FILE" placeholder:"FILE" help:"Certificate, in PEM, to show to the brokers."`
+	KeyFile  string `name:"key-file" env:"VIDEOQA_KAFKA_KEY_FILE" placeholder:"FILE" help:"Its key."`
+	SASL     string `name:"sasl" env:"VIDEOQA_KAFKA_SASL" placeholder:"MECHANISM" help:"PLAIN (with TLS only), SCRAM-SHA-256 or SCRAM-SHA-512. Without it, none."`
+	User     string `name:"user" env:"VIDEOQA_KAFKA_USER" placeholder:"NAME" help:"Of SASL."`
+	Password string `name:"password" env:"VIDEOQA_KAFKA_PASSWORD" placeholder:"PASSWORD" secret:"" help:"Of SASL."`
+}
+
+func (k KafkaSettings) security() kafka.Security {
+	return kafka.Security{TLS: k.TLS, CAFile: k.CAFile, CertFile: k.CertFile, KeyFile: k.KeyFile, SASL: k.SASL, User: k.User, Password: k.Password}
 }
 
 // MediaSettings say what an event may name.
@@ -121,6 +133,12 @@ func (s *Settings) check(a *App) error {
 	}
 	if s.Store.Retention < s.Topics.Retention {
 		wrong = append(wrong, fmt.Errorf("--store-retention %v is less than --topic-retention %v: a record that is read again would be answered again", s.Store.Retention, s.Topics.Retention))
+	}
+	if err := s.Kafka.security().Validate(); err != nil {
+		wrong = append(wrong, err)
+	}
+	if len(s.Kafka.Brokers) == 0 && s.Kafka.security() != (kafka.Security{}) {
+		wrong = append(wrong, errors.New("--kafka-tls and --kafka-sasl go with --kafka-brokers: its own broker listens on loopback only, in plain text"))
 	}
 	if len(s.Kafka.Brokers) == 0 && s.Single {
 		wrong = append(wrong, errors.New("--single-process goes with --kafka-brokers"))
@@ -250,6 +268,7 @@ func (s *Settings) service(model *answers.Model, store features.Store) answers.C
 func (s *Settings) kafka() kafka.Config {
 	return kafka.Config{
 		Brokers: s.Kafka.Brokers, Group: s.Kafka.Group, Session: s.Kafka.Session, Heartbeat: s.Kafka.Heartbeat, Grace: s.Work.Grace,
+		Security: s.Kafka.security(),
 	}
 }
 

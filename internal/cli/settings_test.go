@@ -23,6 +23,8 @@ func TestServeRefusesWhatItDoesNotKnow(t *testing.T) {
 		"--single-process":       {Kafka: KafkaSettings{Brokers: []string{"kafka:9092"}}},
 		"--store-retention":      {Topics: TopicSettings{Retention: time.Hour}},
 		"goes with --kafka-brok": {Single: true},
+		"PLAIN without TLS":      {Kafka: KafkaSettings{Brokers: []string{"kafka:9092"}, SASL: "PLAIN", User: "u", Password: "p"}},
+		"--kafka-tls":            {Kafka: KafkaSettings{TLS: true}},
 	} {
 		a := &App{Getenv: func(key string) string {
 			if key == name {
