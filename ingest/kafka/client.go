@@ -29,14 +29,15 @@ import (
 // Config says which brokers to talk to, and as whom. Brokers and Group are
 // needed; the rest has a useful zero value.
 type Config struct {
-	Brokers   []string      // host:port
-	Group     string        // consumer group
-	InHand    int           // records of one partition in hand at a time; 0: 256
-	Session   time.Duration // the group gives our partitions away after this silence; 0: 6 s
-	Heartbeat time.Duration // 0: a third of Session
-	Grace     time.Duration // what is in hand when Consume is told to stop may take this long; 0: 20 s
-	Security  Security      // zero: plain text, and no name
-	Log       *slog.Logger  // nil: nothing is logged
+	Brokers        []string      // host:port
+	Group          string        // consumer group
+	ReadAhead      int           // most records of one partition in hand, being worked on or waiting for it; 0: 1000
+	ReadAheadBytes int           // likewise their bytes; 0: 4 MiB
+	Session        time.Duration // the group gives our partitions away after this silence; 0: 6 s
+	Heartbeat      time.Duration // 0: a third of Session
+	Grace          time.Duration // what is in hand when Consume is told to stop may take this long; 0: 20 s
+	Security       Security      // zero: plain text, and no name
+	Log            *slog.Logger  // nil: nothing is logged
 }
 
 // Validate returns an error that names the field.
@@ -46,8 +47,8 @@ func (c Config) Validate() error {
 		return errors.New("kafka: check Brokers: none given")
 	case c.Group == "":
 		return errors.New("kafka: check Group: it is empty")
-	case c.InHand < 0 || c.Session < 0 || c.Heartbeat < 0 || c.Grace < 0:
-		return errors.New("kafka: check InHand, Session, Heartbeat, Grace: one is negative")
+	case c.ReadAhead < 0 || c.ReadAheadBytes < 0 || c.Session < 0 || c.Heartbeat < 0 || c.Grace < 0:
+		return errors.New("kafka: check ReadAhead, ReadAheadBytes, Session, Heartbeat, Grace: one is negative")
 	}
 	return c.Security.Validate()
 }
@@ -56,8 +57,11 @@ func (c Config) withDefaults() Config {
 	orDuration(&c.Session, 6*time.Second)
 	orDuration(&c.Heartbeat, c.Session/3)
 	orDuration(&c.Grace, 20*time.Second)
-	if c.InHand == 0 {
-		c.InHand = 256
+	if c.ReadAhead == 0 {
+		c.ReadAhead = 1000
+	}
+	if c.ReadAheadBytes == 0 {
+		c.ReadAheadBytes = 4 << 20
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -79,6 +83,7 @@ type Client struct {
 	client    *kgo.Client
 	writer    *kgo.Writer
 	assigned  assigned
+	gaps      gaps
 }
 
 const (

@@ -1,6 +1,9 @@
 package kafka
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // A Lag is how many records of a partition are not accounted for yet: in hand,
 // or still to be fetched.
@@ -53,3 +56,15 @@ func (l *lane) behind() (records int64, known bool) {
 	}
 	return max(0, high-from), from >= 0 && high >= 0
 }
+
+// Gaps are the records that were gone, by the topics' retention or by hand, before
+// this client came to read them.
+type Gaps struct {
+	Count   int64 // times that it had to continue at the earliest record
+	Records int64 // offsets that were skipped so
+}
+
+type gaps struct{ count, records atomic.Int64 }
+
+// Gaps returns those since the client was made.
+func (c *Client) Gaps() Gaps { return Gaps{c.gaps.count.Load(), c.gaps.records.Load()} }

@@ -2,9 +2,7 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"sync/atomic"
 	"time"
 
@@ -35,15 +33,15 @@ type lane struct {
 	high atomic.Int64 // the partition's end at the last fetch; likewise
 
 	tracker tracker
-	slots   chan struct{} // one per record in hand
+	window  *window
 	queue   chan *ingest.Delivery
 }
 
 func (m *consumer) newLane(topic string, partition int, offset int64, revoked chan struct{}) *lane {
 	l := &lane{
 		m: m, topic: topic, partition: partition, next: offset, revoked: revoked,
-		slots: make(chan struct{}, m.cfg.InHand),
-		queue: make(chan *ingest.Delivery, m.cfg.InHand),
+		window: newWindow(m.cfg.ReadAhead, m.cfg.ReadAheadBytes),
+		queue:  make(chan *ingest.Delivery, m.cfg.ReadAhead), // never full: the window is
 	}
 	l.from.Store(offset)
 	l.high.Store(-1)
@@ -116,62 +114,18 @@ func (l *lane) fetchOnce(ctx context.Context) error {
 			return err
 		}
 	}
-	limited, cancel := context.WithTimeout(ctx, fetchWait+fetchSlack)
-	defer cancel()
-	got, err := l.m.client.Fetch(limited, &kgo.FetchRequest{
-		Topic: l.topic, Partition: l.partition, Offset: l.next, MinBytes: 1, MaxBytes: fetchBytes, MaxWait: fetchWait,
-	})
+	got, err := l.request(ctx)
 	if err != nil {
-		return fmt.Errorf("kafka: fetch: %w", err)
+		return err
 	}
-	if errors.Is(got.Error, kgo.OffsetOutOfRange) {
+	switch kind := kgo.Error(got.ErrorCode); {
+	case kind == kgo.OffsetOutOfRange:
 		return l.outOfRange(ctx)
-	}
-	if got.Error != nil {
-		return fmt.Errorf("kafka: fetch: %w", got.Error)
+	case kind != 0:
+		return fmt.Errorf("kafka: fetch: %w", kind)
 	}
 	l.high.Store(got.HighWatermark)
-	return l.take(ctx, got.Records)
-}
-
-// take queues the records that were not seen yet. A broker may send a batch from
-// its start, before the offset that was asked for.
-func (l *lane) take(ctx context.Context, records kgo.RecordReader) error {
-	for {
-		r, err := records.ReadRecord()
-		if errors.Is(err, io.EOF) {
-			l.skipMarkers(records)
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("kafka: read record: %w", err)
-		}
-		record, err := l.record(r)
-		if err != nil {
-			return err
-		}
-		if record.Offset < l.next {
-			continue
-		}
-		if !l.enqueue(ctx, record) {
-			return nil
-		}
-		l.next = record.Offset + 1
-	}
-}
-
-// skipMarkers steps over the markers of transactions, which are no records: a
-// fetch that ends in one would return at once, for ever.
-func (l *lane) skipMarkers(records kgo.RecordReader) {
-	stream, ok := records.(*protocol.RecordStream)
-	if !ok {
-		return
-	}
-	for _, batch := range stream.Records {
-		if marker, ok := batch.(*protocol.ControlBatch); ok && marker.BaseOffset >= l.next {
-			l.next = marker.BaseOffset + 1
-		}
-	}
+	return l.take(ctx, got)
 }
 
 func (l *lane) record(r *kgo.Record) (ingest.Record, error) {
@@ -196,11 +150,11 @@ func (l *lane) record(r *kgo.Record) (ingest.Record, error) {
 // enqueue takes r in hand once there is room; false: the generation ended, or
 // the consumer stops.
 func (l *lane) enqueue(ctx context.Context, r ingest.Record) bool {
-	select {
-	case l.slots <- struct{}{}:
-	case <-ctx.Done():
-		return false
-	case <-l.m.stop:
+	size := len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		size += len(h.Key) + len(h.Value)
+	}
+	if !l.window.take(ctx, l.m.stop, size) {
 		return false
 	}
 	entry := l.tracker.start(r.Offset)
@@ -209,7 +163,7 @@ func (l *lane) enqueue(ctx context.Context, r ingest.Record) bool {
 		if done {
 			l.tracker.finish(entry)
 		}
-		<-l.slots
+		l.window.put(size)
 		l.m.inHand.Done()
 	})
 	return true
@@ -231,8 +185,11 @@ func (l *lane) outOfRange(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	lost := max(0, first-l.next)
+	l.m.gaps.count.Add(1)
+	l.m.gaps.records.Add(lost)
 	l.m.cfg.Log.Error("records are gone, continuing at the earliest", "topic", l.topic, "partition", l.partition,
-		"wanted", l.next, "earliest", first, "latest", last, "lost", max(0, first-l.next))
+		"wanted", l.next, "earliest", first, "latest", last, "lost", lost)
 	l.next = first
 	l.from.Store(first)
 	return nil

@@ -26,11 +26,24 @@ func (t *tracker) start(offset int64) *entry {
 	return e
 }
 
+// pass notes that what lies at offset, after all that was started, is no record
+// that anybody needs.
+func (t *tracker) pass(offset int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.pending = append(t.pending, &entry{offset, true})
+	t.settle()
+}
+
 // finish notes that e needs never be read again.
 func (t *tracker) finish(e *entry) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e.finished = true
+	t.settle()
+}
+
+func (t *tracker) settle() {
 	n := 0
 	for n < len(t.pending) && t.pending[n].finished {
 		t.next, t.known = t.pending[n].offset+1, true

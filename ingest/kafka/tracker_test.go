@@ -19,7 +19,11 @@ func TestTheWatermarkNeverPassesAnUnfinishedRecord(t *testing.T) {
 		var all []*record
 		offset := random.Int64N(5)
 		for range 200 {
-			if random.IntN(2) == 0 {
+			if random.IntN(5) == 0 {
+				all = append(all, &record{offset: offset, done: true})
+				tr.pass(offset)
+				offset += 1 + random.Int64N(3)
+			} else if random.IntN(2) == 0 {
 				all = append(all, &record{offset: offset, entry: tr.start(offset)})
 				offset += 1 + random.Int64N(3)
 			} else if n := len(all); n > 0 {
