@@ -15,6 +15,7 @@ import (
 
 const (
 	commitEvery  = 200 * time.Millisecond
+	lastCommit   = 800 * time.Millisecond // of a generation that has ended
 	joinAgain    = 500 * time.Millisecond
 	watchEvery   = 10 * time.Second // for partitions that were added
 	coordination = 3 * time.Second  // one request to the group's coordinator
@@ -112,28 +113,54 @@ func (m *consumer) begin(gen *kgo.Generation) {
 		})
 	}
 	gen.Start(func(ctx context.Context) {
-		defer revoke()
-		m.commit(ctx, gen, lanes)
+		m.commit(ctx, gen, lanes, revoke)
 	})
 }
 
-// commit is the generation's only committer: two would race each other back.
-func (m *consumer) commit(ctx context.Context, gen *kgo.Generation, lanes []*lane) {
-	committed := map[*lane]int64{}
+// A committer writes offsets of the group; a generation does.
+type committer interface {
+	CommitOffsets(offsets map[string]map[int]int64) error
+}
+
+// commit is the generation's only committer: two would race each other back. It
+// returns within lastCommit of the end of ctx even if the coordinator is silent;
+// kafka-go then closes the connection, which ends the call that hangs.
+func (m *consumer) commit(ctx context.Context, to committer, lanes []*lane, revoke func()) {
+	wake, ended := make(chan struct{}), make(chan struct{})
+	m.lanes.Go(func() {
+		defer close(ended)
+		committed := map[*lane]int64{}
+		for range wake {
+			m.commitOnce(to, lanes, committed)
+		}
+	})
 	tick := time.NewTicker(commitEvery)
 	defer tick.Stop()
-	for {
+	for ctx.Err() == nil {
 		select {
-		case <-tick.C:
-			m.commitOnce(gen, lanes, committed)
 		case <-ctx.Done():
-			m.commitOnce(gen, lanes, committed)
-			return
+		case <-tick.C:
+			select {
+			case wake <- struct{}{}:
+			default: // the one before has not returned yet
+			}
 		}
+	}
+	revoke()
+	limit, cancel := context.WithTimeout(context.Background(), lastCommit)
+	defer cancel()
+	select {
+	case wake <- struct{}{}: // for what was finished since
+	case <-limit.Done():
+	}
+	close(wake)
+	select {
+	case <-ended:
+	case <-limit.Done():
 	}
 }
 
-func (m *consumer) commitOnce(gen *kgo.Generation, lanes []*lane, committed map[*lane]int64) {
+func (m *consumer) commitOnce(to committer, lanes []*lane, committed map[*lane]int64) {
 	offsets, fresh := map[string]map[int]int64{}, map[*lane]int64{}
 	for _, l := range lanes {
 		next, ok := l.tracker.watermark()
@@ -148,7 +175,7 @@ func (m *consumer) commitOnce(gen *kgo.Generation, lanes []*lane, committed map[
 	if len(fresh) == 0 {
 		return
 	}
-	if err := gen.CommitOffsets(offsets); err != nil {
+	if err := to.CommitOffsets(offsets); err != nil {
 		m.cfg.Log.Warn("offsets not committed, records may be read again", "error", err)
 		return
 	}
