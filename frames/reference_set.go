@@ -142,7 +142,7 @@ func skipProfiles(b *bits, layers int) {
 
 // skipTools skips scaling lists and coding tools, up to the reference picture sets.
 func skipTools(b *bits) {
-	if b.flag() && b.flag() {
+	if listed := b.flag(); listed && b.flag() { // enabled, and present
 		for size := range 4 {
 			for matrix := 0; matrix < 6; matrix += ifElse(size == 3, 3, 1) {
 				skipHEVCScalingList(b, size)
