@@ -79,10 +79,19 @@ func (j *job) steps() []step {
 		step{"generate", trail.Generate, &j.cost.GenerateMS, j.generate})
 }
 
-// run takes the job through its steps, noting the time that each takes.
+// run takes the job through its steps, and finishes its answers.
 func (j *job) run(ctx context.Context) error {
+	if err := j.through(ctx, j.steps()); err != nil {
+		return err
+	}
+	j.finish()
+	return nil
+}
+
+// through takes the job through steps, noting the time that each takes.
+func (j *job) through(ctx context.Context, steps []step) error {
 	defer j.closeMedia()
-	for _, step := range j.steps() {
+	for _, step := range steps {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
@@ -94,7 +103,6 @@ func (j *job) run(ctx context.Context) error {
 		}
 		*step.cost += ms(time.Since(began))
 	}
-	j.finish()
 	return nil
 }
 

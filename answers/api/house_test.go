@@ -117,7 +117,7 @@ type reader struct{ h *house }
 
 func (a reader) Ask(ctx context.Context, s worker.Subject, questions []ingest.Question) (results []worker.Result, err error) {
 	a.h.hold.RLock()
-	a.h.hold.RUnlock()
+	defer a.h.hold.RUnlock()
 	text := make([]byte, s.File.Size())
 	if _, err := s.File.ReadAt(text, 0); err != nil {
 		return nil, fmt.Errorf("read: %w: %w", err, fault.BadVideo)

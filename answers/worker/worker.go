@@ -80,6 +80,7 @@ type Config struct {
 	Group    string           // names us in events' source; "": videoqa
 	Topics   Topics           // zero: the published names
 	Slots    int              // subjects asked about at a time; 0: 2
+	Ahead    int              // clips that may wait to be looked at ahead of questions, if Asker is a Warmer; 0: 64, less: none are
 	Queue    int              // questions that may wait for a slot before those that say on_overload: drop are dropped; 0: 256
 	Wait     time.Duration    // a question without a deadline waits for its clip or footage this long; 0: 10 min
 	Retries  []time.Duration  // before each further attempt; nil: 10 s, 1 min, 10 min
@@ -125,6 +126,9 @@ func (c Config) withDefaults() Config {
 	if c.Slots == 0 {
 		c.Slots = 2
 	}
+	if c.Ahead == 0 {
+		c.Ahead = 64
+	}
 	if c.Queue == 0 {
 		c.Queue = 256
 	}
@@ -146,6 +150,7 @@ type Worker struct {
 	cfg   Config
 	hands hands
 	desk  desk
+	ahead ahead
 	kick  chan struct{} // the waiting room should be looked at now
 
 	company sync.RWMutex // held for writing by a batch that is to be alone
@@ -164,6 +169,7 @@ func New(cfg Config) (*Worker, error) {
 	}
 	w := &Worker{cfg: cfg.withDefaults(), kick: make(chan struct{}, 1)}
 	w.desk.init(w.cfg.Queue)
+	w.ahead.init(w.cfg.Ahead)
 	return w, nil
 }
 
@@ -184,6 +190,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		work.Go(func() { w.serve(hard) })
 	}
 	work.Go(func() { w.tend(ctx, hard) })
+	work.Go(func() { w.lookAhead(ctx) })
 	work.Go(func() {
 		<-ctx.Done()
 		w.shut()
@@ -219,9 +226,11 @@ func (w *Worker) handle(ctx context.Context, d *ingest.Delivery) {
 		w.accept(ctx, newJob(data, event.Time, d.Record, d, nil))
 	case ingest.Clip:
 		w.finish(d, w.register(ctx, "register a clip", func() error { return w.cfg.Store.PutClip(ctx, data, at) }))
+		w.ahead.add(data)
 	case ingest.ClosedClip:
 		w.finish(d, w.register(ctx, "close a clip", func() error { return w.cfg.Store.CloseClip(ctx, data, at) }))
 	case ingest.DeletedClip:
+		w.ahead.drop(data.ID)
 		w.finish(d, w.register(ctx, "delete a clip", func() error { return w.cfg.Store.DeleteClip(ctx, data.ID, at) }))
 	}
 }

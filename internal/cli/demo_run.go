@@ -51,6 +51,7 @@ func (d demo) run(ctx context.Context) (err error) {
 	go func() {
 		err := stream{
 			DataDir: filepath.Join(folder, "data"), Listen: "127.0.0.1:0", Kafka: kafka.Config{Group: "videoqa"}, Media: media.Config{Roots: []string{clips}},
+			Work:   worker.Config{Ahead: -1}, // the first question shows what looking at a clip costs
 			Topics: TopicSettings{Partitions: 4, Retention: 24 * time.Hour},
 			Asker:  d.asker, Log: d.log, Ready: func(brokers []string, _ string) { ready <- brokers },
 		}.run(ctx)

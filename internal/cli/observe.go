@@ -168,12 +168,12 @@ func (o observer) stream(c *kafka.Client, consumes bool) {
 
 // counted tells how large the batches of an asker are.
 type counted struct {
-	worker.Asker
+	asker
 	metrics *ops.Metrics
 }
 
 // Ask implements [worker.Asker].
 func (c counted) Ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
 	c.metrics.Batch(len(questions))
-	return c.Asker.Ask(ctx, s, questions)
+	return c.asker.Ask(ctx, s, questions)
 }

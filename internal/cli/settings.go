@@ -106,6 +106,8 @@ type SpoolSettings struct {
 // WorkSettings say how questions are worked on.
 type WorkSettings struct {
 	Slots    int             `env:"VIDEOQA_WORK_SLOTS" default:"2" placeholder:"N" help:"Clips asked about at the same time (${default})."`
+	Queue    int             `env:"VIDEOQA_WORK_QUEUE" default:"256" placeholder:"N" help:"Questions that may wait before those that say on_overload: drop are dropped (${default})."`
+	Ahead    int             `env:"VIDEOQA_WORK_AHEAD" default:"64" placeholder:"N" help:"Clips that may wait to be looked at ahead of questions; -1: none is looked at ahead (${default})."`
 	Wait     time.Duration   `env:"VIDEOQA_WORK_WAIT" default:"10m" placeholder:"TIME" help:"How long a question without a deadline waits for its clip or footage (${default})."`
 	Retries  []time.Duration `env:"VIDEOQA_WORK_RETRIES" default:"10s,1m,10m" placeholder:"TIME,…" help:"Pauses before a failed question is tried again (${default})."`
 	Patience time.Duration   `env:"VIDEOQA_WORK_PATIENCE" default:"5m" placeholder:"TIME" help:"Longest that one clip's questions may be worked on, fetching aside (${default})."`
@@ -158,6 +160,7 @@ func (s *Settings) checkBounds(a *App) (wrong []error) {
 		want string
 	}{
 		{"--kafka-heartbeat", s.Kafka.Heartbeat > 0 && s.Kafka.Heartbeat < s.Kafka.Session, "more than nothing and less than --kafka-session"},
+		{"--work-queue", s.Work.Queue > 0, "at least 1"},
 		{"--work-slots", s.Work.Slots > 0, "at least 1"},
 		{"--work-wait", s.Work.Wait > 0, "more than nothing"},
 		{"--work-patience", s.Work.Patience > 0, "more than nothing"},
@@ -278,6 +281,6 @@ func (s *Settings) media() media.Config {
 
 func (s *Settings) worker() worker.Config {
 	return worker.Config{
-		Group: s.Kafka.Group, Slots: s.Work.Slots, Wait: s.Work.Wait, Retries: s.Work.Retries, Patience: s.Work.Patience, Grace: s.Work.Grace,
+		Group: s.Kafka.Group, Slots: s.Work.Slots, Queue: s.Work.Queue, Ahead: s.Work.Ahead, Wait: s.Work.Wait, Retries: s.Work.Retries, Patience: s.Work.Patience, Grace: s.Work.Grace,
 	}
 }

@@ -146,14 +146,23 @@ func (a asker) Ask(ctx context.Context, s worker.Subject, questions []ingest.Que
 	return out, nil
 }
 
+// Warm implements [worker.Warmer].
+func (a asker) Warm(ctx context.Context, s worker.Subject) error {
+	return a.service.Warm(ctx, subjectOf(s))
+}
+
+func subjectOf(s worker.Subject) answers.Subject {
+	return answers.Subject{
+		ClipID: s.Clip.ID, Camera: s.Clip.Camera, Start: s.Clip.Start,
+		Reader: s.File, Size: s.File.Size(), Digest: s.File.Digest(), Limits: limitsOf(s.Clip),
+	}
+}
+
 func (a asker) ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]answers.Result, error) {
 	if s.Footage != nil {
 		return a.service.AskFootage(ctx, footageOf(*s.Footage), questions)
 	}
-	return a.service.Ask(ctx, answers.Subject{
-		ClipID: s.Clip.ID, Camera: s.Clip.Camera, Start: s.Clip.Start,
-		Reader: s.File, Size: s.File.Size(), Digest: s.File.Digest(), Limits: limitsOf(s.Clip),
-	}, questions)
+	return a.service.Ask(ctx, subjectOf(s), questions)
 }
 
 // limitsOf are a clip's: what lies under an allowed folder is footage, however

@@ -1,0 +1,35 @@
+package answers
+
+import (
+	"context"
+	"fmt"
+)
+
+// Warm looks at a clip ahead of questions: the frames that an ordinary question
+// would look at are decoded, encoded and remembered, so that the first one is
+// nearly warm. Its errors are those of [Service.Ask].
+func (s *Service) Warm(ctx context.Context, subject Subject) error {
+	return s.warm(ctx, job{subject: subject})
+}
+
+// WarmFootage is Warm for what a clip shows of a camera's time.
+func (s *Service) WarmFootage(ctx context.Context, f Footage) error {
+	return s.warm(ctx, job{footage: &f})
+}
+
+// stepsToSee are those of a job's steps that do not depend on a question: look up
+// or fetch, decode, encode.
+const stepsToSee = 3
+
+func (s *Service) warm(ctx context.Context, j job) error {
+	_, leave, err := s.enter(ctx)
+	if err != nil {
+		return fmt.Errorf("answers: look ahead: %w", err)
+	}
+	defer leave()
+	j.s, j.count = s, s.model.Frames()
+	if err := j.through(ctx, j.steps()[:stepsToSee]); err != nil {
+		return fmt.Errorf("answers: look ahead: %w", err)
+	}
+	return nil
+}

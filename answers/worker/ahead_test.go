@@ -1,0 +1,61 @@
+package worker_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"videoqa/answers/worker"
+	"videoqa/ingest"
+)
+
+// A foresighted asker notes what it looks at ahead.
+type foresighted struct {
+	*asker
+	mu   sync.Mutex
+	seen []string
+}
+
+func (f *foresighted) Warm(_ context.Context, s worker.Subject) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seen = append(f.seen, s.Clip.ID)
+	return nil
+}
+
+func (f *foresighted) ahead() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.seen)
+}
+
+func TestClipsAreLookedAtAheadWhileNobodyAsks(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.stop()
+		f := &foresighted{asker: b.house.asker}
+		f.asker.hold = make(chan struct{})
+		b.run(func(c *worker.Config) { c.Asker, c.Slots, c.Ahead = f, 1, 2 })
+		b.send(ingest.TopicClips, b.house.clip("c-0", "a dog"))
+		b.pass(time.Second)
+		if got := f.ahead(); !slices.Equal(got, []string{"c-0"}) {
+			t.Errorf("looked ahead at %v", got)
+		}
+		b.ask(ingest.Question{ID: "q-0", Text: "a?", ClipID: "c-0"}) // is asked
+		b.ask(ingest.Question{ID: "q-1", Text: "b?", ClipID: "c-0"}) // waits
+		for i := range 4 {
+			b.send(ingest.TopicClips, b.house.clip(fmt.Sprint("c-", i+1), "a dog"))
+		}
+		b.pass(time.Minute)
+		if got := f.ahead(); len(got) != 1 {
+			t.Errorf("looked ahead at %v while a question waited", got)
+		}
+		close(f.asker.hold)
+		b.pass(time.Second)
+		if got := f.ahead(); !slices.Equal(got, []string{"c-0", "c-4", "c-3"}) { // of four, the two oldest were forgotten
+			t.Errorf("looked ahead at %v", got)
+		}
+	})
+}
