@@ -6,9 +6,10 @@
 //	defer file.Close()
 //
 // A file: URI names a regular file under one of the roots; a link that leads out
-// of them is refused. https goes to public addresses only, on port 443: every
-// connection's final address is checked, that of a redirect too, and no proxy is
-// taken from the environment. What an error says of a URI is its scheme and
+// of them is refused. https, and http where it is permitted, goes to public
+// addresses only and to networks that the operator names, on ports 80 and 443 if no
+// others are: every connection's final address is checked, that of a redirect too,
+// and no proxy is taken from the environment. What an error says of a URI is its scheme and
 // host; the rest may be a secret.
 package media
 
@@ -16,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"os"
 	"time"
@@ -26,11 +28,14 @@ import (
 
 // Config says what may be opened. The zero value allows public https.
 type Config struct {
-	Roots    []string      // folders that a file: URI may name; none: none
-	SpoolDir string        // for what is fetched; "": the system's folder for temporary files
-	MaxBytes int64         // of what is fetched; 0: 1 GiB
-	Timeout  time.Duration // of one fetch; 0: 2 min
-	Spool    Spool         // of uploads, which videoqa-media: names; nil: there is none
+	Roots    []string       // folders that a file: URI may name; none: none
+	SpoolDir string         // for what is fetched; "": the system's folder for temporary files
+	MaxBytes int64          // of what is fetched; 0: 1 GiB
+	Timeout  time.Duration  // of one fetch; 0: 2 min
+	HTTP     bool           // http: is fetched too, from the same addresses
+	Ports    []uint16       // that may be connected to; none: 80 and 443
+	Networks []netip.Prefix // of yours that may be connected to, beside the public internet
+	Spool    Spool          // of uploads, which videoqa-media: names; nil: there is none
 }
 
 // A Spool keeps uploads by the digest of their bytes; [spool.Folder] is one.
@@ -57,7 +62,7 @@ func New(cfg Config) (*Fetcher, error) {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 2 * time.Minute
 	}
-	f := &Fetcher{cfg: cfg, web: newWeb(public)}
+	f := &Fetcher{cfg: cfg, web: newWeb(cfg.HTTP, cfg.allowed)}
 	for _, dir := range cfg.Roots {
 		r, err := openRoot(dir)
 		if err != nil {
@@ -100,10 +105,8 @@ func (f *Fetcher) open(ctx context.Context, u *url.URL) (*File, error) {
 	switch u.Scheme {
 	case "file":
 		return f.openFile(ctx, u)
-	case "https":
+	case "https", "http":
 		return f.fetch(ctx, u)
-	case "http":
-		return nil, fmt.Errorf("http is not encrypted, https is fetched: %w", fault.RefusedURI)
 	case spool.Scheme:
 		return f.openSpooled(ctx, u)
 	case "s3":

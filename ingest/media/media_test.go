@@ -181,7 +181,7 @@ func serveWeb(t *testing.T, f *Fetcher, handler http.HandlerFunc) (address strin
 		t.Fatal(err)
 	}
 	allowed := netip.MustParseAddrPort(at.Host)
-	f.web = newWeb(func(a netip.AddrPort) bool { return a == allowed })
+	f.web = newWeb(false, func(a netip.AddrPort) bool { return a == allowed })
 	f.web.client.Transport.(*http.Transport).TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
 	return server.URL, hits
 }
@@ -260,7 +260,7 @@ func TestNoConnectionIsMadeToWhatIsNotPublic(t *testing.T) {
 	canary, hits := serveWeb(t, f, func(w http.ResponseWriter, r *http.Request) {})
 	_, port, _ := strings.Cut(strings.TrimPrefix(canary, "https://"), ":")
 	t.Setenv("HTTPS_PROXY", canary)
-	f.web = newWeb(public)
+	f.web = newWeb(false, Config{}.allowed)
 	for _, host := range []string{"127.0.0.1:" + port, "localhost:" + port, "[::1]:" + port, "[::ffff:127.0.0.1]:" + port, "0.0.0.0:" + port, "127.1:" + port, "user:pass@127.0.0.1:" + port} {
 		if _, err := f.Open(t.Context(), "https://"+host+"/", ""); err == nil {
 			t.Errorf("https://%s/ was opened", host)
@@ -273,7 +273,7 @@ func TestNoConnectionIsMadeToWhatIsNotPublic(t *testing.T) {
 
 func TestPublicAddresses(t *testing.T) {
 	for address, want := range map[string]bool{
-		"93.184.216.34:443": true, "[2606:2800:220:1::1]:443": true, "93.184.216.34:80": false, "93.184.216.34:22": false,
+		"93.184.216.34:443": true, "[2606:2800:220:1::1]:443": true, "93.184.216.34:80": true, "93.184.216.34:22": false,
 		"127.0.0.1:443": false, "10.1.2.3:443": false, "172.16.0.1:443": false, "192.168.1.1:443": false, "169.254.169.254:443": false,
 		"100.64.0.1:443": false, "0.0.0.0:443": false, "0.1.2.3:443": false, "224.0.0.1:443": false, "255.255.255.255:443": false, "240.0.0.1:443": false,
 		"192.0.0.1:443": false, "192.0.2.1:443": false, "198.18.0.1:443": false, "198.51.100.1:443": false, "203.0.113.1:443": false, "192.88.99.1:443": false,
@@ -285,8 +285,8 @@ func TestPublicAddresses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := public(at); got != want {
-			t.Errorf("public(%s) = %v, want %v", address, got, want)
+		if got := (Config{}).allowed(at); got != want {
+			t.Errorf("allowed(%s) = %v, want %v", address, got, want)
 		}
 	}
 }

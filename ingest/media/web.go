@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -18,44 +19,53 @@ import (
 
 const mostRedirects = 5
 
-// web fetches over https. allow judges the final address of every connection,
-// after names are resolved, so that no name and no redirect leads around it.
+// web fetches over https, and http where that is permitted. allow judges the final
+// address of every connection, after names are resolved, so that no name and no
+// redirect leads around it.
 type web struct {
 	client *http.Client
-	allow  func(netip.AddrPort) bool
+	plain  bool // http is permitted
 }
 
-func newWeb(allow func(netip.AddrPort) bool) *web {
+func newWeb(plain bool, allow func(netip.AddrPort) bool) *web {
+	w := &web{plain: plain}
 	dialer := &net.Dialer{Timeout: 10 * time.Second, ControlContext: func(_ context.Context, network, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)
 		if err != nil || !allow(at) {
-			return fmt.Errorf("the address it leads to is not public, or not port 443: %w", fault.RefusedURI)
+			return fmt.Errorf("the address or port that it leads to is not public, and not permitted: %w", fault.RefusedURI)
 		}
 		return nil
 	}}
 	transport := &http.Transport{
-		DialContext:           dialer.DialContext,
-		Proxy:                 nil, // one of the environment would connect for us, unchecked
-		DisableCompression:    true,
-		ForceAttemptHTTP2:     true,
-		TLSHandshakeTimeout:   10 * time.Second,
-		ResponseHeaderTimeout: 30 * time.Second,
-		MaxIdleConns:          16,
-		IdleConnTimeout:       time.Minute,
+		DialContext:            dialer.DialContext,
+		Proxy:                  nil, // one of the environment would connect for us, unchecked
+		DisableCompression:     true,
+		ForceAttemptHTTP2:      true,
+		TLSHandshakeTimeout:    10 * time.Second,
+		ResponseHeaderTimeout:  30 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+		MaxIdleConns:           16,
+		IdleConnTimeout:        time.Minute,
 	}
-	return &web{&http.Client{Transport: transport, CheckRedirect: checkRedirect}, allow}
+	w.client = &http.Client{Transport: transport, CheckRedirect: w.checkRedirect}
+	return w
 }
 
-func checkRedirect(request *http.Request, via []*http.Request) error {
+func (w *web) checkRedirect(request *http.Request, via []*http.Request) error {
 	if len(via) > mostRedirects {
 		return fmt.Errorf("more than %d redirects: %w", mostRedirects, fault.RefusedURI)
 	}
-	return checkWeb(request.URL)
+	if via[len(via)-1].URL.Scheme == "https" && request.URL.Scheme != "https" {
+		return fmt.Errorf("it leads from https to %s: %w", request.URL.Scheme, fault.RefusedURI)
+	}
+	return w.check(request.URL)
 }
 
-func checkWeb(u *url.URL) error {
+func (w *web) check(u *url.URL) error {
 	switch {
-	case u.Scheme != "https":
+	case u.Scheme == "http" && !w.plain:
+		return fmt.Errorf("http is not encrypted, and not permitted here: %w", fault.RefusedURI)
+	case u.Scheme != "https" && u.Scheme != "http":
 		return fmt.Errorf("it leads to %s, not https: %w", u.Scheme, fault.RefusedURI)
 	case u.Hostname() == "":
 		return fmt.Errorf("it names no host: %w", fault.RefusedURI)
@@ -63,6 +73,21 @@ func checkWeb(u *url.URL) error {
 		return fmt.Errorf("it holds a user name: %w", fault.RefusedURI)
 	}
 	return nil
+}
+
+// allowed says whether a connection may be made to at: to the public internet, or
+// into a network that the operator permits, on a permitted port.
+func (c Config) allowed(at netip.AddrPort) bool {
+	if ports := c.Ports; len(ports) > 0 && !slices.Contains(ports, at.Port()) || len(ports) == 0 && at.Port() != 443 && at.Port() != 80 {
+		return false
+	}
+	a := at.Addr().Unmap()
+	for _, network := range c.Networks {
+		if a.Zone() == "" && network.Contains(a) {
+			return true
+		}
+	}
+	return public(a)
 }
 
 // special are the blocks that [netip.Addr] does not name and that are not the
@@ -77,10 +102,10 @@ var special = []netip.Prefix{
 	netip.MustParsePrefix("3fff::/20"), netip.MustParsePrefix("5f00::/16"),
 }
 
-// public says whether a connection may be made to at.
-func public(at netip.AddrPort) bool {
-	a := at.Addr().Unmap()
-	if at.Port() != 443 || a.Zone() != "" || !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() {
+// public says whether a, which is not an IPv4 address inside an IPv6 one, is of the
+// public internet.
+func public(a netip.Addr) bool {
+	if a.Zone() != "" || !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() {
 		return false
 	}
 	if a.Is6() && !netip.MustParsePrefix("2000::/3").Contains(a) { // all that is assigned of IPv6
@@ -96,7 +121,7 @@ func public(at netip.AddrPort) bool {
 
 // fetch copies what u names into a spool file.
 func (f *Fetcher) fetch(ctx context.Context, u *url.URL) (*File, error) {
-	if err := checkWeb(u); err != nil {
+	if err := f.web.check(u); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.cfg.Timeout)
@@ -111,6 +136,9 @@ func (f *Fetcher) fetch(ctx context.Context, u *url.URL) (*File, error) {
 		return nil, unreachable(err)
 	}
 	defer response.Body.Close()
+	if coding := response.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return nil, fmt.Errorf("the server sends it as %.20q, though it was asked not to: %w", coding, fault.UnreachableURI)
+	}
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the server answers %d: %w", response.StatusCode, fault.UnreachableURI)
 	}

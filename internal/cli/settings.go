@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -92,6 +93,9 @@ func (k KafkaSettings) security() kafka.Security {
 // MediaSettings say what an event may name.
 type MediaSettings struct {
 	Roots    []string      `env:"VIDEOQA_MEDIA_ROOTS" placeholder:"DIR,…" help:"Folders that a file: URI may name; without it, none."`
+	HTTP     bool          `env:"VIDEOQA_MEDIA_HTTP" help:"Fetch http: URIs too, which nobody on the way is kept from reading or changing."`
+	Ports    []uint16      `env:"VIDEOQA_MEDIA_PORTS" placeholder:"N,…" help:"Ports that may be connected to for media; without it, 80 and 443."`
+	Networks []string      `env:"VIDEOQA_MEDIA_NETWORKS" placeholder:"PREFIX,…" help:"Networks of yours that media may be fetched from, as 10.2.0.0/16; without it, only the public internet."`
 	MaxBytes Bytes         `env:"VIDEOQA_MEDIA_MAX_BYTES" default:"1GiB" placeholder:"SIZE" help:"Most that is fetched of one clip over the network (${default})."`
 	Timeout  time.Duration `env:"VIDEOQA_MEDIA_TIMEOUT" default:"2m" placeholder:"TIME" help:"Longest that fetching one clip may take (${default})."`
 }
@@ -130,6 +134,9 @@ type LogSettings struct {
 func (s *Settings) check(a *App) error {
 	var wrong []error
 	wrong = append(wrong, s.checkHTTP()...)
+	if _, err := prefixes(s.Media.Networks); err != nil {
+		wrong = append(wrong, err)
+	}
 	if len(s.Kafka.Brokers) > 0 && !s.Single && s.Store.URL == "" {
 		wrong = append(wrong, fmt.Errorf("with --kafka-brokers, give --store-url, or say --single-process if this is the only process of group %s: its outcomes are kept in its own data folder, where no other would find them", s.Kafka.Group))
 	}
@@ -275,8 +282,21 @@ func (s *Settings) kafka() kafka.Config {
 	}
 }
 
+// prefixes reads networks.
+func prefixes(texts []string) (list []netip.Prefix, err error) {
+	for _, text := range texts {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("--media-networks: %q is no network, as 10.2.0.0/16", text)
+		}
+		list = append(list, p.Masked())
+	}
+	return list, nil
+}
+
 func (s *Settings) media() media.Config {
-	return media.Config{Roots: s.Media.Roots, MaxBytes: int64(s.Media.MaxBytes), Timeout: s.Media.Timeout}
+	networks, _ := prefixes(s.Media.Networks) // check has judged them
+	return media.Config{Roots: s.Media.Roots, HTTP: s.Media.HTTP, Ports: s.Media.Ports, Networks: networks, MaxBytes: int64(s.Media.MaxBytes), Timeout: s.Media.Timeout}
 }
 
 func (s *Settings) worker() worker.Config {
