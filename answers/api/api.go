@@ -49,7 +49,7 @@ type Store interface {
 // A Spool keeps uploads; [spool.Folder] does.
 type Spool interface {
 	Put(ctx context.Context, r io.Reader) (digest string, size int64, err error)
-	Remove(digest string) error
+	Remove(ctx context.Context, digest string) error
 }
 
 // Pictures takes a frame from a clip.

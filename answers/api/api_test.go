@@ -221,7 +221,7 @@ func deletionStep(h *house) {
 	folder := h.spool.Folder
 	for i, id := range []string{"c-up", "c-twin"} {
 		h.want(&call{method: "DELETE", path: "/v1/clips/" + id}, 204)
-		file, err := folder.Get(digestOf("a hen"))
+		file, err := folder.Get(h.t.Context(), digestOf("a hen"))
 		if err == nil {
 			file.Close()
 		}

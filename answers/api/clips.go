@@ -141,7 +141,7 @@ func (a *API) unspool(ctx context.Context, uri string) error {
 	if err != nil || users > 0 {
 		return err
 	}
-	return a.cfg.Spool.Remove("sha256:" + hexes)
+	return a.cfg.Spool.Remove(ctx, "sha256:"+hexes)
 }
 
 // frame replies with the picture that a clip shows at a time.

@@ -22,6 +22,7 @@ import (
 	"os"
 	"time"
 
+	"videoqa/ingest/media/bucket"
 	"videoqa/ingest/media/spool"
 	"videoqa/internal/fault"
 )
@@ -35,12 +36,14 @@ type Config struct {
 	HTTP     bool           // http: is fetched too, from the same addresses
 	Ports    []uint16       // that may be connected to; none: 80 and 443
 	Networks []netip.Prefix // of yours that may be connected to, beside the public internet
+	Bucket   *bucket.Client // that s3: URIs are read from; nil: none
+	Prefixes []string       // of buckets that they may name, as footage/dock-3/; none: none
 	Spool    Spool          // of uploads, which videoqa-media: names; nil: there is none
 }
 
-// A Spool keeps uploads by the digest of their bytes; [spool.Folder] is one.
+// A Spool keeps uploads by the digest of their bytes; [spool.Folder] and [spool.Remote] are.
 type Spool interface {
-	Get(digest string) (*os.File, error)
+	Get(ctx context.Context, digest string) (*os.File, error)
 }
 
 // A Fetcher opens media. It may be used by many goroutines.
@@ -110,7 +113,7 @@ func (f *Fetcher) open(ctx context.Context, u *url.URL) (*File, error) {
 	case spool.Scheme:
 		return f.openSpooled(ctx, u)
 	case "s3":
-		return nil, fmt.Errorf("no s3 endpoint is configured: %w", fault.RefusedURI)
+		return f.openObject(ctx, u)
 	}
 	return nil, fmt.Errorf("only file: and https: are opened: %w", fault.RefusedURI)
 }
@@ -122,7 +125,7 @@ func (f *Fetcher) openSpooled(ctx context.Context, u *url.URL) (*File, error) {
 		return nil, fmt.Errorf("there is no spool of uploads: %w", fault.RefusedURI)
 	}
 	digest := "sha256:" + u.Opaque
-	file, err := f.cfg.Spool.Get(digest)
+	file, err := f.cfg.Spool.Get(ctx, digest)
 	switch {
 	case errors.Is(err, fault.BadRequest):
 		return nil, fmt.Errorf("%w: %w", err, fault.RefusedURI)

@@ -149,16 +149,15 @@ func (f *Fetcher) fetch(ctx context.Context, u *url.URL) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := f.save(spool, response)
+	file, err := f.save(spool, response.Body)
 	if err != nil {
 		return nil, errors.Join(err, spool.Close())
 	}
 	return file, nil
 }
 
-func (f *Fetcher) save(spool *os.File, response *http.Response) (*File, error) {
-	body := io.LimitReader(response.Body, f.cfg.MaxBytes+1)
-	digest, n, err := digestOf(io.TeeReader(body, spool))
+func (f *Fetcher) save(spool *os.File, body io.Reader) (*File, error) {
+	digest, n, err := digestOf(io.TeeReader(io.LimitReader(body, f.cfg.MaxBytes+1), spool))
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
 		return nil, fmt.Errorf("spool: %w: %w", err, fault.Unavailable)

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,16 +28,29 @@ import (
 	"videoqa/internal/ops"
 )
 
-// spoolDir is where uploads are kept: where a file: URL says, else in the data folder.
-func spoolDir(spoolURL, dataDir string) (string, error) {
+// An uploads is a spool as its users want it.
+type uploads interface {
+	api.Spool
+	media.Spool
+	Sweep(ctx context.Context, before time.Time) (n int, err error)
+}
+
+// A place is where uploads are kept: a folder, or a bucket with a prefix.
+type place struct{ dir, bucket, prefix string }
+
+// spoolPlace reads --spool-url; without one it is a folder in the data folder.
+func spoolPlace(spoolURL, dataDir string) (p place, err error) {
 	if spoolURL == "" {
-		return filepath.Join(dataDir, "uploads"), nil
+		return place{dir: filepath.Join(dataDir, "uploads")}, nil
 	}
 	u, err := url.Parse(spoolURL)
-	if err != nil || u.Scheme != "file" || u.Host != "" || !filepath.IsAbs(u.Path) {
-		return "", fmt.Errorf("--spool-url has to be a folder, as file:///srv/uploads; s3 is not in this version: %w", fault.BadRequest)
+	switch {
+	case err == nil && u.Scheme == "file" && u.Host == "" && filepath.IsAbs(u.Path):
+		return place{dir: u.Path}, nil
+	case err == nil && u.Scheme == "s3" && u.Host != "" && u.User == nil && u.RawQuery == "":
+		return place{bucket: u.Host, prefix: strings.Trim(u.Path, "/")}, nil
 	}
-	return u.Path, nil
+	return p, fmt.Errorf("--spool-url has to be a folder, as file:///srv/uploads, or s3://bucket/prefix: %w", fault.BadRequest)
 }
 
 // An httpSide serves HTTP beside the stream.
@@ -142,25 +156,32 @@ func (f ModelFlags) modelOf(a *App) (m api.Model, err error) {
 }
 
 // spooled opens the spool of uploads.
-func (s *Settings) spooled() (*spool.Folder, error) {
-	dir, err := spoolDir(s.Spool.URL, s.DataDir)
+func (s *Settings) spooled() (uploads, error) {
+	at, err := spoolPlace(s.Spool.URL, s.DataDir)
 	if err != nil {
 		return nil, err
 	}
-	return spool.Open(spool.Config{Dir: dir, MaxBytes: int64(s.Spool.MaxBytes), Quota: int64(s.Spool.Quota)})
+	if at.bucket == "" {
+		return spool.Open(spool.Config{Dir: at.dir, MaxBytes: int64(s.Spool.MaxBytes), Quota: int64(s.Spool.Quota)})
+	}
+	client, err := s.bucket()
+	if err != nil {
+		return nil, err
+	}
+	return spool.NewRemote(spool.RemoteConfig{Client: client, Bucket: at.bucket, Prefix: at.prefix, Dir: filepath.Join(s.DataDir, "spool"), MaxBytes: int64(s.Spool.MaxBytes)})
 }
 
 // sweep keeps uploads no longer than the clips that name them.
-func (r *retention) sweep(ctx context.Context, folder *spool.Folder, log *slog.Logger) (stop func()) {
-	return r.begin(ctx, sweeper{folder}, log)
+func (r *retention) sweep(ctx context.Context, kept uploads, log *slog.Logger) (stop func()) {
+	return r.begin(ctx, sweeper{kept}, log)
 }
 
 // A sweeper forgets uploads as a store forgets outcomes.
-type sweeper struct{ folder *spool.Folder }
+type sweeper struct{ uploads }
 
 // Prune implements [forgetter].
 func (s sweeper) Prune(ctx context.Context, before time.Time) (store.Pruned, error) {
-	n, err := s.folder.Sweep(ctx, before)
+	n, err := s.Sweep(ctx, before)
 	return store.Pruned{Uploads: n}, err
 }
 

@@ -52,7 +52,7 @@ func (c *Serve) serve(ctx context.Context, a *App, log *slog.Logger, o *operatio
 		return err
 	}
 	defer func() { err = errors.Join(err, unload()) }()
-	uploads, err := c.spooled()
+	kept, err := c.spooled()
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (c *Serve) serve(ctx context.Context, a *App, log *slog.Logger, o *operatio
 	}
 	err = stream{
 		DataDir: c.DataDir, Store: c.Store.URL, Keep: keep, Listen: c.Kafka.Listen, Kafka: c.kafka(), Media: c.media(), Work: c.worker(), Topics: c.Topics,
-		Asker: asker, Uploads: uploads, HTTP: side, Observe: o.observer(), Log: log, Ready: func(brokers []string, http string) {
+		Asker: asker, Uploads: kept, HTTP: side, Observe: o.observer(), Log: log, Ready: func(brokers []string, http string) {
 			log.Info("serving", "brokers", brokers, "http", http, "ops", o.server.Addr(), "group", c.Kafka.Group, "data", c.DataDir, "model", model.Name, "roots", c.Media.Roots)
 		},
 	}.run(ctx)

@@ -15,6 +15,7 @@ import (
 	"videoqa/frames/features/redis"
 	"videoqa/ingest/kafka"
 	"videoqa/ingest/media"
+	"videoqa/ingest/media/bucket"
 	"videoqa/internal/config"
 	"videoqa/internal/fault"
 )
@@ -37,6 +38,7 @@ type Settings struct {
 	Store       StoreSettings `embed:"" prefix:"store-"`
 	Kafka       KafkaSettings `embed:"" prefix:"kafka-"`
 	Media       MediaSettings `embed:"" prefix:"media-"`
+	S3          S3Settings    `embed:"" prefix:"s3-"`
 	Spool       SpoolSettings `embed:"" prefix:"spool-"`
 	Work        WorkSettings  `embed:"" prefix:"work-"`
 	Topics      TopicSettings `embed:"" prefix:"topic-"`
@@ -102,9 +104,18 @@ type MediaSettings struct {
 
 // SpoolSettings bound what is uploaded over HTTP.
 type SpoolSettings struct {
-	URL      string `env:"VIDEOQA_SPOOL_URL" placeholder:"file:///DIR" help:"Folder that keeps uploads, which every process of the group has to see; without it, in the data folder."`
+	URL      string `env:"VIDEOQA_SPOOL_URL" placeholder:"URL" help:"What keeps uploads for every process of the group: a folder that all see, as file:///srv/uploads, or s3://bucket/prefix of --s3-endpoint; without it, a folder in the data folder."`
 	MaxBytes Bytes  `env:"VIDEOQA_SPOOL_MAX_BYTES" default:"1GiB" placeholder:"SIZE" help:"Most of one upload (${default})."`
 	Quota    Bytes  `env:"VIDEOQA_SPOOL_QUOTA" default:"20GiB" placeholder:"SIZE" help:"Most of all uploads together (${default})."`
+}
+
+// S3Settings name a store of objects, for s3: URIs and for uploads.
+type S3Settings struct {
+	Endpoint  string   `env:"VIDEOQA_S3_ENDPOINT" placeholder:"https://HOST" help:"S3-like store that s3: URIs are read from; without it, none are."`
+	Region    string   `env:"VIDEOQA_S3_REGION" default:"us-east-1" placeholder:"NAME" help:"Its region (${default})."`
+	AccessKey string   `env:"VIDEOQA_S3_ACCESS_KEY" placeholder:"ID" help:"Who asks it."`
+	SecretKey string   `env:"VIDEOQA_S3_SECRET_KEY" secret:"" placeholder:"KEY" help:"And that key's secret; better as a variable than as a flag."`
+	Prefixes  []string `env:"VIDEOQA_S3_PREFIXES" placeholder:"BUCKET/PREFIX,…" help:"What s3: URIs may name; without it, nothing."`
 }
 
 // WorkSettings say how questions are worked on.
@@ -246,8 +257,16 @@ func (s *Settings) checkHTTP() (wrong []error) {
 	if s.Role == roleAPI && len(s.Kafka.Brokers) == 0 {
 		wrong = append(wrong, errors.New("--role api needs --kafka-brokers and --store-url, which it shares with the workers"))
 	}
-	if _, err := spoolDir(s.Spool.URL, s.DataDir); err != nil {
+	if _, err := spoolPlace(s.Spool.URL, s.DataDir); err != nil {
 		wrong = append(wrong, err)
+	}
+	if strings.HasPrefix(s.Spool.URL, "s3:") && s.S3.Endpoint == "" {
+		wrong = append(wrong, errors.New("--spool-url s3: needs --s3-endpoint"))
+	}
+	if s.S3.Endpoint != "" {
+		if _, err := s.bucket(); err != nil {
+			wrong = append(wrong, fmt.Errorf("--s3-endpoint: %w", err))
+		}
 	}
 	if s.Listen == "" || s.Role == roleWorker {
 		return wrong
@@ -282,6 +301,14 @@ func (s *Settings) kafka() kafka.Config {
 	}
 }
 
+// bucket is the store of objects; nil: there is none.
+func (s *Settings) bucket() (*bucket.Client, error) {
+	if s.S3.Endpoint == "" {
+		return nil, nil
+	}
+	return bucket.New(bucket.Config{Endpoint: s.S3.Endpoint, Region: s.S3.Region, AccessKey: s.S3.AccessKey, SecretKey: s.S3.SecretKey})
+}
+
 // prefixes reads networks.
 func prefixes(texts []string) (list []netip.Prefix, err error) {
 	for _, text := range texts {
@@ -296,7 +323,8 @@ func prefixes(texts []string) (list []netip.Prefix, err error) {
 
 func (s *Settings) media() media.Config {
 	networks, _ := prefixes(s.Media.Networks) // check has judged them
-	return media.Config{Roots: s.Media.Roots, HTTP: s.Media.HTTP, Ports: s.Media.Ports, Networks: networks, MaxBytes: int64(s.Media.MaxBytes), Timeout: s.Media.Timeout}
+	objects, _ := s.bucket()                  // and this
+	return media.Config{Bucket: objects, Prefixes: s.S3.Prefixes, Roots: s.Media.Roots, HTTP: s.Media.HTTP, Ports: s.Media.Ports, Networks: networks, MaxBytes: int64(s.Media.MaxBytes), Timeout: s.Media.Timeout}
 }
 
 func (s *Settings) worker() worker.Config {

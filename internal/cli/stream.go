@@ -15,7 +15,6 @@ import (
 	"videoqa/ingest/broker"
 	"videoqa/ingest/kafka"
 	"videoqa/ingest/media"
-	"videoqa/ingest/media/spool"
 )
 
 // A stream is everything between the broker and the model, on one data folder.
@@ -28,8 +27,8 @@ type stream struct {
 	Media   media.Config  // but for SpoolDir
 	Work    worker.Config // but for the four interfaces
 	Topics  TopicSettings
-	Asker   worker.Asker  // nil: questions are not answered here
-	Uploads *spool.Folder // nil: there are none
+	Asker   worker.Asker // nil: questions are not answered here
+	Uploads uploads      // nil: there are none
 	HTTP    httpSide
 	Observe observer // zero: nobody
 	Log     *slog.Logger

@@ -2,10 +2,11 @@
 //
 //	s, err := spool.Open(spool.Config{Dir: dir, MaxBytes: 1 << 30, Quota: 20 << 30})
 //	digest, size, err := s.Put(ctx, upload)   // on the disk when it returns
-//	file, err := s.Get(digest)                // "sha256:…", as Put gave it
+//	file, err := s.Get(ctx, digest)           // "sha256:…", as Put gave it
 //
 // A file is named after its bytes, so uploading the same twice keeps one. What is
-// being written lies aside until it is whole. Events name spooled media as
+// being written lies aside until it is whole. A [Folder] serves the processes that
+// see it, a [Remote] those of many machines; both pass the same tests. Events name spooled media as
 // videoqa-media:<64 hex digits> ([URI]), never by a path.
 package spool
 
@@ -45,6 +46,8 @@ type Config struct {
 // by many goroutines.
 type Folder struct {
 	cfg Config
+
+	naming sync.Mutex // held while a file gets its name; before mu
 
 	mu   sync.Mutex
 	used int64 // of the files that are whole, and of those being written
@@ -114,7 +117,7 @@ func (f *Folder) each(do func(path string, info fs.FileInfo) error) error {
 }
 
 // Put writes r's bytes and returns their digest and number, once they are on the
-// disk. Errors: [fault.TooLarge] beyond MaxBytes, [fault.Overloaded] beyond the
+// disk. Errors: [fault.BadVideo] if there are none, [fault.TooLarge] beyond MaxBytes, [fault.Overloaded] beyond the
 // quota, r's own, ctx's, and [fault.Unavailable] if the disk fails.
 func (f *Folder) Put(ctx context.Context, r io.Reader) (digest string, size int64, err error) {
 	part, err := os.CreateTemp(f.parts(), "*")
@@ -133,6 +136,9 @@ func (f *Folder) Put(ctx context.Context, r io.Reader) (digest string, size int6
 	if _, err := io.Copy(io.MultiWriter(w, h), r); err != nil {
 		return "", 0, fmt.Errorf("spool: put: after %d bytes: %w", w.size, err)
 	}
+	if w.size == 0 {
+		return "", 0, errEmpty
+	}
 	if err := part.Sync(); err != nil {
 		return "", 0, fmt.Errorf("spool: put: %w: %w", err, fault.Unavailable)
 	}
@@ -142,6 +148,8 @@ func (f *Folder) Put(ctx context.Context, r io.Reader) (digest string, size int6
 	}
 	return digest, w.size, nil
 }
+
+var errEmpty = fmt.Errorf("spool: put: no bytes came: %w", fault.BadVideo)
 
 // keep gives what was written its name, and makes the name last.
 func (f *Folder) keep(part, digest string, size int64) error {
@@ -153,10 +161,7 @@ func (f *Folder) keep(part, digest string, size int64) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	if _, err := os.Stat(path); err == nil { // the same bytes are there: these take their place, and their age
-		defer f.reserve(-size)
-	}
-	if err := os.Rename(part, path); err != nil {
+	if err := f.rename(part, path, size); err != nil {
 		return err
 	}
 	for _, dir := range []string{folder, f.cfg.Dir} {
@@ -165,6 +170,18 @@ func (f *Folder) keep(part, digest string, size int64) error {
 		}
 	}
 	return nil
+}
+
+// rename puts a file in its place. If the same bytes are there, these take their
+// place, and their age.
+func (f *Folder) rename(part, path string, size int64) error {
+	f.naming.Lock()
+	defer f.naming.Unlock()
+	_, err := os.Stat(path)
+	if there := err == nil; there {
+		defer f.reserve(-size)
+	}
+	return os.Rename(part, path)
 }
 
 func syncFolder(path string) error {
@@ -220,7 +237,7 @@ func (f *Folder) Used() int64 {
 
 // Get opens the media of a digest; the caller closes it. [fault.NotFound]: there
 // is none.
-func (f *Folder) Get(digest string) (*os.File, error) {
+func (f *Folder) Get(_ context.Context, digest string) (*os.File, error) {
 	path, err := f.path(digest)
 	if err != nil {
 		return nil, err
@@ -236,7 +253,7 @@ func (f *Folder) Get(digest string) (*os.File, error) {
 }
 
 // Remove forgets the media of a digest, if they are there.
-func (f *Folder) Remove(digest string) error {
+func (f *Folder) Remove(_ context.Context, digest string) error {
 	path, err := f.path(digest)
 	if err != nil {
 		return err

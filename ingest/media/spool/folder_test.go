@@ -46,7 +46,7 @@ func put(t *testing.T, f *spool.Folder, text string) string {
 
 func read(t *testing.T, f *spool.Folder, digest string) string {
 	t.Helper()
-	file, err := f.Get(digest)
+	file, err := f.Get(t.Context(), digest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,13 +67,13 @@ func TestWhatIsPutIsThereInEveryProcess(t *testing.T) {
 	if got := read(t, other, digest); got != "a dog" || other.Used() != 5 || f.Used() != 5 {
 		t.Errorf("%q, %d and %d bytes used", got, other.Used(), f.Used())
 	}
-	if err := other.Remove(digest); err != nil || other.Used() != 0 {
+	if err := other.Remove(t.Context(), digest); err != nil || other.Used() != 0 {
 		t.Errorf("Remove: %v, %d bytes used", err, other.Used())
 	}
-	if _, err := f.Get(digest); !errors.Is(err, fault.NotFound) {
+	if _, err := f.Get(t.Context(), digest); !errors.Is(err, fault.NotFound) {
 		t.Errorf("after its removal: %v", err)
 	}
-	if err := f.Remove(digest); err != nil {
+	if err := f.Remove(t.Context(), digest); err != nil {
 		t.Errorf("removed twice: %v", err)
 	}
 }
@@ -149,10 +149,10 @@ func TestWhatIsOldIsSweptAway(t *testing.T) {
 func TestADigestIsNeverAPath(t *testing.T) {
 	f := open(t, spool.Config{})
 	for _, digest := range []string{"", "sha256:", "sha256:../../etc/passwd", "sha256:" + strings.Repeat("A", 64), "md5:" + strings.Repeat("a", 64), "sha256:" + strings.Repeat("a", 64) + "/.."} {
-		if _, err := f.Get(digest); !errors.Is(err, fault.BadRequest) {
+		if _, err := f.Get(t.Context(), digest); !errors.Is(err, fault.BadRequest) {
 			t.Errorf("Get(%q): %v", digest, err)
 		}
-		if err := f.Remove(digest); !errors.Is(err, fault.BadRequest) {
+		if err := f.Remove(t.Context(), digest); !errors.Is(err, fault.BadRequest) {
 			t.Errorf("Remove(%q): %v", digest, err)
 		}
 	}
