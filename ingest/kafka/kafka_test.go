@@ -227,6 +227,17 @@ func TestACompactedTopicIsRefused(t *testing.T) {
 	}
 }
 
+func TestATopicsRetentionIsTold(t *testing.T) {
+	c := connect(t, brokerFor(t), "g")
+	name := "t-" + rand.Text()
+	if err := c.Ensure(t.Context(), []kafka.Topic{{Name: name, Partitions: 1, Retention: 36 * time.Hour}}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.Retention(t.Context(), []string{name}); err != nil || got[name] != 36*time.Hour {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 func TestRecordsKeepTheirHeaders(t *testing.T) {
 	c := connect(t, brokerFor(t), "g-"+rand.Text())
 	topic := topicOf(t, c, 1)

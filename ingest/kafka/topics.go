@@ -117,10 +117,31 @@ func lasting(err error) bool {
 }
 
 func (c *Client) checkPolicies(ctx context.Context, names []string) error {
+	return c.describe(ctx, names, "cleanup.policy", func(name, value string) error {
+		if strings.Contains(value, "compact") {
+			return &refusal{fmt.Errorf("kafka: topic %s is compacted (cleanup.policy=%s): set it to delete", name, value)}
+		}
+		return nil
+	})
+}
+
+// Retention returns how long each topic keeps its records; 0: for ever.
+func (c *Client) Retention(ctx context.Context, names []string) (map[string]time.Duration, error) {
+	kept := map[string]time.Duration{}
+	err := c.describe(ctx, names, "retention.ms", func(name, value string) error {
+		ms, err := strconv.ParseInt(value, 10, 64)
+		kept[name] = time.Duration(max(ms, 0)) * time.Millisecond
+		return err
+	})
+	return kept, err
+}
+
+// describe tells do one setting of each topic.
+func (c *Client) describe(ctx context.Context, names []string, setting string, do func(name, value string) error) error {
 	request := &kgo.DescribeConfigsRequest{}
 	for _, name := range names {
 		request.Resources = append(request.Resources, kgo.DescribeConfigRequestResource{
-			ResourceType: kgo.ResourceTypeTopic, ResourceName: name, ConfigNames: []string{"cleanup.policy"},
+			ResourceType: kgo.ResourceTypeTopic, ResourceName: name, ConfigNames: []string{setting},
 		})
 	}
 	got, err := c.client.DescribeConfigs(ctx, request)
@@ -135,8 +156,11 @@ func (c *Client) checkPolicies(ctx context.Context, names []string) error {
 			return fmt.Errorf("kafka: describe configuration of %s: %w", r.ResourceName, r.Error)
 		}
 		for _, entry := range r.ConfigEntries {
-			if entry.ConfigName == "cleanup.policy" && strings.Contains(entry.ConfigValue, "compact") {
-				return &refusal{fmt.Errorf("kafka: topic %s is compacted (cleanup.policy=%s): set it to delete", r.ResourceName, entry.ConfigValue)}
+			if entry.ConfigName != setting {
+				continue
+			}
+			if err := do(r.ResourceName, entry.ConfigValue); err != nil {
+				return err
 			}
 		}
 	}

@@ -22,6 +22,12 @@ func newRetention(d time.Duration) *retention {
 	return r
 }
 
+// shorterThan tells whether a topic that keeps its records for d, or for ever if that
+// is 0, keeps them longer. A nil r keeps all.
+func (r *retention) shorterThan(d time.Duration) bool {
+	return r != nil && (d == 0 || time.Duration(r.time.Load()) < d)
+}
+
 // set is a [reloader].
 func (r *retention) set(now Settings) error {
 	r.time.Store(int64(now.Store.Retention))

@@ -3,8 +3,12 @@ package cli
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,4 +46,31 @@ func TestWhatIsOldIsForgottenOnceAnHour(t *testing.T) {
 			t.Errorf("told to forget what is older than %v; want %v", f.ages, want)
 		}
 	})
+}
+
+func TestAStoreKeepsOutcomesAtLeastAsLongAsTopicsKeepRecords(t *testing.T) {
+	r := newRetention(time.Hour)
+	for d, want := range map[time.Duration]bool{time.Hour: false, time.Minute: false, time.Hour + 1: true, 0: true} {
+		if got := r.shorterThan(d); got != want {
+			t.Errorf("an hour is shorter than %v: %v", d, got)
+		}
+	}
+	if (*retention)(nil).shorterThan(0) {
+		t.Error("for ever is shorter than for ever")
+	}
+}
+
+func TestServeRefusesATopicThatOutlivesItsOutcomes(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	p := launch(t, "--data-dir", data) // makes the topics, for a week
+	p.quiet()
+	if status := p.stop(); status != 0 {
+		t.Fatalf("serve exits with %d", status)
+	}
+	var errs strings.Builder
+	a := &App{In: strings.NewReader(""), Out: io.Discard, Err: &errs, Getenv: os.Getenv}
+	args := []string{"serve", "--data-dir", data, "--kafka-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--listen", "", "--topic-retention", "1h", "--store-retention", "2h"}
+	if status := a.run(t.Context(), args); status == 0 || !strings.Contains(errs.String(), "168h0m0s") || !strings.Contains(errs.String(), "--store-retention") {
+		t.Errorf("serve exits with %d: %s", status, errs.String())
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"videoqa/answers"
 	"videoqa/answers/worker"
@@ -15,6 +16,7 @@ import (
 	"videoqa/ingest/broker"
 	"videoqa/ingest/kafka"
 	"videoqa/ingest/media"
+	"videoqa/internal/fault"
 )
 
 // A stream is everything between the broker and the model, on one data folder.
@@ -95,6 +97,9 @@ func (s stream) work(ctx context.Context, client *kafka.Client) (err error) {
 		}
 		return err
 	}
+	if err := s.checkRetention(ctx, client); err != nil {
+		return err
+	}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	s.HTTP.Config.Stream, s.HTTP.Config.Store, s.HTTP.Config.Group, s.HTTP.Config.Log = client, s.Work.Store, s.Kafka.Group, s.Log
@@ -120,6 +125,28 @@ func (s stream) work(ctx context.Context, client *kafka.Client) (err error) {
 		return err
 	}
 	return w.Run(ctx)
+}
+
+// checkRetention refuses topics that keep records longer than the store keeps their
+// outcomes: one that is read again then would be answered again.
+func (s stream) checkRetention(ctx context.Context, client *kafka.Client) error {
+	kept, err := client.Retention(ctx, []string{ingest.TopicClips, ingest.TopicQuestions})
+	if err != nil {
+		return err
+	}
+	for name, d := range kept {
+		if s.Keep.shorterThan(d) {
+			return fmt.Errorf("topic %s keeps its records for %s, and the store its outcomes for less: raise --store-retention, or lower the topic's retention.ms: %w", name, spell(d), fault.BadRequest)
+		}
+	}
+	return nil
+}
+
+func spell(d time.Duration) string {
+	if d == 0 {
+		return "ever"
+	}
+	return d.String()
 }
 
 func (s stream) topics() (all []kafka.Topic) {
