@@ -167,7 +167,7 @@ func (h *house) ask(id, clip, text string) {
 // next returns the next answer or dead letter.
 func (h *house) next() (ingest.Record, ingest.Answer, ingest.DeadLetter) {
 	h.t.Helper()
-	timeout := time.NewTimer(30 * time.Second)
+	timeout := time.NewTimer(2 * time.Minute)
 	defer timeout.Stop()
 	select {
 	case r := <-h.outbox:
@@ -185,7 +185,7 @@ func (h *house) next() (ingest.Record, ingest.Answer, ingest.DeadLetter) {
 		}
 		return r, a, d
 	case <-timeout.C:
-		h.t.Fatal("no answer and no dead letter in 30 s")
+		h.t.Fatal("no answer and no dead letter in 2 min")
 		panic("unreachable")
 	}
 }
