@@ -376,6 +376,18 @@ func TestMalformedEventsAreAccountedForAndHoldNothingUp(t *testing.T) {
 	h := newHouse(t)
 	h.start(nil)
 	h.sendClip(h.clip("c-1", "a dog"))
+	random := make([]byte, 1_000_000) // as much as a broker takes by default
+	rand.Read(random)
+	header := func(pairs ...string) (list []ingest.Header) {
+		for i := 0; i < len(pairs); i += 2 {
+			list = append(list, ingest.Header{Key: pairs[i], Value: []byte(pairs[i+1])})
+		}
+		return list
+	}
+	binary := func(kind string) []ingest.Header {
+		return header("ce_specversion", "1.0", "ce_type", kind, "ce_id", "e", "ce_source", "/x")
+	}
+	structured := header("content-type", "application/cloudevents+json")
 	for i, tc := range []struct {
 		value string
 		kind  string
@@ -383,10 +395,39 @@ func TestMalformedEventsAreAccountedForAndHoldNothingUp(t *testing.T) {
 	}{
 		{"", "bad-event", nil},
 		{"\x00\xff\xfe", "bad-event", nil},
-		{`{"question_id":"q/1","question":"a?","clip_id":"c-1"}`, "bad-id", nil},
+		{string(random), "bad-event", nil},
+		{"null", "bad-event", nil},
+		{"[]", "bad-event", nil},
+		{`"a?"`, "bad-event", nil},
+		{"{", "bad-event", nil},
+		{`{"question_id":"q-1"} {}`, "bad-event", nil},
 		{`{"question_id":"q-1","question":"a?"}`, "bad-event", nil},
-		{`{}`, "unknown-schema", []ingest.Header{{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_type", Value: []byte("videoqa.question.asked.v2")}}},
-		{strings.Repeat("\xee", 900<<10), "bad-event", nil},
+		{`{"question_id":"q/1","question":"a?","clip_id":"c-1"}`, "bad-id", nil},
+		{`{"question_id":"` + strings.Repeat("q", 129) + `","question":"a?","clip_id":"c-1"}`, "bad-id", nil},
+		{`{"question_id":7,"question":"a?","clip_id":"c-1"}`, "bad-event", nil},
+		{`{"question_id":"q-1","question":["a?"],"clip_id":"c-1"}`, "bad-event", nil},
+		{`{"question_id":"q-1","question":"` + strings.Repeat("a", 1025) + `","clip_id":"c-1"}`, "bad-event", nil},
+		{`{"question_id":"q-1","question":"","kind":"open","clip_id":"c-1"}`, "bad-event", nil},
+		{`{"question_id":"q-1","question":"a?","kind":"caption","clip_id":"c-1"}`, "bad-event", nil},
+		{`{"question_id":"q-1","question":"a?","kind":"poem","clip_id":"c-1"}`, "bad-event", nil},
+		{`{"question_id":"q-1","question":"a?","kind":"choice","clip_id":"c-1"}`, "bad-event", nil},
+		{`{"question_id":"q-1","question":"a?","kind":"choice","choices":["a","a"],"clip_id":"c-1"}`, "bad-event", nil},
+		{`{"question_id":"q-1","question":"a?","kind":"yesno","choices":["a","b"],"clip_id":"c-1"}`, "bad-event", nil},
+		{`{"question_id":"q-1","question":"a?","clip_id":"c-1","frames":65}`, "bad-event", nil},
+		{`{"question_id":"q-1","question":"a?","clip_id":"c-1","uri":"file:///a"}`, "bad-event", nil},
+		{`{"question_id":"q-1","question":"a?","camera":"x"}`, "bad-event", nil},
+		{`{"question_id":"q-1","question":"a?","camera":"x","start":"2026-09-01T10:00:00Z","end":"2026-09-01T09:00:00Z"}`, "bad-event", nil},
+		{`{"question_id":"q-1","question":"a?","camera":"x y","start":"2026-09-01T10:00:00Z","end":"2026-09-01T11:00:00Z"}`, "bad-id", nil},
+		{`{"question_id":"q-1","question":"a?","clip_id":"c-1","deadline":"soon"}`, "bad-event", nil},
+		{`{"question_id":"q-1","question":"a?","clip_id":"c-1","on_overload":"panic"}`, "bad-event", nil},
+		{`{}`, "unknown-schema", binary("videoqa.question.asked.v2")},
+		{`{}`, "unknown-schema", binary("com.example.order.created.v1")},
+		{`{"question_id":"q-1","question":"a?","clip_id":"c-1"}`, "unknown-schema", header("ce_specversion", "0.3", "ce_type", ingest.TypeQuestionAsked)},
+		{`{"specversion":"1.0","type":"videoqa.question.asked.v2","id":"e","source":"/x","data":{}}`, "unknown-schema", structured},
+		{`{"specversion":"1.0","type":"videoqa.question.asked.v1","id":"e","source":"/x","data":"a?"}`, "bad-event", structured},
+		{`{"specversion":"1.0","type":"videoqa.question.asked.v1","id":"e","source":"/x","time":"noon","data":{}}`, "bad-event", structured},
+		{`[{"specversion":"1.0"}]`, "unknown-schema", header("content-type", "application/cloudevents-batch+json")},
+		{`<question/>`, "unknown-schema", header("content-type", "application/cloudevents+xml")},
 	} {
 		h.send(h.topics.Questions, "c-1", []byte(tc.value), tc.more...)
 		r, _, d := h.next()
