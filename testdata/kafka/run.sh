@@ -6,7 +6,8 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/videoqa/kafka-4.1.1
-port=${VIDEOQA_TEST_KAFKA_PORT:-19092}
+controller=$("$here/../free-port.sh")
+port=${VIDEOQA_TEST_KAFKA_PORT:-$("$here/../free-port.sh")}
 for program in java mvn; do
   command -v "$program" >/dev/null || { echo "run.sh: $program is missing: apt-get install default-jre-headless maven" >&2; exit 1; }
 done
@@ -20,8 +21,8 @@ dir=$(mktemp -d)
 cat > "$dir/server.properties" <<P
 process.roles=broker,controller
 node.id=1
-controller.quorum.voters=1@127.0.0.1:$((port + 1))
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))
+controller.quorum.voters=1@127.0.0.1:$controller
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
 advertised.listeners=PLAINTEXT://127.0.0.1:$port
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER

@@ -6,7 +6,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/videoqa/postgresql
-port=${VIDEOQA_TEST_POSTGRES_PORT:-15432}
+port=${VIDEOQA_TEST_POSTGRES_PORT:-$("$here/../free-port.sh")}
 
 newest() { printf '%s\n' "$1"/usr/lib/postgresql/*/bin/postgres | grep -v '[*]' | sort -V | tail -n 1; }
 

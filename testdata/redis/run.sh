@@ -6,7 +6,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/videoqa/redis
-port=${VIDEOQA_TEST_REDIS_PORT:-16379}
+port=${VIDEOQA_TEST_REDIS_PORT:-$("$here/../free-port.sh")}
 
 server=$(command -v redis-server) || server=$cache/redis-server
 if [[ ! -x $server ]]; then
