@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"videoqa/answers/store"
 	"videoqa/answers/store/sqlite"
 	"videoqa/answers/worker"
 	"videoqa/ingest"
@@ -40,6 +42,21 @@ func (m *mortal) Ask(ctx context.Context, s worker.Subject, questions []ingest.Q
 	return m.asker.Ask(ctx, s, questions)
 }
 
+// A settled store lends nothing before the group has given the worker partitions.
+// kfake never gives up a member that vanishes while it joins, and its partitions
+// with it; a real broker does.
+type settled struct {
+	store.Store
+	client *kafka.Client
+}
+
+func (s settled) Take(ctx context.Context, now, lease time.Time, n int) ([]store.Row, error) {
+	if s.client.Assigned() == 0 {
+		return nil, nil
+	}
+	return s.Store.Take(ctx, now, lease, n)
+}
+
 // mortalWorker is a process of its own: a worker that runs until it crashes.
 func mortalWorker(t *testing.T, broker, id, dir, clips string) {
 	db, err := sqlite.Open(t.Context(), filepath.Join(dir, "store.db"))
@@ -50,13 +67,15 @@ func mortalWorker(t *testing.T, broker, id, dir, clips string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := kafka.New(kafka.Config{Brokers: []string{broker}, Group: id})
+	log := slog.New(slog.NewTextHandler(os.Stdout, nil))
+	client, err := kafka.New(kafka.Config{Brokers: []string{broker}, Group: id, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w, err := worker.New(worker.Config{
-		Stream: client, Store: db, Media: fetcher, Asker: &mortal{}, Journal: filepath.Join(dir, "journal"), Slots: 4, Patience: 100 * time.Millisecond, Hang: 100 * time.Millisecond,
+		Stream: client, Store: settled{db, client}, Media: fetcher, Asker: &mortal{}, Journal: filepath.Join(dir, "journal"), Slots: 4, Patience: 100 * time.Millisecond, Hang: 100 * time.Millisecond,
 		Topics: worker.Topics{Clips: id + ".clips", Questions: id + ".questions", Answers: id + ".answers", DeadLetters: id + ".dlq"},
+		Log:    log,
 		Exit: func(why string) {
 			fmt.Println("hangs:", why)
 			os.Exit(70)
@@ -121,7 +140,13 @@ func TestAClipThatCrashesTheWorkerTakesNobodyAlong(t *testing.T) {
 				defer close(ended)
 				s.run(ctx, t, h)
 			}()
-			defer func() { stop(); <-ended }()
+			defer func() {
+				stop()
+				<-ended
+				if t.Failed() {
+					t.Log(strings.Join(s.said, "\n"))
+				}
+			}()
 			got := map[string]string{}
 			for len(got) < 24 {
 				r, a, d := h.next()
