@@ -69,6 +69,11 @@ func TestAWatchIsToldOfEachQuestionFromRecordToOutcome(t *testing.T) {
 	parent := ingest.Header{Key: "traceparent", Value: []byte("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")}
 
 	h.sendClip(h.clip("c-1", "a dog"))
+	h.ask("q-0", "c-1", "is it there?") // it may come before its clip, and wait; once it is answered, the clip is known
+	h.next()
+	for told := ""; !strings.HasSuffix(told, "answered a dog"); {
+		told = <-d.pages
+	}
 	h.send(h.topics.Questions, "c-1", ingest.Question{ID: "q-1", Text: "what is it?", ClipID: "c-1"}, parent)
 	first, _, _ := h.next()
 	expect("q-1: queue, fetch, publish: answered a dog")
