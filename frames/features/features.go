@@ -51,7 +51,8 @@ func Key(parts ...string) string {
 
 // Stats counts what a cache was asked for. Encoded counts pictures that had to
 // be encoded, Shared those that somebody else was encoding at that moment.
-// Waited counts those that another process was encoding.
+// Waited counts those that turned up after a first look: another process was
+// encoding them, or somebody of this one had just done so.
 type Stats struct {
 	Hits, Encoded, Shared, Waited int64
 	Refused                       int64 // values that failed their check
@@ -67,6 +68,7 @@ type Cache struct {
 
 	mu     sync.Mutex
 	flight map[string]*call // being encoded now
+	ended  atomic.Int64     // flights that are over
 }
 
 // call is one encoding under way; what it gives is set before done is closed.
@@ -103,12 +105,13 @@ func (c *Cache) Have(ctx context.Context, keys []string) ([][]float32, bool) {
 // are shared: they are never written to. Errors are encode's and ctx's only.
 func (c *Cache) Fill(ctx context.Context, keys []string, encode func(ctx context.Context, missing []int) ([][]float32, error)) ([][]float32, int, error) {
 	out := make([][]float32, len(keys))
+	since := c.ended.Load()
 	hits, _ := c.get(ctx, keys, out)
 	c.hits.Add(int64(hits))
 	for {
 		mine, others := c.claim(keys, out)
 		if len(mine) > 0 {
-			got, err := c.compute(ctx, keys, mine, out, encode)
+			got, err := c.compute(ctx, keys, mine, since, out, encode)
 			if err != nil {
 				return nil, hits, err
 			}
@@ -148,8 +151,9 @@ func (c *Cache) claim(keys []string, out [][]float32) (mine []int, others map[in
 }
 
 // compute gets values for the claimed places and hands them to whoever waits. It
-// returns how many of them another process computed.
-func (c *Cache) compute(ctx context.Context, keys []string, mine []int, out [][]float32, encode func(context.Context, []int) ([][]float32, error)) (got int, err error) {
+// returns how many of them somebody else computed. A flight that ended since the
+// caller's first look may have left a value behind it.
+func (c *Cache) compute(ctx context.Context, keys []string, mine []int, since int64, out [][]float32, encode func(context.Context, []int) ([][]float32, error)) (got int, err error) {
 	defer func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -158,9 +162,14 @@ func (c *Cache) compute(ctx context.Context, keys []string, mine []int, out [][]
 			running.vector = out[i]
 			delete(c.flight, keys[i])
 			close(running.done)
+			c.ended.Add(1)
 		}
 	}()
-	ours, theirs, unlock := c.lock(ctx, keys, mine, out)
+	missing := mine
+	if c.ended.Load() != since {
+		missing, _ = c.look(ctx, keys, mine, out)
+	}
+	ours, theirs, unlock := c.lock(ctx, keys, missing, out)
 	defer unlock()
 	if err := c.encode(ctx, keys, ours, out, encode); err != nil {
 		return 0, err

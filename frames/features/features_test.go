@@ -149,6 +149,32 @@ func TestOnePictureIsEncodedOnceHoweverManyAsk(t *testing.T) {
 	}
 }
 
+// meanwhile is a store in which what happens between the first Get and its reader.
+type meanwhile struct {
+	features.Store
+	what func()
+}
+
+func (s *meanwhile) Get(ctx context.Context, keys []string) ([][]byte, error) {
+	values, err := s.Store.Get(ctx, keys)
+	if what := s.what; what != nil {
+		s.what = nil
+		what()
+	}
+	return values, err
+}
+
+func TestWhatWasEncodedSinceTheFirstLookIsNotEncodedAgain(t *testing.T) {
+	store := &meanwhile{Store: features.NewMemory(1 << 20)}
+	c := features.New(store, features.Float32)
+	first := 0
+	store.what = func() { _, first = fill(t, c, "a") }
+	vectors, encoded := fill(t, c, "a", "bb")
+	if first != 1 || encoded != 1 || vectors[0][0] != 1 || vectors[1][0] != 2 {
+		t.Errorf("the first encoded %d, the second %d: %v", first, encoded, vectors)
+	}
+}
+
 func TestAFailureIsNotShared(t *testing.T) {
 	c := features.New(features.NewMemory(1<<20), features.Float32)
 	lost := errors.New("out of memory")

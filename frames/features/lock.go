@@ -19,7 +19,7 @@ const (
 // What somebody computed just before the lock was ours goes to out.
 func (c *Cache) lock(ctx context.Context, keys []string, places []int, out [][]float32) (ours, theirs []int, unlock func()) {
 	locker, ok := c.store.(Locker)
-	if !ok {
+	if !ok || len(places) == 0 {
 		return places, nil, func() {}
 	}
 	held, release, err := locker.Lock(ctx, pick(keys, places))
