@@ -157,11 +157,7 @@ func skipSliceGroups(b *bits, groups uint32) {
 		b.skip(1)
 		b.ue()
 	case 6:
-		width := 0
-		for 1<<width < groups {
-			width++
-		}
-		b.skip(int(min(b.ue(), 1<<20)+1) * width)
+		b.skip(int(min(b.ue(), 1<<20)+1) * widthOf(int(min(groups, 8))))
 	}
 }
 
