@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,8 +22,6 @@ type ahead struct {
 	mu   sync.Mutex
 	list []ingest.Clip
 	more chan struct{}
-
-	done, failed, forgotten int
 }
 
 func (a *ahead) init(most int) { a.most, a.more = most, make(chan struct{}, 1) }
@@ -35,7 +34,6 @@ func (a *ahead) add(c ingest.Clip) {
 	}
 	if a.list = append(a.list, c); len(a.list) > a.most {
 		a.list = a.list[1:]
-		a.forgotten++
 	}
 	select {
 	case a.more <- struct{}{}:
@@ -47,13 +45,7 @@ func (a *ahead) add(c ingest.Clip) {
 func (a *ahead) drop(id string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	kept := a.list[:0]
-	for _, c := range a.list {
-		if c.ID != id {
-			kept = append(kept, c)
-		}
-	}
-	a.list = kept
+	a.list = slices.DeleteFunc(a.list, func(c ingest.Clip) bool { return c.ID == id })
 }
 
 // next takes the newest hint: its questions are the likeliest to come.
@@ -68,21 +60,11 @@ func (a *ahead) next() (c ingest.Clip, ok bool) {
 	return c, true
 }
 
-func (a *ahead) count(err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if err != nil {
-		a.failed++
-		return
-	}
-	a.done++
-}
-
 // givesWay is how long looking ahead waits while questions do.
 const givesWay = 50 * time.Millisecond
 
 // lookAhead looks at clips that came, one at a time and only while no question
-// waits, until ctx ends. What goes wrong is counted, and said when somebody asks.
+// waits, until ctx ends. What goes wrong is said when somebody asks.
 func (w *Worker) lookAhead(ctx context.Context) {
 	warmer, ok := w.cfg.Asker.(Warmer)
 	if !ok {
@@ -101,7 +83,9 @@ func (w *Worker) lookAhead(ctx context.Context) {
 			}
 			continue
 		}
-		w.ahead.count(w.warm(ctx, warmer, c))
+		if err := w.warm(ctx, warmer, c); err != nil {
+			w.cfg.Log.Debug("a clip was not looked at ahead", "clip", c.ID, "error", err)
+		}
 	}
 }
 
@@ -111,7 +95,7 @@ func (w *Worker) warm(ctx context.Context, warmer Warmer, c ingest.Clip) error {
 	if alone, err := w.suspicion(ctx, b); alone || err != nil {
 		return err
 	}
-	leave, err := w.solitary(ctx, b)
+	leave, err := w.enter(ctx, b, false)
 	if err != nil {
 		return err
 	}

@@ -188,9 +188,8 @@ func (w *Worker) clear(ctx context.Context, b *batch) error {
 	})
 }
 
-// solitary lets a batch in, alone if it has to be, and notes it in the journal.
-// leave says that nothing crashed.
-func (w *Worker) solitary(ctx context.Context, b *batch) (leave func(), err error) {
+// admit lets a batch in, alone if it has to be.
+func (w *Worker) admit(ctx context.Context, b *batch) (leave func(), err error) {
 	var alone bool
 	err = w.insist(ctx, "look for suspicions", func() (err error) {
 		alone, err = w.suspicion(ctx, b)
@@ -199,6 +198,12 @@ func (w *Worker) solitary(ctx context.Context, b *batch) (leave func(), err erro
 	if err != nil {
 		return nil, err
 	}
+	return w.enter(ctx, b, alone)
+}
+
+// enter waits for a batch's company to be as it has to be, and notes the batch in
+// the journal. leave says that nothing crashed.
+func (w *Worker) enter(ctx context.Context, b *batch, alone bool) (leave func(), err error) {
 	enter, exit := w.company.RLock, w.company.RUnlock
 	if alone {
 		enter, exit = w.company.Lock, w.company.Unlock

@@ -27,7 +27,7 @@ func (w *Worker) ask(ctx context.Context, b *batch) {
 		j.taken(nil)
 	}
 	ctx = trail.With(ctx, trails(b.jobs)...)
-	leave, err := w.solitary(ctx, b)
+	leave, err := w.admit(ctx, b)
 	if err != nil {
 		w.failAll(ctx, b, err)
 		return
