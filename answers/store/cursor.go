@@ -41,6 +41,32 @@ func ParseCursor(text string) (c Cursor, err error) {
 	return c, nil
 }
 
+// Rows are those of a database; both drivers have them.
+type Rows interface {
+	Next() bool
+	Scan(into ...any) error
+	Err() error
+}
+
+// ReadPage reads at most limit outcomes of rows that hold question_id, request,
+// state, message and when it was stored, in milliseconds; one row more says that
+// there is a next page.
+func ReadPage(rows Rows, limit int) (page []Outcome, next string, err error) {
+	var last Cursor
+	for rows.Next() {
+		if len(page) == limit {
+			return page, last.String(), nil
+		}
+		var o Outcome
+		if err := rows.Scan(&o.QuestionID, &o.Request, &o.State, &o.Message, &last.Millis); err != nil {
+			return nil, "", err
+		}
+		last.QuestionID = o.QuestionID
+		page = append(page, o)
+	}
+	return page, "", rows.Err()
+}
+
 // PageSize is how many outcomes a page of the wanted size holds.
 func PageSize(limit int) int {
 	if limit <= 0 {

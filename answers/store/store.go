@@ -60,9 +60,6 @@ type Clips interface {
 	// Reached returns up to when camera's recording has come: the latest end that
 	// an event told, of a clip or of its closing, deleted since or not. false: none.
 	Reached(ctx context.Context, camera string) (at time.Time, known bool, err error)
-	// Covering returns a clip of camera that holds all of [from, to), the one
-	// that starts last if there are several; false: none does.
-	Covering(ctx context.Context, camera string, from, to time.Time) (ingest.Clip, bool, error)
 }
 
 // MostClips is how many clips [Clips.Overlapping] returns at most.

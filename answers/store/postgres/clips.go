@@ -126,19 +126,6 @@ func (s *Store) Clip(ctx context.Context, id string) (ingest.Clip, store.ClipSta
 	return clip, store.Known, nil
 }
 
-// Covering implements [store.Clips].
-func (s *Store) Covering(ctx context.Context, camera string, from, to time.Time) (ingest.Clip, bool, error) {
-	clip, _, err := scanClip(s.pool.QueryRow(ctx, selectClip+"c.camera = $1 AND c.camera <> '' AND c.start_ms <= $2 AND c.end_ms >= $3 AND "+live+
-		" ORDER BY c.start_ms DESC, c.clip_id LIMIT 1", camera, from.UnixMilli(), to.UnixMilli()))
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return ingest.Clip{}, false, nil
-	case err != nil:
-		return ingest.Clip{}, false, down("find footage", err)
-	}
-	return clip, true, nil
-}
-
 // Overlapping implements [store.Clips].
 func (s *Store) Overlapping(ctx context.Context, camera string, from, to time.Time) ([]ingest.Clip, error) {
 	rows, err := s.pool.Query(ctx, selectClip+"c.camera = $1 AND c.camera <> '' AND c.start_ms < $2 AND c.end_ms > $3 AND "+live+

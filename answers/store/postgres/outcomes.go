@@ -33,8 +33,8 @@ func (s *Store) outcome(ctx context.Context, what, query, id string) (store.Outc
 	return o, found, nil
 }
 
-func scanOutcome(row pgx.Row, more ...any) (o store.Outcome, found bool, err error) {
-	err = row.Scan(append([]any{&o.QuestionID, &o.Request, &o.State, &o.Message}, more...)...)
+func scanOutcome(row pgx.Row) (o store.Outcome, found bool, err error) {
+	err = row.Scan(&o.QuestionID, &o.Request, &o.State, &o.Message)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return o, false, nil
 	}
@@ -147,21 +147,10 @@ func (s *Store) page(ctx context.Context, cursor string, limit int, where string
 		return nil, "", down("list outcomes", err)
 	}
 	defer rows.Close()
-	for rows.Next() {
-		if len(page) == limit {
-			return page, from.String(), nil
-		}
-		o, _, err := scanOutcome(rows, &from.Millis)
-		if err != nil {
-			return nil, "", down("list outcomes", err)
-		}
-		from.QuestionID = o.QuestionID
-		page = append(page, o)
-	}
-	if err := rows.Err(); err != nil {
+	if page, next, err = store.ReadPage(rows, limit); err != nil {
 		return nil, "", down("list outcomes", err)
 	}
-	return page, "", nil
+	return page, next, nil
 }
 
 // pruneBatch is how many rows are deleted in one transaction.

@@ -118,19 +118,6 @@ func (s *Store) Clip(ctx context.Context, id string) (ingest.Clip, store.ClipSta
 	return c, store.Known, nil
 }
 
-// Covering implements [store.Clips].
-func (s *Store) Covering(ctx context.Context, camera string, from, to time.Time) (ingest.Clip, bool, error) {
-	c, _, err := scanClip(s.db.QueryRowContext(ctx, "SELECT "+clipColumns+" FROM clips WHERE camera = ? AND camera <> '' AND start_ms <= ? AND end_ms >= ? AND "+live+
-		" ORDER BY start_ms DESC, clip_id LIMIT 1", camera, from.UnixMilli(), to.UnixMilli()))
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return ingest.Clip{}, false, nil
-	case err != nil:
-		return ingest.Clip{}, false, down("find footage", err)
-	}
-	return c, true, nil
-}
-
 // Overlapping implements [store.Clips].
 func (s *Store) Overlapping(ctx context.Context, camera string, from, to time.Time) (clips []ingest.Clip, err error) {
 	rows, err := s.db.QueryContext(ctx, "SELECT "+clipColumns+" FROM clips WHERE camera = ? AND camera <> '' AND start_ms < ? AND end_ms > ? AND "+live+

@@ -31,7 +31,6 @@ func Run(t *testing.T, open Open) {
 	}{
 		{"a clip is what its latest event says, in whatever order they come", latestEvent},
 		{"a deleted clip is unknown no longer, and not known", deletedClip},
-		{"footage covers a range only as a whole", covering},
 		{"footage of a range is found clip by clip", overlapping},
 		{"a camera has come as far as its latest event says", reached},
 		{"a question has one outcome", oneOutcome},
@@ -106,31 +105,13 @@ func deletedClip(t *testing.T, open Open) {
 	wantClip(t, s, "c-1", "", store.Deleted)
 	must(t, s.PutClip(ctx, ingest.Clip{ID: "c-1", URI: "file:///a", Camera: "x", Start: moment(0), End: moment(10)}, at(5)))
 	wantClip(t, s, "c-1", "", store.Deleted)
-	if _, found, err := s.Covering(ctx, "x", at(1), at(2)); found || err != nil {
+	if clips, err := s.Overlapping(ctx, "x", at(1), at(2)); len(clips) > 0 || err != nil {
 		t.Errorf("a deleted clip is still footage: %v", err)
 	}
 	must(t, s.PutClip(ctx, ingest.Clip{ID: "c-1", URI: "file:///b"}, at(6)))
 	wantClip(t, s, "c-1", "file:///b", store.Known)
 	must(t, s.DeleteClip(ctx, "c-2", at(1)))
 	wantClip(t, s, "c-2", "", store.Deleted)
-}
-
-func covering(t *testing.T, open Open) {
-	s, _ := open(t)
-	ctx := t.Context()
-	must(t, s.PutClip(ctx, ingest.Clip{ID: "c-1", URI: "file:///1", Camera: "x", Start: moment(0), End: moment(10)}, at(0)))
-	must(t, s.PutClip(ctx, ingest.Clip{ID: "c-2", URI: "file:///2", Camera: "x", Start: moment(8), End: moment(20)}, at(0)))
-	must(t, s.PutClip(ctx, ingest.Clip{ID: "c-3", URI: "file:///3", Camera: "y", Start: moment(0), End: moment(99)}, at(0)))
-	must(t, s.PutClip(ctx, ingest.Clip{ID: "c-4", URI: "file:///4", Camera: "x", Start: moment(30)}, at(0)))
-	for _, tc := range []struct {
-		from, to int
-		want     string
-	}{{0, 10, "c-1"}, {1, 2, "c-1"}, {8, 9, "c-2"}, {7, 11, ""}, {15, 21, ""}, {30, 31, ""}, {-1, 1, ""}} {
-		c, found, err := s.Covering(ctx, "x", at(tc.from), at(tc.to))
-		if err != nil || c.ID != tc.want || found != (tc.want != "") {
-			t.Errorf("%d to %d s is covered by %q (%v); want %q", tc.from, tc.to, c.ID, err, tc.want)
-		}
-	}
 }
 
 func answered(id, request, text string) store.Outcome {
