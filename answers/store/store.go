@@ -97,6 +97,13 @@ type Outcome struct {
 	About      About  // not read back
 }
 
+// Stored is the outcome that is stored of a question, and whether it is the one
+// that was to be.
+type Stored struct {
+	Outcome Outcome
+	Fresh   bool
+}
+
 // About is what an answer is found by; what is not known is zero.
 type About struct {
 	AnswerID, Camera string
@@ -137,6 +144,9 @@ type Outcomes interface {
 	// clip that is deleted is not stored: what is returned then is [Erased],
 	// without a QuestionID, and the question may still be settled otherwise.
 	Settle(ctx context.Context, o Outcome) (stored Outcome, fresh bool, err error)
+	// SettleAll settles outcomes of different questions in one transaction, and
+	// returns what became of each, in their order.
+	SettleAll(ctx context.Context, all []Outcome) ([]Stored, error)
 	// Answer returns the outcome that is the answer of that id; false: there is none.
 	Answer(ctx context.Context, answerID string) (Outcome, bool, error)
 	// Answers lists answers in the order in which they were stored, and returns
@@ -168,8 +178,8 @@ type Row struct {
 	QuestionID string
 	Request    string
 	Record     ingest.Record // the event as it came
-	For        string        // what it waits for: ForClip, ForCamera, or "" for another attempt
-	Due        time.Time     // when to look at it again
+	For        string        // what it waits for: ForClip, ForCamera, ForTurn, or "" for another attempt
+	Due        time.Time     // when to look at it again; of one that waits for its turn, its place
 	Until      time.Time     // how long it may wait for For; zero: it waits for nothing
 	Attempts   int           // that failed
 	FirstSeen  time.Time
@@ -182,11 +192,18 @@ func ForClip(id string) string { return "clip:" + id }
 // ForCamera is what a question waits for that came before its footage.
 func ForCamera(camera string) string { return "camera:" + camera }
 
+// ForTurn is what a question waits for that came while others of its camera did,
+// more than their share. Nothing wakes it: [WaitingRoom.TakeTurns] takes it.
+const ForTurn = "turn"
+
 // WaitingRoom holds questions that cannot be answered yet.
 type WaitingRoom interface {
 	// Wait stores row and a waiting outcome, unless the question has an outcome.
 	// It returns the outcome stored now, and whether row was stored.
 	Wait(ctx context.Context, row Row) (stored Outcome, fresh bool, err error)
+	// WaitAll stores rows of different questions in one transaction, and returns
+	// what became of each, in their order.
+	WaitAll(ctx context.Context, rows []Row) ([]Stored, error)
 	// Replay puts a dead question back, to be asked again: row.Replaces names its
 	// dead letter. It returns what is stored, and false if that is not this dead
 	// letter, or if the question is in the waiting room already.
@@ -194,6 +211,8 @@ type WaitingRoom interface {
 	// Take returns at most n rows that are due at now, the longest due first,
 	// and lends them until lease: nobody else gets them before.
 	Take(ctx context.Context, now, lease time.Time, n int) ([]Row, error)
+	// TakeTurns lends rows likewise that wait for their turn, which Take never does.
+	TakeTurns(ctx context.Context, now, lease time.Time, n int) ([]Row, error)
 	// Extend lends rows that were taken for longer.
 	Extend(ctx context.Context, questionIDs []string, lease time.Time) error
 	// Again gives a row back that was taken, to be due again: its Due, For,
@@ -201,9 +220,10 @@ type WaitingRoom interface {
 	Again(ctx context.Context, row Row) error
 	// Wake makes a row due now; who has taken it keeps it.
 	Wake(ctx context.Context, questionID string) error
-	// Leave removes a row whose outcome has been published.
-	Leave(ctx context.Context, questionID string) error
-	// NextDue returns when the first row will be due that nobody has taken; false: none is.
+	// Leave removes rows whose outcomes have been published.
+	Leave(ctx context.Context, questionIDs ...string) error
+	// NextDue returns when the first row will be due that nobody has taken, those
+	// aside that wait for their turn; false: none is.
 	NextDue(ctx context.Context) (time.Time, bool, error)
 	// Waiting returns how many rows there are, taken ones too.
 	Waiting(ctx context.Context) (int, error)

@@ -1,8 +1,10 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -41,28 +43,52 @@ func scanOutcome(row pgx.Row) (o store.Outcome, found bool, err error) {
 	return o, err == nil, err
 }
 
-// Settle implements [store.Outcomes]. The clips are locked before the outcome, as
-// DeleteClip does it: so either it sees the answer, or the answer sees it.
+// Settle implements [store.Outcomes].
 func (s *Store) Settle(ctx context.Context, o store.Outcome) (stored store.Outcome, fresh bool, err error) {
-	err = s.change(ctx, "settle question", func(ctx context.Context, tx pgx.Tx) error {
-		fresh = false
-		gone, err := anyDeleted(ctx, tx, o)
+	all, err := s.SettleAll(ctx, []store.Outcome{o})
+	if err != nil {
+		return stored, false, err
+	}
+	return all[0].Outcome, all[0].Fresh, nil
+}
+
+// SettleAll implements [store.Outcomes]. The clips are locked before the outcomes,
+// as DeleteClip does it: so either it sees an answer, or the answer sees it. All
+// take both in the order of their ids.
+func (s *Store) SettleAll(ctx context.Context, all []store.Outcome) (stored []store.Stored, err error) {
+	order := make([]int, len(all))
+	for i := range all {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(all[a].QuestionID, all[b].QuestionID) })
+	err = s.change(ctx, "settle questions", func(ctx context.Context, tx pgx.Tx) error {
+		stored = make([]store.Stored, len(all))
+		gone, err := deletedClips(ctx, tx, all)
 		if err != nil {
 			return err
 		}
-		found := false
-		if stored, found, err = lockOutcome(ctx, tx, o); err != nil || found && !stored.Yields(o) {
-			return err
+		for _, i := range order {
+			if stored[i], err = settleOne(ctx, tx, all[i], gone); err != nil {
+				return err
+			}
 		}
-		if gone {
-			stored = store.Outcome{State: store.Erased}
-			return deleteEmpty(ctx, tx, o.QuestionID)
-		}
-		fresh = true
-		stored = store.Outcome{QuestionID: o.QuestionID, Request: o.Request, State: o.State, Message: o.Message}
-		return settle(ctx, tx, o)
+		return nil
 	})
-	return stored, fresh && err == nil, err
+	if err != nil {
+		return nil, err
+	}
+	return stored, nil
+}
+
+func settleOne(ctx context.Context, tx pgx.Tx, o store.Outcome, gone map[string]bool) (store.Stored, error) {
+	before, found, err := lockOutcome(ctx, tx, o)
+	if err != nil || found && !before.Yields(o) {
+		return store.Stored{Outcome: before}, err
+	}
+	if o.State == store.Answered && slices.ContainsFunc(o.About.ClipIDs, func(id string) bool { return gone[id] }) {
+		return store.Stored{Outcome: store.Outcome{State: store.Erased}}, deleteEmpty(ctx, tx, o.QuestionID)
+	}
+	return store.Stored{Outcome: store.Outcome{QuestionID: o.QuestionID, Request: o.Request, State: o.State, Message: o.Message}, Fresh: true}, settle(ctx, tx, o)
 }
 
 // unsettled is the state of an outcome between its first lines, within one transaction.
@@ -85,23 +111,27 @@ func deleteEmpty(ctx context.Context, tx pgx.Tx, id string) error {
 	return err
 }
 
-// anyDeleted tells whether o is an answer about a clip that is deleted, and keeps
-// the others from being deleted until the transaction ends.
-func anyDeleted(ctx context.Context, tx pgx.Tx, o store.Outcome) (bool, error) {
-	if o.State != store.Answered || len(o.About.ClipIDs) == 0 {
-		return false, nil
-	}
-	rows, err := tx.Query(ctx, "SELECT c.gone_ms IS NOT NULL AND NOT "+live+" FROM videoqa_clips c WHERE c.clip_id = ANY($1) ORDER BY c.clip_id FOR SHARE", o.About.ClipIDs)
-	if err != nil {
-		return false, err
-	}
-	gone, err := pgx.CollectRows(rows, pgx.RowTo[bool])
-	for _, g := range gone {
-		if g {
-			return true, err
+// deletedClips tells which clips that answers are about are deleted, and keeps the
+// others from being deleted until the transaction ends.
+func deletedClips(ctx context.Context, tx pgx.Tx, all []store.Outcome) (map[string]bool, error) {
+	var ids []string
+	for _, o := range all {
+		if o.State == store.Answered {
+			ids = append(ids, o.About.ClipIDs...)
 		}
 	}
-	return false, err
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	rows, err := tx.Query(ctx, "SELECT c.clip_id, c.gone_ms IS NOT NULL AND NOT "+live+" FROM videoqa_clips c WHERE c.clip_id = ANY($1) ORDER BY c.clip_id FOR SHARE", ids)
+	if err != nil {
+		return nil, err
+	}
+	gone := map[string]bool{}
+	var id string
+	var is bool
+	_, err = pgx.ForEachRow(rows, []any{&id, &is}, func() error { gone[id] = is; return nil })
+	return gone, err
 }
 
 func settle(ctx context.Context, tx pgx.Tx, o store.Outcome) error {

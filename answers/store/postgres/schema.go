@@ -69,6 +69,10 @@ CREATE TABLE videoqa_claims (
 );
 CREATE INDEX videoqa_claims_by_time ON videoqa_claims (claimed_ms);
 CREATE INDEX videoqa_clips_by_uri ON videoqa_clips (uri) WHERE uri <> '';
+`, `
+DROP INDEX videoqa_waiting_by_due;
+CREATE INDEX videoqa_waiting_by_due ON videoqa_waiting (due_ms) WHERE awaits <> 'turn';
+CREATE INDEX videoqa_waiting_by_turn ON videoqa_waiting (due_ms, seen_ms) WHERE awaits = 'turn';
 `}
 
 // prepare brings the tables up to date; of several processes one does, and the

@@ -14,34 +14,105 @@ import (
 
 // Wait implements [store.WaitingRoom].
 func (s *Store) Wait(ctx context.Context, row store.Row) (stored store.Outcome, fresh bool, err error) {
-	err = s.change(ctx, "let question wait", func(ctx context.Context, tx pgx.Tx) error {
-		if err := hold(ctx, tx, row.For); err != nil {
-			return err
+	all, err := s.WaitAll(ctx, []store.Row{row})
+	if err != nil {
+		return stored, false, err
+	}
+	return all[0].Outcome, all[0].Fresh, nil
+}
+
+// WaitAll implements [store.WaitingRoom].
+func (s *Store) WaitAll(ctx context.Context, rows []store.Row) (stored []store.Stored, err error) {
+	err = s.change(ctx, "let questions wait", func(ctx context.Context, tx pgx.Tx) error {
+		for _, awaited := range awaitedBy(rows) {
+			if err := hold(ctx, tx, awaited); err != nil {
+				return err
+			}
 		}
-		tag, err := tx.Exec(ctx, "INSERT INTO videoqa_outcomes (question_id, request, state) VALUES ($1, $2, 'waiting') ON CONFLICT DO NOTHING", row.QuestionID, row.Request)
+		fresh, err := begin(ctx, tx, rows)
 		if err != nil {
 			return err
 		}
-		fresh = tag.RowsAffected() > 0
-		if stored, _, err = scanOutcome(tx.QueryRow(ctx, outcomeByID, row.QuestionID)); err != nil || !fresh {
+		if stored, err = whatIsStored(ctx, tx, rows, fresh); err != nil {
 			return err
 		}
-		fresh, err = enter(ctx, tx, row)
-		return err
+		return enterFresh(ctx, tx, rows, stored)
 	})
-	return stored, fresh && err == nil, err
+	if err != nil {
+		return nil, err
+	}
+	return stored, nil
 }
 
-// enter stores a row, unless there is one.
-func enter(ctx context.Context, tx pgx.Tx, row store.Row) (fresh bool, err error) {
+// awaitedBy lists what brings something that rows wait for, in the order in which
+// all take hold of it.
+func awaitedBy(rows []store.Row) (list []string) {
+	for _, row := range rows {
+		if row.For != store.ForTurn {
+			list = append(list, row.For)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// begin stores a waiting outcome for each question that has none, and tells which.
+func begin(ctx context.Context, tx pgx.Tx, rows []store.Row) (fresh map[string]bool, err error) {
+	ids, requests := make([]string, len(rows)), make([]string, len(rows))
+	for i, row := range rows {
+		ids[i], requests[i] = row.QuestionID, row.Request
+	}
+	// In the order of their ids, lest two that come at once wait for each other.
+	found, err := tx.Query(ctx, `INSERT INTO videoqa_outcomes (question_id, request, state)
+		SELECT id, request, 'waiting' FROM unnest($1::text[], $2::text[]) AS r (id, request) ORDER BY id ON CONFLICT DO NOTHING RETURNING question_id`, ids, requests)
+	if err != nil {
+		return nil, err
+	}
+	list, err := pgx.CollectRows(found, pgx.RowTo[string])
+	fresh = map[string]bool{}
+	for _, id := range list {
+		fresh[id] = true
+	}
+	return fresh, err
+}
+
+// whatIsStored returns the outcome of each row's question.
+func whatIsStored(ctx context.Context, tx pgx.Tx, rows []store.Row, fresh map[string]bool) ([]store.Stored, error) {
+	stored := make([]store.Stored, len(rows))
+	for i, row := range rows {
+		stored[i] = store.Stored{Outcome: store.Outcome{QuestionID: row.QuestionID, Request: row.Request, State: store.Waiting}, Fresh: true}
+		if fresh[row.QuestionID] {
+			continue
+		}
+		o, _, err := scanOutcome(tx.QueryRow(ctx, outcomeByID, row.QuestionID))
+		if err != nil {
+			return nil, err
+		}
+		stored[i] = store.Stored{Outcome: o}
+	}
+	return stored, nil
+}
+
+// enterFresh stores the rows of questions that begin to wait.
+func enterFresh(ctx context.Context, tx pgx.Tx, rows []store.Row, stored []store.Stored) error {
+	var batch pgx.Batch
+	for i, row := range rows {
+		if stored[i].Fresh {
+			batch.Queue(insertRow, rowValues(row)...)
+		}
+	}
+	return tx.SendBatch(ctx, &batch).Close()
+}
+
+const insertRow = `INSERT INTO videoqa_waiting (question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms, replaces)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`
+
+func rowValues(row store.Row) []any {
 	record, err := json.Marshal(row.Record)
 	if err != nil {
 		panic(err) // strings, bytes and a time always marshal
 	}
-	tag, err := tx.Exec(ctx, `INSERT INTO videoqa_waiting (question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms, replaces)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
-		row.QuestionID, row.Request, record, row.For, row.Due.UnixMilli(), orZero(row.Until), row.Attempts, row.FirstSeen.UnixMilli(), row.Replaces)
-	return tag.RowsAffected() > 0, err
+	return []any{row.QuestionID, row.Request, record, row.For, row.Due.UnixMilli(), orZero(row.Until), row.Attempts, row.FirstSeen.UnixMilli(), row.Replaces}
 }
 
 // Replay implements [store.WaitingRoom].
@@ -52,17 +123,27 @@ func (s *Store) Replay(ctx context.Context, row store.Row) (stored store.Outcome
 		if err != nil || !found || stored.State != store.Dead || !stored.Yields(store.Outcome{Request: row.Request, Replaces: row.Replaces}) {
 			return err
 		}
-		ok, err = enter(ctx, tx, row)
+		tag, err := tx.Exec(ctx, insertRow, rowValues(row)...)
+		ok = tag.RowsAffected() > 0
 		return err
 	})
 	return stored, ok && err == nil, err
 }
 
 // Take implements [store.WaitingRoom].
-func (s *Store) Take(ctx context.Context, now, lease time.Time, n int) (taken []store.Row, err error) {
+func (s *Store) Take(ctx context.Context, now, lease time.Time, n int) ([]store.Row, error) {
+	return s.take(ctx, "awaits <> 'turn' AND due_ms <= $2", now, lease, n)
+}
+
+// TakeTurns implements [store.WaitingRoom].
+func (s *Store) TakeTurns(ctx context.Context, now, lease time.Time, n int) ([]store.Row, error) {
+	return s.take(ctx, "awaits = 'turn'", now, lease, n)
+}
+
+func (s *Store) take(ctx context.Context, where string, now, lease time.Time, n int) (taken []store.Row, err error) {
 	err = s.change(ctx, "take waiting questions", func(ctx context.Context, tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `UPDATE videoqa_waiting SET lease_ms = $1 WHERE question_id IN (
-				SELECT question_id FROM videoqa_waiting WHERE due_ms <= $2 AND lease_ms <= $2 ORDER BY due_ms, seen_ms LIMIT $3 FOR UPDATE SKIP LOCKED)
+				SELECT question_id FROM videoqa_waiting WHERE `+where+` AND lease_ms <= $2 ORDER BY due_ms, seen_ms LIMIT $3 FOR UPDATE SKIP LOCKED)
 			RETURNING question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms, replaces`, lease.UnixMilli(), now.UnixMilli(), n)
 		if err != nil {
 			return err
@@ -121,14 +202,14 @@ func (s *Store) Wake(ctx context.Context, questionID string) error {
 }
 
 // Leave implements [store.WaitingRoom].
-func (s *Store) Leave(ctx context.Context, questionID string) error {
-	return s.do(ctx, "let question leave", "DELETE FROM videoqa_waiting WHERE question_id = $1", questionID)
+func (s *Store) Leave(ctx context.Context, questionIDs ...string) error {
+	return s.do(ctx, "let questions leave", "DELETE FROM videoqa_waiting WHERE question_id = ANY($1)", questionIDs)
 }
 
 // NextDue implements [store.WaitingRoom].
 func (s *Store) NextDue(ctx context.Context) (time.Time, bool, error) {
 	var due *int64
-	if err := s.pool.QueryRow(ctx, "SELECT min(greatest(due_ms, lease_ms)) FROM videoqa_waiting").Scan(&due); err != nil {
+	if err := s.pool.QueryRow(ctx, "SELECT min(greatest(due_ms, lease_ms)) FROM videoqa_waiting WHERE awaits <> 'turn'").Scan(&due); err != nil {
 		return time.Time{}, false, down("look for the next question", err)
 	}
 	if due == nil {

@@ -42,28 +42,44 @@ func scanOutcome(row scanner) (o store.Outcome, found bool, err error) {
 
 // Settle implements [store.Outcomes].
 func (s *Store) Settle(ctx context.Context, o store.Outcome) (stored store.Outcome, fresh bool, err error) {
-	err = s.change(ctx, "settle question", func(tx *sql.Tx) error {
-		var found bool
-		stored, found, err = scanOutcome(tx.QueryRow(outcomeByID, o.QuestionID))
-		if err != nil || found && !stored.Yields(o) {
-			return err
+	all, err := s.SettleAll(ctx, []store.Outcome{o})
+	if err != nil {
+		return stored, false, err
+	}
+	return all[0].Outcome, all[0].Fresh, nil
+}
+
+// SettleAll implements [store.Outcomes].
+func (s *Store) SettleAll(ctx context.Context, all []store.Outcome) (stored []store.Stored, err error) {
+	err = s.change(ctx, "settle questions", func(tx *sql.Tx) error {
+		for _, o := range all {
+			one, err := settleOne(tx, o)
+			if err != nil {
+				return err
+			}
+			stored = append(stored, one)
 		}
-		gone, err := anyDeleted(tx, o)
-		if err != nil {
-			return err
-		}
-		if gone {
-			stored = store.Outcome{State: store.Erased}
-			return nil
-		}
-		if err := settle(tx, o); err != nil {
-			return err
-		}
-		fresh = true
-		stored, _, err = scanOutcome(tx.QueryRow(outcomeByID, o.QuestionID))
-		return err
+		return nil
 	})
-	return stored, fresh && err == nil, err
+	if err != nil {
+		return nil, err
+	}
+	return stored, nil
+}
+
+func settleOne(tx *sql.Tx, o store.Outcome) (stored store.Stored, err error) {
+	before, found, err := scanOutcome(tx.QueryRow(outcomeByID, o.QuestionID))
+	if err != nil || found && !before.Yields(o) {
+		return store.Stored{Outcome: before}, err
+	}
+	gone, err := anyDeleted(tx, o)
+	if err != nil {
+		return stored, err
+	}
+	if gone {
+		return store.Stored{Outcome: store.Outcome{State: store.Erased}}, nil
+	}
+	return store.Stored{Outcome: store.Outcome{QuestionID: o.QuestionID, Request: o.Request, State: o.State, Message: o.Message}, Fresh: true}, settle(tx, o)
 }
 
 // anyDeleted tells whether o is an answer about a clip that is deleted.

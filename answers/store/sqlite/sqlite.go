@@ -90,6 +90,10 @@ CREATE TABLE claims (
 ) WITHOUT ROWID;
 CREATE INDEX claims_by_time ON claims (claimed_ms);
 CREATE INDEX clips_by_uri ON clips (uri) WHERE uri <> '';
+`, `
+DROP INDEX waiting_by_due;
+CREATE INDEX waiting_by_due ON waiting (due_ms) WHERE awaits <> 'turn';
+CREATE INDEX waiting_by_turn ON waiting (due_ms, seen_ms) WHERE awaits = 'turn';
 `}
 
 // A Store is an open file.

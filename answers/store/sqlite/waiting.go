@@ -11,22 +11,45 @@ import (
 
 // Wait implements [store.WaitingRoom].
 func (s *Store) Wait(ctx context.Context, row store.Row) (stored store.Outcome, fresh bool, err error) {
-	err = s.change(ctx, "let question wait", func(tx *sql.Tx) error {
-		result, err := tx.Exec("INSERT INTO outcomes (question_id, request, state) VALUES (?, ?, 'waiting') ON CONFLICT DO NOTHING", row.QuestionID, row.Request)
-		if err != nil {
-			return err
+	all, err := s.WaitAll(ctx, []store.Row{row})
+	if err != nil {
+		return stored, false, err
+	}
+	return all[0].Outcome, all[0].Fresh, nil
+}
+
+// WaitAll implements [store.WaitingRoom].
+func (s *Store) WaitAll(ctx context.Context, rows []store.Row) (stored []store.Stored, err error) {
+	err = s.change(ctx, "let questions wait", func(tx *sql.Tx) error {
+		for _, row := range rows {
+			one, err := wait(tx, row)
+			if err != nil {
+				return err
+			}
+			stored = append(stored, one)
 		}
-		n, err := result.RowsAffected()
-		if err != nil {
-			return err
-		}
-		if stored, _, err = scanOutcome(tx.QueryRow(outcomeByID, row.QuestionID)); err != nil || n == 0 {
-			return err
-		}
-		fresh, err = enter(tx, row)
-		return err
+		return nil
 	})
-	return stored, fresh, err
+	if err != nil {
+		return nil, err
+	}
+	return stored, nil
+}
+
+func wait(tx *sql.Tx, row store.Row) (stored store.Stored, err error) {
+	result, err := tx.Exec("INSERT INTO outcomes (question_id, request, state) VALUES (?, ?, 'waiting') ON CONFLICT DO NOTHING", row.QuestionID, row.Request)
+	if err != nil {
+		return stored, err
+	}
+	n, err := result.RowsAffected()
+	if err != nil {
+		return stored, err
+	}
+	if stored.Outcome, _, err = scanOutcome(tx.QueryRow(outcomeByID, row.QuestionID)); err != nil || n == 0 {
+		return stored, err
+	}
+	stored.Fresh, err = enter(tx, row)
+	return stored, err
 }
 
 // enter stores a row, unless there is one.
@@ -59,10 +82,19 @@ func (s *Store) Replay(ctx context.Context, row store.Row) (stored store.Outcome
 }
 
 // Take implements [store.WaitingRoom].
-func (s *Store) Take(ctx context.Context, now, lease time.Time, n int) (taken []store.Row, err error) {
+func (s *Store) Take(ctx context.Context, now, lease time.Time, n int) ([]store.Row, error) {
+	return s.take(ctx, "awaits <> 'turn' AND due_ms <= ?1", now, lease, n)
+}
+
+// TakeTurns implements [store.WaitingRoom].
+func (s *Store) TakeTurns(ctx context.Context, now, lease time.Time, n int) ([]store.Row, error) {
+	return s.take(ctx, "awaits = 'turn'", now, lease, n)
+}
+
+func (s *Store) take(ctx context.Context, where string, now, lease time.Time, n int) (taken []store.Row, err error) {
 	err = s.change(ctx, "take waiting questions", func(tx *sql.Tx) error {
-		rows, err := tx.Query("SELECT question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms, replaces FROM waiting WHERE due_ms <= ? AND lease_ms <= ? ORDER BY due_ms, seen_ms LIMIT ?",
-			now.UnixMilli(), now.UnixMilli(), n)
+		rows, err := tx.Query("SELECT question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms, replaces FROM waiting WHERE "+where+" AND lease_ms <= ?1 ORDER BY due_ms, seen_ms LIMIT ?2",
+			now.UnixMilli(), n)
 		if err != nil {
 			return err
 		}
@@ -138,17 +170,21 @@ func (s *Store) Wake(ctx context.Context, questionID string) error {
 }
 
 // Leave implements [store.WaitingRoom].
-func (s *Store) Leave(ctx context.Context, questionID string) error {
-	return s.change(ctx, "let question leave", func(tx *sql.Tx) error {
-		_, err := tx.Exec("DELETE FROM waiting WHERE question_id = ?", questionID)
-		return err
+func (s *Store) Leave(ctx context.Context, questionIDs ...string) error {
+	return s.change(ctx, "let questions leave", func(tx *sql.Tx) error {
+		for _, id := range questionIDs {
+			if _, err := tx.Exec("DELETE FROM waiting WHERE question_id = ?", id); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
 // NextDue implements [store.WaitingRoom].
 func (s *Store) NextDue(ctx context.Context) (time.Time, bool, error) {
 	var due sql.NullInt64
-	if err := s.db.QueryRowContext(ctx, "SELECT min(max(due_ms, lease_ms)) FROM waiting").Scan(&due); err != nil {
+	if err := s.db.QueryRowContext(ctx, "SELECT min(max(due_ms, lease_ms)) FROM waiting WHERE awaits <> 'turn'").Scan(&due); err != nil {
 		return time.Time{}, false, down("look for the next question", err)
 	}
 	return time.UnixMilli(due.Int64), due.Valid, nil

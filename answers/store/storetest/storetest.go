@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -37,6 +38,9 @@ func Run(t *testing.T, open Open) {
 		{"of many that settle a question at once, one does", settleRace},
 		{"an outcome may wait first", waitFirst},
 		{"rows are taken when they are due, by one", takeDue},
+		{"many wait and leave at once, each by itself", waitAll},
+		{"who waits for a turn is taken for that only", takeTurns},
+		{"many are settled at once, each by itself", settleAll},
 		{"a clip wakes who waits for it", wake},
 		{"a dead question is asked again once, and answered in place of its dead letter", replay},
 		{"answers are found by id, and listed page by page", listing},
@@ -244,6 +248,112 @@ func takeDue(t *testing.T, open Open) {
 		return
 	}
 	t.Errorf("q-0 is not due at 200: %+v", rows)
+}
+
+// said is what became of a question, in words.
+func said(s store.Stored) string {
+	text := fmt.Sprintf("%s %s %s", s.Outcome.QuestionID, s.Outcome.State, s.Outcome.Message)
+	if s.Fresh {
+		text += " new"
+	}
+	return text
+}
+
+func waitAll(t *testing.T, open Open) {
+	s, _ := open(t)
+	ctx := t.Context()
+	_, _, err := s.Settle(ctx, answered("q-answered", "h", "x"))
+	must(t, err)
+	_, _, err = s.Wait(ctx, row("q-waits", 10))
+	must(t, err)
+	rows := []store.Row{row("q-1", 10), row("q-waits", 10), row("q-answered", 10), row("q-0", 10)}
+	rows[3].For = store.ForCamera("x")
+	for round := range 2 {
+		stored, err := s.WaitAll(ctx, rows)
+		must(t, err)
+		for i, want := range []string{"q-1 waiting  new", "q-waits waiting ", "q-answered answered x", "q-0 waiting  new"} {
+			if round > 0 {
+				want = strings.TrimSuffix(want, " new")
+			}
+			if got := said(stored[i]); got != want {
+				t.Errorf("round %d: %s; want %s", round, got, want)
+			}
+		}
+	}
+	got := take(t, s, 10, 20)
+	if slices.Sort(got); !slices.Equal(got, []string{"q-0", "q-1", "q-waits"}) {
+		t.Errorf("%v wait", got)
+	}
+	must(t, s.Leave(ctx, "q-0", "q-waits", "q-none"))
+	if got := take(t, s, 20, 30); !slices.Equal(got, []string{"q-1"}) {
+		t.Errorf("%v are left", got)
+	}
+	if stored, err := s.WaitAll(ctx, nil); len(stored) != 0 || err != nil {
+		t.Errorf("of nothing, %v (%v)", stored, err)
+	}
+}
+
+func takeTurns(t *testing.T, open Open) {
+	s, _ := open(t)
+	ctx := t.Context()
+	var rows []store.Row
+	for i, place := range []int{3, 1, 2, 4} {
+		r := row(fmt.Sprint("q-", i), place)
+		r.For, r.Until = store.ForTurn, time.Time{}
+		rows = append(rows, r)
+	}
+	_, err := s.WaitAll(ctx, append(rows, row("q-due", 9)))
+	must(t, err)
+	if due, some, err := s.NextDue(ctx); err != nil || !some || !due.Equal(at(9)) {
+		t.Errorf("next due at %v, %v, %v; want what waits for no turn", due, some, err)
+	}
+	if got := take(t, s, 9, 100); !slices.Equal(got, []string{"q-due"}) {
+		t.Errorf("%v are taken when due; want only what waits for no turn", got)
+	}
+	turns := func(now, lease, n int) (ids []string) {
+		t.Helper()
+		taken, err := s.TakeTurns(ctx, at(now), at(lease), n)
+		must(t, err)
+		for _, r := range taken {
+			ids = append(ids, r.QuestionID)
+		}
+		return ids
+	}
+	for _, want := range [][]string{{"q-1", "q-2"}, {"q-0", "q-3"}, nil} {
+		if got := turns(0, 50, 2); !slices.Equal(got, want) {
+			t.Errorf("the turn is %v's; want %v's", got, want)
+		}
+	}
+	if got := turns(50, 60, 9); !slices.Equal(got, []string{"q-1", "q-2", "q-0", "q-3"}) {
+		t.Errorf("when the lease is over it is %v's turn", got)
+	}
+	again := rows[0]
+	again.For, again.Due = "", at(70)
+	must(t, s.Again(ctx, again))
+	if got := take(t, s, 70, 80); !slices.Equal(got, []string{"q-0"}) {
+		t.Errorf("%v are tried again", got)
+	}
+}
+
+func settleAll(t *testing.T, open Open) {
+	s, _ := open(t)
+	ctx := t.Context()
+	must(t, s.DeleteClip(ctx, "c-gone", at(1)))
+	_, _, err := s.Settle(ctx, dead("q-dead", "too late"))
+	must(t, err)
+	_, _, err = s.Wait(ctx, row("q-waits", 10))
+	must(t, err)
+	all := []store.Outcome{about("q-new", "new", "x", 0, 1, "c-1"), about("q-gone", "gone", "x", 0, 1, "c-gone"), answered("q-dead", "h", "late"), answered("q-waits", "h", "yes"), answered("a-first", "h", "sorted")}
+	stored, err := s.SettleAll(ctx, all)
+	must(t, err)
+	for i, want := range []string{"q-new answered new new", " erased ", "q-dead dead too late", "q-waits answered yes new", "a-first answered sorted new"} {
+		if got := said(stored[i]); got != want {
+			t.Errorf("%s: %s; want %s", all[i].QuestionID, got, want)
+		}
+		if kept, found, err := s.Outcome(ctx, all[i].QuestionID); err != nil || found != (i != 1) || string(kept.Message) != string(stored[i].Outcome.Message) {
+			t.Errorf("%s is kept as %+v, %v (%v)", all[i].QuestionID, kept, found, err)
+		}
+	}
 }
 
 func wake(t *testing.T, open Open) {
