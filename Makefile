@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps env build dist dist-check demo test test-real faults scale bench eval parity check gofmt vet staticcheck race house clean libraries deploy-check
+.PHONY: help deps env build dist dist-check demo test test-real faults fair scale bench eval parity check gofmt vet staticcheck race house clean libraries deploy-check
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 # The version is ours to state: Go's own stamp fails where git distrusts the folder's owner, as in containers.
@@ -58,6 +58,9 @@ test-real: build ## the tests beside a real Kafka, PostgreSQL and Redis (needs J
 
 faults: build ## two workers through crashes and losses of their servers, and each outcome compared
 	$(BESIDE_SERVERS) "$$(deploy/venv.sh faults testdata/faults/requirements.txt)/bin/python" testdata/faults/faults.py bin/videoqa
+
+fair: build ## how long a camera waits while another floods their partition, in relation to alone
+	$(BESIDE_SERVERS) "$$(deploy/venv.sh faults testdata/faults/requirements.txt)/bin/python" testdata/faults/fair.py bin/videoqa
 
 scale: build ## answers per second by 1, 2 and 4 processes of one group
 	$(BESIDE_SERVERS) "$$(deploy/venv.sh faults testdata/faults/requirements.txt)/bin/python" testdata/faults/scale.py bin/videoqa

@@ -15,15 +15,19 @@ import (
 // accept takes a question in hand, unless it is: then it comes after.
 func (w *Worker) accept(ctx context.Context, j *job) {
 	j.trail, j.fate = w.cfg.Watch.Follow(j.question, j.at.Time, j.record.Headers), trail.Repeated
-	if w.hands.take(j) {
-		w.consider(ctx, j)
+	if !w.hands.take(j) || w.floods(j) {
+		return
 	}
+	w.consider(ctx, j)
 }
 
 // consider finds out what is to be done about a question: whoever was answered
 // before gets the same record again; the others are asked, wait, or are dead.
 func (w *Worker) consider(ctx context.Context, j *job) {
 	asked, err := w.decide(ctx, j)
+	if asked && w.floods(j) { // its key may be known only now
+		return
+	}
 	if asked {
 		j.taken = j.trail.Begin(trail.Queue)
 	}
@@ -105,7 +109,7 @@ func (w *Worker) locate(ctx context.Context, j *job) (found bool, err error) {
 		j.target, missing, err = w.find(ctx, j.question)
 		return err
 	})
-	waits := j.row != nil && j.row.For != "" // and was in time when it came
+	waits := j.row != nil && j.row.For != "" && j.row.For != store.ForTurn // and was in time when it came
 	waited := waits && !time.Now().Before(j.row.Until)
 	switch {
 	case err != nil:
@@ -227,9 +231,17 @@ func (w *Worker) keep(ctx context.Context, j *job, row store.Row) error {
 		stored, fresh, err = w.cfg.Store.Wait(ctx, row)
 		return err
 	})
-	switch {
-	case err != nil || fresh:
+	if err != nil {
 		return err
+	}
+	return w.kept(ctx, j, stored, fresh)
+}
+
+// kept is what follows from what is stored of a question that was to wait.
+func (w *Worker) kept(ctx context.Context, j *job, stored store.Outcome, fresh bool) error {
+	switch {
+	case fresh:
+		return nil
 	case stored.Request != j.request:
 		return w.conflict(ctx, j)
 	case stored.State == store.Waiting:

@@ -20,7 +20,7 @@ func waits(camera, clip, id string) *job {
 
 func deskOf(most int) *desk {
 	d := &desk{}
-	d.init(most)
+	d.init(most, 1<<20)
 	return d
 }
 
@@ -47,6 +47,49 @@ func TestSlotsGoRoundAmongCameras(t *testing.T) {
 	}
 	if got, want := strings.Join(order, " "), "f0 f1 q0+q2 a0 f2 q1 f3 f4"; got != want {
 		t.Errorf("asked in the order %s; want %s", got, want)
+	}
+}
+
+func TestOneCameraNeverHasAllSlots(t *testing.T) {
+	d := &desk{}
+	d.init(100, 3)
+	for i := range 9 {
+		d.put(waits("flood", fmt.Sprint("f-", i), fmt.Sprint("f", i)))
+	}
+	first := d.take()
+	if got := take(d); got[0] != "f1" {
+		t.Errorf("the second slot is %v's; want f1's", got)
+	}
+	third := make(chan string)
+	go func() {
+		for range 2 {
+			third <- take(d)[0]
+		}
+	}()
+	d.put(waits("quiet", "q-0", "q0"))
+	if got := <-third; got != "q0" {
+		t.Errorf("the third slot is %s's; want the other camera's", got)
+	}
+	d.done(first)
+	if got := <-third; got != "f2" {
+		t.Errorf("the slot that was given back is %s's; want f2's", got)
+	}
+}
+
+func TestADeskIsFullForWhoHasAShareOfIt(t *testing.T) {
+	d := deskOf(8)
+	for i := range 7 {
+		d.put(waits("flood", "f", fmt.Sprint("f", i)))
+	}
+	d.put(waits("quiet", "q", "q"))
+	for line, want := range map[string]bool{"flood": true, "quiet": false, "new": false} {
+		if d.full(line) != want {
+			t.Errorf("for %s the desk's being full is %v", line, !want)
+		}
+	}
+	take(d)
+	if d.full("flood") || d.room() != 7 {
+		t.Errorf("with room for %d it is still full", d.room())
 	}
 }
 

@@ -13,21 +13,46 @@ import (
 
 const longestReason = 500 // bytes of a dead letter's reason
 
-// settle stores m as j's outcome, unless it has one, and returns what counts.
-func (w *Worker) settle(ctx context.Context, j *job, state store.State, m ingest.Message, about store.About) (stored store.Outcome, err error) {
-	var fresh bool
+func outcomeOf(j *job, state store.State, m ingest.Message, about store.About) store.Outcome {
 	o := store.Outcome{QuestionID: j.question.ID, Request: j.request, State: state, Message: m.Bytes(), About: about}
 	if j.row != nil {
 		o.Replaces = j.row.Replaces
 	}
-	err = w.insist(ctx, "store an outcome", func() (err error) {
-		stored, fresh, err = w.cfg.Store.Settle(ctx, o)
+	return o
+}
+
+// settle stores outcomes of jobs, unless they have one, and returns what counts.
+func (w *Worker) settle(ctx context.Context, jobs []*job, outcomes []store.Outcome) (stored []store.Stored, err error) {
+	err = w.insist(ctx, "store outcomes", func() (err error) {
+		stored, err = w.cfg.Store.SettleAll(ctx, outcomes)
 		return err
 	})
-	if fresh {
-		j.fate = map[store.State]trail.Fate{store.Answered: trail.Answered, store.Dead: trail.Dead}[state]
+	for i, s := range stored {
+		if s.Fresh {
+			jobs[i].fate = map[store.State]trail.Fate{store.Answered: trail.Answered, store.Dead: trail.Dead}[s.Outcome.State]
+		}
 	}
 	return stored, err
+}
+
+// settleAll stores the answers to a batch, and puts down what is not to be published.
+func (w *Worker) settleAll(ctx context.Context, jobs []*job, outcomes []store.Outcome) (settled []settlement) {
+	if len(jobs) == 0 {
+		return nil
+	}
+	stored, err := w.settle(ctx, jobs, outcomes)
+	if err != nil {
+		w.putAll(jobs, false)
+		return nil
+	}
+	for i, j := range jobs {
+		if stored[i].Outcome.QuestionID == "" { // not stored
+			w.put(j, w.die(ctx, j, fmt.Errorf("worker: ask %s: its clip was deleted meanwhile: %w", j.question.ID, fault.UnknownClip)) == nil)
+			continue
+		}
+		settled = append(settled, settlement{j, stored[i].Outcome})
+	}
+	return settled
 }
 
 // aboutOf is what a is found by.
@@ -62,9 +87,10 @@ func (w *Worker) publishAll(ctx context.Context, settled []settlement) {
 		published = append(published, s.job)
 	}
 	err := w.publish(trail.With(ctx, trails(published)...), messages...)
-	for _, j := range published {
-		w.put(j, err == nil && w.leave(ctx, j) == nil)
+	if err == nil {
+		err = w.leave(ctx, published...)
 	}
+	w.putAll(published, err == nil)
 }
 
 // publishStored publishes the bytes that are stored for j's question. When j's
@@ -99,12 +125,18 @@ func (w *Worker) publish(ctx context.Context, messages ...ingest.Message) (err e
 	return w.insist(ctx, "publish", func() error { return w.cfg.Stream.Publish(ctx, messages...) })
 }
 
-// leave removes the row of a question whose outcome is published.
-func (w *Worker) leave(ctx context.Context, j *job) error {
-	if j.row == nil {
+// leave removes the rows of questions whose outcomes are published.
+func (w *Worker) leave(ctx context.Context, jobs ...*job) error {
+	var ids []string
+	for _, j := range jobs {
+		if j.row != nil {
+			ids = append(ids, j.question.ID)
+		}
+	}
+	if len(ids) == 0 {
 		return nil
 	}
-	return w.insist(ctx, "clear a question", func() error { return w.cfg.Store.Leave(ctx, j.question.ID) })
+	return w.insist(ctx, "clear questions", func() error { return w.cfg.Store.Leave(ctx, ids...) })
 }
 
 // die makes a dead letter j's outcome.
@@ -114,11 +146,11 @@ func (w *Worker) die(ctx context.Context, j *job, cause error) error {
 		return err
 	}
 	m.Headers = append(m.Headers, j.trail.Headers()...)
-	stored, err := w.settle(ctx, j, store.Dead, m, store.About{})
+	stored, err := w.settle(ctx, []*job{j}, []store.Outcome{outcomeOf(j, store.Dead, m, store.About{})})
 	if err != nil {
 		return err
 	}
-	return w.publishStored(ctx, j, stored)
+	return w.publishStored(ctx, j, stored[0].Outcome)
 }
 
 // conflict refuses a question whose id was used for another request. The

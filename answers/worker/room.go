@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	mostLent  = 256             // questions of the waiting room in hand at a time
+	mostLent  = 512             // questions of the waiting room in hand at a time
 	lookEvery = 5 * time.Second // at the waiting room, for what another process put there
 )
 
@@ -35,6 +35,12 @@ func (l *lent) remove(id string) {
 	delete(l.ids, id)
 }
 
+func (l *lent) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.ids)
+}
+
 func (l *lent) list() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -53,8 +59,13 @@ func (w *Worker) tend(ctx, hard context.Context) {
 	keeper.Go(func() { w.keepLent(keeping) })
 	defer keeper.Wait()
 	defer stop()
-	for ctx.Err() == nil {
-		if w.takeDue(ctx, hard) == 0 {
+	for turned := (time.Time{}); ctx.Err() == nil; {
+		taken := w.takeDue(ctx, hard)
+		if w.turns.any() || time.Since(turned) >= lookEvery {
+			turned = time.Now()
+			taken += w.takeTurns(ctx, hard)
+		}
+		if taken == 0 {
 			w.rest(ctx)
 		}
 	}
@@ -62,7 +73,7 @@ func (w *Worker) tend(ctx, hard context.Context) {
 
 // takeDue takes in hand what is due and returns how many that were.
 func (w *Worker) takeDue(ctx, hard context.Context) int {
-	room := mostLent - len(w.lent.list())
+	room := mostLent - w.lent.count()
 	if room <= 0 {
 		return 0
 	}
@@ -104,7 +115,7 @@ func (w *Worker) rest(ctx context.Context) {
 		return
 	}
 	pause := lookEvery
-	if some && len(w.lent.list()) < mostLent {
+	if some && w.lent.count() < mostLent {
 		pause = min(pause, max(time.Until(due), time.Millisecond))
 	}
 	timer := time.NewTimer(pause)

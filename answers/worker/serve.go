@@ -17,6 +17,10 @@ import (
 func (w *Worker) serve(ctx context.Context) {
 	for b := w.desk.take(); b != nil; b = w.desk.take() {
 		w.ask(ctx, b)
+		w.desk.done(b)
+		if w.turns.any() && w.desk.room() > w.cfg.Queue/2 {
+			w.look()
+		}
 	}
 }
 
@@ -47,7 +51,8 @@ func (w *Worker) ask(ctx context.Context, b *batch) {
 		w.failAll(ctx, b, err)
 		return
 	}
-	var settled []settlement
+	var answered []*job
+	var outcomes []store.Outcome
 	for i, r := range results {
 		j := b.jobs[i]
 		r.Answer.Cost.QueueMS += milliseconds(asked.Sub(j.queued))
@@ -57,18 +62,9 @@ func (w *Worker) ask(ctx context.Context, b *batch) {
 			w.put(j, w.fail(ctx, j, err) == nil)
 			continue
 		}
-		stored, err := w.settle(ctx, j, store.Answered, m, aboutOf(r.Answer))
-		switch {
-		case err != nil:
-			w.put(j, false)
-			continue
-		case stored.QuestionID == "": // not stored
-			w.put(j, w.die(ctx, j, fmt.Errorf("worker: ask %s: its clip was deleted meanwhile: %w", j.question.ID, fault.UnknownClip)) == nil)
-			continue
-		}
-		settled = append(settled, settlement{j, stored})
+		answered, outcomes = append(answered, j), append(outcomes, outcomeOf(j, store.Answered, m, aboutOf(r.Answer)))
 	}
-	w.publishAll(ctx, settled)
+	w.publishAll(ctx, w.settleAll(ctx, answered, outcomes))
 }
 
 // subject opens what a batch is about. The clips of a range are opened by who

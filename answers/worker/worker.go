@@ -79,9 +79,9 @@ type Config struct {
 
 	Group    string           // names us in events' source; "": videoqa
 	Topics   Topics           // zero: the published names
-	Slots    int              // subjects asked about at a time; 0: 2
+	Slots    int              // subjects asked about at a time, of one camera at most all but one; 0: 3
 	Ahead    int              // clips that may wait to be looked at ahead of questions, if Asker is a Warmer; 0: 64, less: none are
-	Queue    int              // questions that may wait for a slot before those that say on_overload: drop are dropped; 0: 256
+	Queue    int              // questions that may wait for a slot before those that say on_overload: drop are dropped, and those of a camera that has its share of them wait in the store; 0: 256
 	Wait     time.Duration    // a question without a deadline waits for its clip or footage this long; 0: 10 min
 	Retries  []time.Duration  // before each further attempt; nil: 10 s, 1 min, 10 min
 	Patience time.Duration    // one call of Asker, its media's fetching aside; 0: 5 min
@@ -124,7 +124,7 @@ func (c Config) withDefaults() Config {
 		c.Topics = Topics{ingest.TopicClips, ingest.TopicQuestions, ingest.TopicAnswers, ingest.TopicDeadLetters}
 	}
 	if c.Slots == 0 {
-		c.Slots = 2
+		c.Slots = 3
 	}
 	if c.Ahead == 0 {
 		c.Ahead = 64
@@ -151,6 +151,7 @@ type Worker struct {
 	hands hands
 	desk  desk
 	ahead ahead
+	turns turns
 	kick  chan struct{} // the waiting room should be looked at now
 
 	company sync.RWMutex // held for writing by a batch that is to be alone
@@ -168,7 +169,8 @@ func New(cfg Config) (*Worker, error) {
 		return nil, err
 	}
 	w := &Worker{cfg: cfg.withDefaults(), kick: make(chan struct{}, 1)}
-	w.desk.init(w.cfg.Queue)
+	w.desk.init(w.cfg.Queue, w.cfg.Slots)
+	w.turns.init()
 	w.ahead.init(w.cfg.Ahead)
 	return w, nil
 }
@@ -190,6 +192,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		work.Go(func() { w.serve(hard) })
 	}
 	work.Go(func() { w.tend(ctx, hard) })
+	work.Go(func() { w.shelve(ctx, hard) })
 	work.Go(func() { w.lookAhead(ctx) })
 	work.Go(func() {
 		<-ctx.Done()

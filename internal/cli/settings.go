@@ -120,8 +120,8 @@ type S3Settings struct {
 
 // WorkSettings say how questions are worked on.
 type WorkSettings struct {
-	Slots    int             `env:"VIDEOQA_WORK_SLOTS" default:"2" placeholder:"N" help:"Clips asked about at the same time (${default})."`
-	Queue    int             `env:"VIDEOQA_WORK_QUEUE" default:"256" placeholder:"N" help:"Questions that may wait before those that say on_overload: drop are dropped (${default})."`
+	Slots    int             `env:"VIDEOQA_WORK_SLOTS" default:"3" placeholder:"N" help:"Clips asked about at the same time, of one camera at most all but one (${default})."`
+	Queue    int             `env:"VIDEOQA_WORK_QUEUE" default:"256" placeholder:"N" help:"Questions that may wait before those that say on_overload: drop are dropped, and those of a camera that floods wait in the store (${default})."`
 	Ahead    int             `env:"VIDEOQA_WORK_AHEAD" default:"64" placeholder:"N" help:"Clips that may wait to be looked at ahead of questions; -1: none is looked at ahead (${default})."`
 	Wait     time.Duration   `env:"VIDEOQA_WORK_WAIT" default:"10m" placeholder:"TIME" help:"How long a question without a deadline waits for its clip or footage (${default})."`
 	Retries  []time.Duration `env:"VIDEOQA_WORK_RETRIES" default:"10s,1m,10m" placeholder:"TIME,…" help:"Pauses before a failed question is tried again (${default})."`

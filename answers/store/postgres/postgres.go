@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,11 +37,11 @@ const (
 	statementTimeout = "15s"
 	lockTimeout      = "10s"
 	connectTimeout   = 5 * time.Second
+	connections      = 8 // of a process: its slots, its partitions and the waiting room, none behind another's
 )
 
 // Open connects and makes the tables if they are not there. url is a connection
-// string as libpq has it; pool_max_conns in it bounds the connections (4 or the
-// number of processors). It returns [fault.BadRequest] if url cannot be read, and
+// string as libpq has it; pool_max_conns in it bounds the connections (8). It returns [fault.BadRequest] if url cannot be read, and
 // [fault.Unavailable] if no server answers.
 func Open(ctx context.Context, url string) (*Store, error) {
 	cfg, err := pgxpool.ParseConfig(url)
@@ -56,6 +57,9 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	}
 	if cfg.ConnConfig.ConnectTimeout == 0 {
 		cfg.ConnConfig.ConnectTimeout = connectTimeout
+	}
+	if !strings.Contains(url, "pool_max_conns") {
+		cfg.MaxConns = connections
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {

@@ -1,0 +1,188 @@
+package worker
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"videoqa/answers/store"
+	"videoqa/ingest"
+	"videoqa/internal/trail"
+)
+
+const (
+	mostTogether = 500             // questions stored in one transaction
+	mostTurns    = 100_000         // questions in the waiting room, before the stream has to wait itself
+	countEvery   = 5 * time.Second // how many are there
+)
+
+// turns is where questions of a camera go that floods the desk: many at once into
+// the waiting room, where they wait for their turn, so that what lies behind them
+// in their partition is read. Once one of a camera waits there, those that come
+// after it do too, until none is left.
+type turns struct {
+	mu      sync.Mutex
+	jobs    []*job // not stored yet
+	more    chan struct{}
+	behind  map[string]time.Time // keys of which some wait, and when the last one went
+	refuses bool                 // too many wait, or nobody stores them any more
+}
+
+func (t *turns) init() { t.more, t.behind = make(chan struct{}, 1), map[string]time.Time{} }
+
+// add takes a question over; false: it has to wait elsewhere.
+func (t *turns) add(j *job) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.refuses {
+		return false
+	}
+	t.jobs = append(t.jobs, j)
+	t.behind[j.line()] = time.Now()
+	select {
+	case t.more <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// refuse says whether add takes questions.
+func (t *turns) refuse(is bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.refuses = is
+}
+
+// has tells whether questions of line wait for their turn.
+func (t *turns) has(line string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, has := t.behind[line]
+	return has
+}
+
+// any tells whether any do, as far as this process knows.
+func (t *turns) any() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.behind) > 0
+}
+
+// take returns some of those that are not stored yet, the first first.
+func (t *turns) take() []*job {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := min(len(t.jobs), mostTogether)
+	some := slices.Clone(t.jobs[:n])
+	t.jobs = slices.Delete(t.jobs, 0, n)
+	return some
+}
+
+// stored notes that jobs are in the waiting room now.
+func (t *turns) stored(jobs []*job) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, j := range jobs {
+		t.behind[j.line()] = time.Now()
+	}
+}
+
+// emptied notes that nobody waited for a turn at a moment.
+func (t *turns) emptied(at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for line, last := range t.behind {
+		if last.Before(at) {
+			delete(t.behind, line)
+		}
+	}
+}
+
+// floods takes j over if the desk is full and j's key has its share of it, or if
+// others of that key wait for their turn. Whoever prefers to be dropped is not kept.
+func (w *Worker) floods(j *job) bool {
+	if j.delivery == nil || j.question.OnOverload == ingest.Drop {
+		return false
+	}
+	line := j.line()
+	return (w.turns.has(line) || w.desk.full(line)) && w.turns.add(j)
+}
+
+// shelve stores what waits for its turn, until ctx ends.
+func (w *Worker) shelve(ctx, hard context.Context) {
+	for counted := (time.Time{}); ; {
+		select {
+		case <-ctx.Done():
+			w.turns.refuse(true)
+			for jobs := w.turns.take(); len(jobs) > 0; jobs = w.turns.take() {
+				w.putAll(jobs, false)
+			}
+			return
+		case <-w.turns.more:
+		}
+		for jobs := w.turns.take(); len(jobs) > 0; jobs = w.turns.take() {
+			w.shelveAll(hard, jobs)
+			if time.Since(counted) > countEvery {
+				counted = time.Now()
+				n, err := w.cfg.Store.Waiting(hard)
+				w.turns.refuse(err != nil || n > mostTurns)
+			}
+		}
+	}
+}
+
+// shelveAll stores jobs. Those that have an outcome already say it again.
+func (w *Worker) shelveAll(ctx context.Context, jobs []*job) {
+	rows := make([]store.Row, len(jobs))
+	for i, j := range jobs {
+		rows[i] = w.rowOf(j)
+		rows[i].For, rows[i].Due = store.ForTurn, rows[i].FirstSeen
+	}
+	var stored []store.Stored
+	err := w.insist(ctx, "let questions wait", func() (err error) {
+		stored, err = w.cfg.Store.WaitAll(ctx, rows)
+		return err
+	})
+	if err != nil {
+		w.putAll(jobs, false)
+		return
+	}
+	w.turns.stored(jobs)
+	for i, j := range jobs {
+		j.fate = trail.Waiting
+		w.put(j, w.kept(ctx, j, stored[i].Outcome, stored[i].Fresh) == nil)
+	}
+	w.look()
+}
+
+func (w *Worker) putAll(jobs []*job, done bool) {
+	for _, j := range jobs {
+		w.put(j, done)
+	}
+}
+
+// takeTurns takes in hand those whose turn it is, while half of the desk is free
+// and half of what may be lent is left to what is due.
+func (w *Worker) takeTurns(ctx, hard context.Context) int {
+	room := min(w.desk.room(), mostLent/2-w.lent.count())
+	if room <= 0 || room < w.cfg.Queue/2 {
+		return 0
+	}
+	began := time.Now()
+	var rows []store.Row
+	err := w.insist(ctx, "look whose turn it is", func() (err error) {
+		rows, err = w.cfg.Store.TakeTurns(ctx, began, began.Add(w.cfg.Lease), room)
+		return err
+	})
+	if err != nil {
+		return 0
+	}
+	for _, row := range rows {
+		w.resume(hard, row)
+	}
+	if len(rows) < room {
+		w.turns.emptied(began)
+	}
+	return len(rows)
+}
