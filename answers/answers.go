@@ -64,6 +64,7 @@ type Service struct {
 	prefixes *otter.Cache[string, *gitvideo.Prefix]
 	seen     *otter.Cache[string, seen]   // what a plan gave on a clip, so that it need not be decoded again
 	moments  *otter.Cache[string, looked] // and what a moment did
+	holdings *holdings                    // whose all that is
 	queue    chan struct{}                // one token a call that is inside
 	turns    chan struct{}                // one token a call that works
 }
@@ -92,10 +93,11 @@ func New(cfg Config) (*Service, error) {
 			Weigher:       func(_ string, p *gitvideo.Prefix) uint32 { return uint32(min(p.Bytes(), 1<<32-1)) },
 			StatsRecorder: stats.NewCounter(),
 		}),
-		seen:    otter.Must(&otter.Options[string, seen]{MaximumSize: 10_000}),
-		moments: otter.Must(&otter.Options[string, looked]{MaximumSize: 100_000}),
-		queue:   make(chan struct{}, cfg.Clips+cfg.Queue),
-		turns:   make(chan struct{}, cfg.Clips),
+		seen:     otter.Must(&otter.Options[string, seen]{MaximumSize: 10_000}),
+		moments:  otter.Must(&otter.Options[string, looked]{MaximumSize: 100_000}),
+		holdings: newHoldings(),
+		queue:    make(chan struct{}, cfg.Clips+cfg.Queue),
+		turns:    make(chan struct{}, cfg.Clips),
 	}, nil
 }
 

@@ -141,6 +141,7 @@ func (j *job) note(n ingest.Note) {
 func (j *job) recallMoment(ctx context.Context, media Media, m temporal.Moment) spot {
 	s := spot{clip: m.Stretch, at: m.At}
 	s.key = features.Key(media.Digest, frames.Revision, "at", m.At.String(), fmt.Sprintf("%+v", j.s.model.prepare))
+	j.s.holdings.add(j.footage.Clips[m.Stretch].ID, moment, s.key)
 	known, ok := j.s.moments.GetIfPresent(s.key)
 	if !ok {
 		return s

@@ -114,6 +114,7 @@ func (j *job) planKey() string {
 
 // recall finds a clip whose frames are known, with all their features.
 func (j *job) recall(ctx context.Context) error {
+	j.s.holdings.add(j.subject.ClipID, plan, j.planKey()) // whoever it was looked at for first
 	known, ok := j.s.seen.GetIfPresent(j.planKey())
 	if !ok {
 		return nil
@@ -238,6 +239,7 @@ func (j *job) encode(ctx context.Context) error {
 	}
 	j.cache.FramesHit = len(j.vectors)
 	if len(without) == 0 {
+		j.own(ctx)
 		return nil
 	}
 	vectors, hits, err := j.s.features.Fill(ctx, keys, func(ctx context.Context, missing []int) ([][]float32, error) {
@@ -258,6 +260,7 @@ func (j *job) encode(ctx context.Context) error {
 	if j.footage == nil {
 		j.s.seen.Set(j.planKey(), j.seen)
 	}
+	j.own(ctx)
 	return nil
 }
 
@@ -290,6 +293,9 @@ func (j *job) read(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", err, fault.BadRequest)
 	}
 	j.prefixID = features.Key(append([]string{fmt.Sprint(slots), string(j.s.model.git.Precision())}, j.keys(j.seen)...)...)
+	for _, clip := range j.clipIDs() {
+		j.s.holdings.add(clip, prefix, j.prefixID)
+	}
 	if p, ok := j.s.prefixes.GetIfPresent(j.prefixID); ok {
 		j.prefix, j.cache.Prefix = p, "hit"
 		return nil

@@ -51,6 +51,9 @@ type Clips interface {
 	DeleteClip(ctx context.Context, id string, at time.Time) error
 	// Clip returns a clip; Unknown when no event about it was seen.
 	Clip(ctx context.Context, id string) (ingest.Clip, ClipState, error)
+	// DeletedSince returns the clips that an event deleted which was seen since
+	// then, whether they have come again or not; the earliest first, at most n.
+	DeletedSince(ctx context.Context, since time.Time, n int) ([]Deletion, error)
 	// Overlapping returns the clips of camera that show something of [from, to),
 	// by their start; at most [MostClips]. Clips whose start or end is not known
 	// are not among them.
@@ -64,6 +67,12 @@ type Clips interface {
 
 // MostClips is how many clips [Clips.Overlapping] returns at most.
 const MostClips = 10_000
+
+// A Deletion is a clip that was deleted, and when that was seen.
+type Deletion struct {
+	ClipID string
+	Seen   time.Time
+}
 
 // A ClipState says whether there is a clip.
 type ClipState int

@@ -35,10 +35,7 @@ func (a *ahead) add(c ingest.Clip) {
 	if a.list = append(a.list, c); len(a.list) > a.most {
 		a.list = a.list[1:]
 	}
-	select {
-	case a.more <- struct{}{}:
-	default:
-	}
+	signal(a.more)
 }
 
 // drop forgets a clip that was deleted.

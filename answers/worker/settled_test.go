@@ -27,9 +27,11 @@ func (h *house) change(do func(s *sqlite.Store)) {
 
 func (h *house) sendDeletion(id string) {
 	h.t.Helper()
-	h.send(h.topics.Clips, id, ingest.DeletedClip{ID: id},
-		ingest.Header{Key: "ce_specversion", Value: []byte("1.0")}, ingest.Header{Key: "ce_type", Value: []byte(ingest.TypeClipDeleted)})
+	h.send(h.topics.Clips, id, ingest.DeletedClip{ID: id}, ofDeletion...)
 }
+
+// ofDeletion says what an event is whose data could be any clip's.
+var ofDeletion = []ingest.Header{{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_type", Value: []byte(ingest.TypeClipDeleted)}}
 
 func TestADeadQuestionThatIsReplayedIsAnsweredUnderItsOwnName(t *testing.T) {
 	h := newHouse(t)

@@ -55,14 +55,14 @@ func (p *pipe) Publish(_ context.Context, messages ...ingest.Message) error {
 }
 
 // send hands data over as the next record of topic and waits until nothing moves.
-func (p *pipe) send(topic string, data any) {
+func (p *pipe) send(topic string, data any, headers ...ingest.Header) {
 	value, err := json.Marshal(data)
 	if err != nil {
 		panic(err)
 	}
 	p.mu.Lock()
 	p.next++
-	r := ingest.Record{Origin: ingest.Origin{Topic: topic, Offset: p.next}, Value: value, Time: time.Now()}
+	r := ingest.Record{Origin: ingest.Origin{Topic: topic, Offset: p.next}, Value: value, Time: time.Now(), Headers: headers}
 	p.mu.Unlock()
 	p.in <- ingest.NewDelivery(r, nil, func(done bool) {
 		p.mu.Lock()

@@ -40,10 +40,7 @@ func (t *turns) add(j *job) bool {
 	}
 	t.jobs = append(t.jobs, j)
 	t.behind[j.line()] = time.Now()
-	select {
-	case t.more <- struct{}{}:
-	default:
-	}
+	signal(t.more)
 	return true
 }
 

@@ -154,6 +154,8 @@ type Worker struct {
 	turns turns
 	kick  chan struct{} // the waiting room should be looked at now
 
+	deleted chan struct{} // and the deletions
+
 	company sync.RWMutex // held for writing by a batch that is to be alone
 	lent    lent
 
@@ -168,7 +170,7 @@ func New(cfg Config) (*Worker, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	w := &Worker{cfg: cfg.withDefaults(), kick: make(chan struct{}, 1)}
+	w := &Worker{cfg: cfg.withDefaults(), kick: make(chan struct{}, 1), deleted: make(chan struct{}, 1)}
 	w.desk.init(w.cfg.Queue, w.cfg.Slots)
 	w.turns.init()
 	w.ahead.init(w.cfg.Ahead)
@@ -194,6 +196,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	work.Go(func() { w.tend(ctx, hard) })
 	work.Go(func() { w.shelve(ctx, hard) })
 	work.Go(func() { w.lookAhead(ctx) })
+	work.Go(func() { w.purge(ctx) })
 	work.Go(func() {
 		<-ctx.Done()
 		w.shut()
@@ -235,6 +238,7 @@ func (w *Worker) handle(ctx context.Context, d *ingest.Delivery) {
 	case ingest.DeletedClip:
 		w.ahead.drop(data.ID)
 		w.finish(d, w.register(ctx, "delete a clip", func() error { return w.cfg.Store.DeleteClip(ctx, data.ID, at) }))
+		signal(w.deleted)
 	}
 }
 
@@ -256,9 +260,12 @@ func (w *Worker) register(ctx context.Context, what string, change func() error)
 }
 
 // look has the waiting room looked at soon.
-func (w *Worker) look() {
+func (w *Worker) look() { signal(w.kick) }
+
+// signal tells who waits for c, now or next.
+func signal(c chan struct{}) {
 	select {
-	case w.kick <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }

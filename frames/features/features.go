@@ -25,11 +25,17 @@ import (
 
 // A Store keeps bytes by key, for as long as it likes. Get returns a value for
 // each key, nil for what it does not have; the bytes are shared and never written
-// to. With an error come the values it got nevertheless, or none. Implementations
-// pass [videoqa/frames/features/featurestest.Run].
+// to. With an error come the values it got nevertheless, or none.
+//
+// Note remembers that values are an owner's, a clip's, for at least as long as the
+// values may be kept; Forget removes all that were noted as its. A value may have
+// several owners, and is removed with the first: it can be computed again.
+// Implementations pass [videoqa/frames/features/featurestest.Run].
 type Store interface {
 	Get(ctx context.Context, keys []string) ([][]byte, error)
 	Set(ctx context.Context, keys []string, values [][]byte) error
+	Note(ctx context.Context, owner string, keys []string) error
+	Forget(ctx context.Context, owner string) error
 }
 
 // A Locker is a store that processes share, and that tells them who computes what.
@@ -220,6 +226,24 @@ func (c *Cache) await(ctx context.Context, others map[int]*call, out [][]float32
 		}
 	}
 	return got, nil
+}
+
+// Note remembers that the values of keys are an owner's, to be forgotten with it.
+// Where the store is down they are as if nobody owned them.
+func (c *Cache) Note(ctx context.Context, owner string, keys []string) {
+	if err := c.store.Note(ctx, owner, keys); err != nil {
+		c.failed.Add(1)
+	}
+}
+
+// Forget removes the values that were noted as an owner's. An error is the store's:
+// it may be tried again.
+func (c *Cache) Forget(ctx context.Context, owner string) error {
+	err := c.store.Forget(ctx, owner)
+	if err != nil {
+		c.failed.Add(1)
+	}
+	return err
 }
 
 // get reads what the store has of keys into out, and returns how many that were.

@@ -97,6 +97,8 @@ var errDown = errors.New("connection refused")
 
 func (failing) Get(context.Context, []string) ([][]byte, error) { return nil, errDown }
 func (failing) Set(context.Context, []string, [][]byte) error   { return errDown }
+func (failing) Note(context.Context, string, []string) error    { return errDown }
+func (failing) Forget(context.Context, string) error            { return errDown }
 func (failing) Lock(context.Context, []string) ([]bool, func(), error) {
 	return nil, nil, errDown
 }

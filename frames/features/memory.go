@@ -2,6 +2,8 @@ package features
 
 import (
 	"context"
+	"slices"
+	"sync"
 
 	"github.com/maypok86/otter/v2"
 )
@@ -10,16 +12,25 @@ import (
 // forgets what was used least.
 type Memory struct {
 	cache *otter.Cache[string, []byte]
+
+	mu    sync.Mutex
+	owned *otter.Cache[string, []string] // keys, sorted
 }
+
+// mostOwners is how many owners' keys are remembered, those that were noted last.
+const mostOwners = 100_000
 
 // NewMemory returns a store of at most limit bytes, keys and a little
 // bookkeeping included. A value larger than that is not kept.
 func NewMemory(limit int64) *Memory {
 	const bookkeeping = 160 // bytes an entry, measured roughly
-	return &Memory{otter.Must(&otter.Options[string, []byte]{
-		MaximumWeight: uint64(max(limit, 0)),
-		Weigher:       func(key string, value []byte) uint32 { return uint32(len(key) + len(value) + bookkeeping) },
-	})}
+	return &Memory{
+		cache: otter.Must(&otter.Options[string, []byte]{
+			MaximumWeight: uint64(max(limit, 0)),
+			Weigher:       func(key string, value []byte) uint32 { return uint32(len(key) + len(value) + bookkeeping) },
+		}),
+		owned: otter.Must(&otter.Options[string, []string]{MaximumSize: mostOwners}),
+	}
 }
 
 // Get implements [Store].
@@ -37,6 +48,28 @@ func (m *Memory) Set(_ context.Context, keys []string, values [][]byte) error {
 		m.cache.Set(key, values[i])
 	}
 	m.cache.CleanUp() // else what has to go lingers, and values are large
+	return nil
+}
+
+// Note implements [Store].
+func (m *Memory) Note(_ context.Context, owner string, keys []string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all, _ := m.owned.GetIfPresent(owner)
+	all = append(slices.Clone(all), keys...)
+	slices.Sort(all)
+	m.owned.Set(owner, slices.Compact(all))
+	return nil
+}
+
+// Forget implements [Store].
+func (m *Memory) Forget(_ context.Context, owner string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	keys, _ := m.owned.Invalidate(owner)
+	for _, key := range keys {
+		m.cache.Invalidate(key)
+	}
 	return nil
 }
 

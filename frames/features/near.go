@@ -1,6 +1,9 @@
 package features
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Near puts a store of this process before one that is far away: what was read or
 // written once need not travel again.
@@ -56,4 +59,15 @@ func (n Near) Get(ctx context.Context, keys []string) ([][]byte, error) {
 func (n Near) Set(ctx context.Context, keys []string, values [][]byte) error {
 	n.near.Set(ctx, keys, values) // near is memory: it does not fail
 	return n.far.Set(ctx, keys, values)
+}
+
+// Note implements [Store].
+func (n Near) Note(ctx context.Context, owner string, keys []string) error {
+	n.near.Note(ctx, owner, keys) // near is memory
+	return n.far.Note(ctx, owner, keys)
+}
+
+// Forget implements [Store].
+func (n Near) Forget(ctx context.Context, owner string) error {
+	return errors.Join(n.near.Forget(ctx, owner), n.far.Forget(ctx, owner))
 }

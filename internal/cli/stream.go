@@ -177,6 +177,11 @@ func (a asker) Warm(ctx context.Context, s worker.Subject) error {
 	return a.service.Warm(ctx, subjectOf(s))
 }
 
+// Forget implements [worker.Forgetter].
+func (a asker) Forget(ctx context.Context, clipID string) error {
+	return a.service.Forget(ctx, clipID)
+}
+
 func subjectOf(s worker.Subject) answers.Subject {
 	return answers.Subject{
 		ClipID: s.Clip.ID, Camera: s.Clip.Camera, Start: s.Clip.Start,

@@ -49,8 +49,8 @@ func (s *Store) CloseClip(ctx context.Context, clip ingest.ClosedClip, at time.T
 // DeleteClip implements [store.Clips].
 func (s *Store) DeleteClip(ctx context.Context, id string, at time.Time) error {
 	return s.change(ctx, "delete clip", func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO videoqa_clips AS c (clip_id, gone_ms, touched_ms) VALUES ($1, $2, $3)
-			ON CONFLICT (clip_id) DO UPDATE SET gone_ms = greatest(c.gone_ms, excluded.gone_ms), touched_ms = excluded.touched_ms`,
+		_, err := tx.Exec(ctx, `INSERT INTO videoqa_clips AS c (clip_id, gone_ms, touched_ms, gone_seen_ms) VALUES ($1, $2, $3, $3)
+			ON CONFLICT (clip_id) DO UPDATE SET gone_ms = greatest(c.gone_ms, excluded.gone_ms), touched_ms = excluded.touched_ms, gone_seen_ms = excluded.gone_seen_ms`,
 			id, at.UnixMilli(), time.Now().UnixMilli())
 		if err != nil {
 			return err
@@ -124,6 +124,24 @@ func (s *Store) Clip(ctx context.Context, id string) (ingest.Clip, store.ClipSta
 		return ingest.Clip{}, store.Deleted, nil
 	}
 	return clip, store.Known, nil
+}
+
+// DeletedSince implements [store.Clips].
+func (s *Store) DeletedSince(ctx context.Context, since time.Time, n int) ([]store.Deletion, error) {
+	rows, err := s.pool.Query(ctx, "SELECT clip_id, gone_seen_ms FROM videoqa_clips WHERE gone_seen_ms >= $1 ORDER BY gone_seen_ms, clip_id LIMIT $2", since.UnixMilli(), n)
+	if err != nil {
+		return nil, down("list deletions", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d store.Deletion, err error) {
+		var ms int64
+		err = row.Scan(&d.ClipID, &ms)
+		d.Seen = time.UnixMilli(ms)
+		return d, err
+	})
+	if err != nil {
+		return nil, down("list deletions", err)
+	}
+	return list, nil
 }
 
 // Overlapping implements [store.Clips].

@@ -73,6 +73,9 @@ CREATE INDEX videoqa_clips_by_uri ON videoqa_clips (uri) WHERE uri <> '';
 DROP INDEX videoqa_waiting_by_due;
 CREATE INDEX videoqa_waiting_by_due ON videoqa_waiting (due_ms) WHERE awaits <> 'turn';
 CREATE INDEX videoqa_waiting_by_turn ON videoqa_waiting (due_ms, seen_ms) WHERE awaits = 'turn';
+`, `
+ALTER TABLE videoqa_clips ADD COLUMN gone_seen_ms bigint;
+CREATE INDEX videoqa_clips_by_deletion ON videoqa_clips (gone_seen_ms) WHERE gone_seen_ms IS NOT NULL;
 `}
 
 // prepare brings the tables up to date; of several processes one does, and the

@@ -48,8 +48,8 @@ func (s *Store) CloseClip(ctx context.Context, c ingest.ClosedClip, at time.Time
 // DeleteClip implements [store.Clips].
 func (s *Store) DeleteClip(ctx context.Context, id string, at time.Time) error {
 	return s.change(ctx, "delete clip", func(tx *sql.Tx) error {
-		_, err := tx.Exec(`INSERT INTO clips (clip_id, gone_ms, touched_ms) VALUES (?, ?, ?)
-			ON CONFLICT DO UPDATE SET gone_ms = max(coalesce(gone_ms, 0), excluded.gone_ms), touched_ms = excluded.touched_ms`, id, at.UnixMilli(), time.Now().UnixMilli())
+		_, err := tx.Exec(`INSERT INTO clips (clip_id, gone_ms, touched_ms, gone_seen_ms) VALUES (?1, ?2, ?3, ?3)
+			ON CONFLICT DO UPDATE SET gone_ms = max(coalesce(gone_ms, 0), excluded.gone_ms), touched_ms = excluded.touched_ms, gone_seen_ms = excluded.gone_seen_ms`, id, at.UnixMilli(), time.Now().UnixMilli())
 		if err != nil {
 			return err
 		}
@@ -116,6 +116,28 @@ func (s *Store) Clip(ctx context.Context, id string) (ingest.Clip, store.ClipSta
 		return ingest.Clip{}, store.Deleted, nil
 	}
 	return c, store.Known, nil
+}
+
+// DeletedSince implements [store.Clips].
+func (s *Store) DeletedSince(ctx context.Context, since time.Time, n int) (list []store.Deletion, err error) {
+	rows, err := s.db.QueryContext(ctx, "SELECT clip_id, gone_seen_ms FROM clips WHERE gone_seen_ms >= ? ORDER BY gone_seen_ms, clip_id LIMIT ?", since.UnixMilli(), n)
+	if err != nil {
+		return nil, down("list deletions", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var d store.Deletion
+		var ms int64
+		if err := rows.Scan(&d.ClipID, &ms); err != nil {
+			return nil, down("list deletions", err)
+		}
+		d.Seen = time.UnixMilli(ms)
+		list = append(list, d)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, down("list deletions", err)
+	}
+	return list, nil
 }
 
 // Overlapping implements [store.Clips].

@@ -94,6 +94,9 @@ CREATE INDEX clips_by_uri ON clips (uri) WHERE uri <> '';
 DROP INDEX waiting_by_due;
 CREATE INDEX waiting_by_due ON waiting (due_ms) WHERE awaits <> 'turn';
 CREATE INDEX waiting_by_turn ON waiting (due_ms, seen_ms) WHERE awaits = 'turn';
+`, `
+ALTER TABLE clips ADD COLUMN gone_seen_ms INTEGER;
+CREATE INDEX clips_by_deletion ON clips (gone_seen_ms) WHERE gone_seen_ms IS NOT NULL;
 `}
 
 // A Store is an open file.

@@ -32,6 +32,7 @@ func Run(t *testing.T, open Open) {
 	}{
 		{"a clip is what its latest event says, in whatever order they come", latestEvent},
 		{"a deleted clip is unknown no longer, and not known", deletedClip},
+		{"deletions are listed in the order in which they were seen", deletions},
 		{"footage of a range is found clip by clip", overlapping},
 		{"a camera has come as far as its latest event says", reached},
 		{"a question has one outcome", oneOutcome},
@@ -248,6 +249,48 @@ func takeDue(t *testing.T, open Open) {
 		return
 	}
 	t.Errorf("q-0 is not due at 200: %+v", rows)
+}
+
+// tick returns when the clock has gone on, which is kept to the millisecond.
+func tick() {
+	for at := time.Now().UnixMilli(); time.Now().UnixMilli() == at; {
+	}
+}
+
+func deletions(t *testing.T, open Open) {
+	s, _ := open(t)
+	ctx := t.Context()
+	must(t, s.PutClip(ctx, ingest.Clip{ID: "c-kept", URI: "file:///a"}, at(0)))
+	began := time.Now().Truncate(time.Millisecond)
+	for _, id := range []string{"c-1", "c-2", "c-3"} {
+		must(t, s.DeleteClip(ctx, id, at(1)))
+		tick()
+	}
+	must(t, s.PutClip(ctx, ingest.Clip{ID: "c-2", URI: "file:///b"}, at(2)))
+	must(t, s.CloseClip(ctx, ingest.ClosedClip{ID: "c-2"}, at(2)))
+	list := func(since time.Time, n int) (ids []string, seen time.Time) {
+		t.Helper()
+		all, err := s.DeletedSince(ctx, since, n)
+		must(t, err)
+		for _, d := range all {
+			ids, seen = append(ids, d.ClipID), d.Seen
+		}
+		return ids, seen
+	}
+	if ids, _ := list(began, 10); !slices.Equal(ids, []string{"c-1", "c-2", "c-3"}) {
+		t.Errorf("deleted are %v", ids)
+	}
+	ids, seen := list(began, 2)
+	if !slices.Equal(ids, []string{"c-1", "c-2"}) || seen.Before(began) {
+		t.Errorf("the first two are %v, the last of them at %v", ids, seen)
+	}
+	if ids, _ := list(seen, 10); !slices.Equal(ids, []string{"c-2", "c-3"}) {
+		t.Errorf("since the second, deleted are %v", ids)
+	}
+	must(t, s.DeleteClip(ctx, "c-1", at(1))) // the event comes again
+	if ids, _ := list(began, 10); !slices.Equal(ids, []string{"c-2", "c-3", "c-1"}) {
+		t.Errorf("then deleted are %v", ids)
+	}
 }
 
 // said is what became of a question, in words.

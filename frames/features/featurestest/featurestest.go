@@ -63,6 +63,33 @@ func Run(t *testing.T, open func(t *testing.T) features.Store) {
 			t.Errorf("Get(c, b, a) = %q, %v", got, err)
 		}
 	})
+	t.Run("what is an owner's goes with it, and nothing else", func(t *testing.T) {
+		s := open(t)
+		keys := []string{"a", "b", "shared", "c"}
+		if err := s.Set(t.Context(), keys, [][]byte{[]byte("1"), []byte("2"), []byte("3"), []byte("4")}); err != nil {
+			t.Fatal(err)
+		}
+		for _, note := range []struct {
+			owner string
+			keys  []string
+		}{{"clip-1", []string{"a", "shared", "gone already"}}, {"clip-1", []string{"b", "a"}}, {"clip-2", []string{"shared", "c"}}} {
+			if err := s.Note(t.Context(), note.owner, note.keys); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2 {
+			if err := s.Forget(t.Context(), "clip-1"); err != nil {
+				t.Fatal(err)
+			}
+			got, err := s.Get(t.Context(), keys)
+			if err != nil || got[0] != nil || got[1] != nil || got[2] != nil || string(got[3]) != "4" {
+				t.Errorf("after clip-1 is forgotten: %q, %v; want only c's", got, err)
+			}
+		}
+		if err := s.Forget(t.Context(), "nobody"); err != nil {
+			t.Errorf("Forget of nobody = %v", err)
+		}
+	})
 	t.Run("many may use it at once", func(t *testing.T) {
 		s := open(t)
 		var wg sync.WaitGroup

@@ -10,9 +10,10 @@
 // or slow costs a short time-out a few times; then a breaker keeps it from being
 // asked, but for one try every few seconds.
 //
-// Keys are videoqa:feature:<hash>, and videoqa:computing:<hash> for some seconds
-// while a process computes one. An ACL user needs ~videoqa:* +get +set +eval
-// +evalsha +script|load +ping +hello +client.
+// Keys are videoqa:feature:<hash>, videoqa:computing:<hash> for some seconds while
+// a process computes one, and videoqa:owner:<clip>, a set of hashes that outlives
+// them. An ACL user needs ~videoqa:* +get +set +del +sadd +srem +smembers +pexpire
+// +unlink +eval +evalsha +script|load +ping +hello +client.
 package redis
 
 import (
@@ -23,6 +24,7 @@ import (
 	"fmt"
 	mrand "math/rand/v2"
 	"os"
+	"slices"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -48,6 +50,7 @@ const MaxValue = 16 << 20
 const (
 	valuePrefix = "videoqa:feature:"
 	lockPrefix  = "videoqa:computing:"
+	ownerPrefix = "videoqa:owner:"
 )
 
 // What opens the breaker, and for how long it stays so.
@@ -188,6 +191,44 @@ func (s *Store) Set(ctx context.Context, keys []string, values [][]byte) error {
 		_, err := pipe.Exec(ctx)
 		return err
 	})
+}
+
+// Note implements [features.Store].
+func (s *Store) Note(ctx context.Context, owner string, keys []string) error {
+	return s.ask(ctx, "note features", func(ctx context.Context) error {
+		pipe := s.client.Pipeline()
+		pipe.SAdd(ctx, ownerPrefix+owner, keys)
+		pipe.PExpire(ctx, ownerPrefix+owner, 2*s.cfg.TTL) // a value lives 1.1 TTL at most
+		_, err := pipe.Exec(ctx)
+		return err
+	})
+}
+
+// together is how many keys are removed in one exchange.
+const together = 1000
+
+// Forget implements [features.Store]. What is noted meanwhile stays noted.
+func (s *Store) Forget(ctx context.Context, owner string) error {
+	var keys []string
+	err := s.ask(ctx, "list an owner's features", func(ctx context.Context) (err error) {
+		keys, err = s.client.SMembers(ctx, ownerPrefix+owner).Result()
+		return err
+	})
+	for some := range slices.Chunk(keys, together) {
+		if err != nil {
+			break
+		}
+		err = s.ask(ctx, "forget features", func(ctx context.Context) error {
+			pipe := s.client.Pipeline()
+			for _, key := range some {
+				pipe.Unlink(ctx, valuePrefix+key)
+			}
+			pipe.SRem(ctx, ownerPrefix+owner, some)
+			_, err := pipe.Exec(ctx)
+			return err
+		})
+	}
+	return err
 }
 
 // lifetime differs from value to value, so that those written together do not all

@@ -316,7 +316,7 @@ func TestRedisThatLiesIsFoundOut(t *testing.T) {
 
 func TestAUserOfAnACLNeedsNoMoreThanIsSaid(t *testing.T) {
 	s := start(t)
-	rules := []any{"ACL", "SETUSER", "videoqa", "on", ">secret", "~videoqa:*", "+get", "+set", "+eval", "+evalsha", "+script|load", "+ping", "+hello", "+client", "+del"}
+	rules := []any{"ACL", "SETUSER", "videoqa", "on", ">secret", "~videoqa:*", "+get", "+set", "+eval", "+evalsha", "+script|load", "+ping", "+hello", "+client", "+del", "+sadd", "+srem", "+smembers", "+pexpire", "+unlink"}
 	if err := s.client.Do(t.Context(), rules...).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -325,8 +325,32 @@ func TestAUserOfAnACLNeedsNoMoreThanIsSaid(t *testing.T) {
 	}
 	c := cacheOn(connect(t, "unix://videoqa:secret@"+s.socket+"?db=0"))
 	fill(t, c, "a")
+	c.Note(t.Context(), "clip", []string{"a"})
 	if n := fill(t, c, "a"); n != 0 || c.Stats().Failed != 0 {
 		t.Errorf("%d encoded, %+v", n, c.Stats())
+	}
+	if err := c.Forget(t.Context(), "clip"); err != nil {
+		t.Error(err)
+	}
+	if n := fill(t, c, "a"); n != 1 || c.Stats().Failed != 0 {
+		t.Errorf("after its owner was forgotten %d encoded, %+v", n, c.Stats())
+	}
+}
+
+func TestWhatIsNotedOutlivesTheValues(t *testing.T) {
+	s := start(t)
+	c := cacheOn(s.store())
+	fill(t, c, "a")
+	c.Note(t.Context(), "clip", []string{"a"})
+	value, owner := s.client.TTL(t.Context(), "videoqa:feature:a").Val(), s.client.TTL(t.Context(), "videoqa:owner:clip").Val()
+	if value <= 0 || owner < value {
+		t.Errorf("the value lives %v, the note that it is the clip's %v", value, owner)
+	}
+	if err := c.Forget(t.Context(), "clip"); err != nil {
+		t.Error(err)
+	}
+	if keys := s.client.Keys(t.Context(), "*").Val(); len(keys) != 0 {
+		t.Errorf("left are %v", keys)
 	}
 }
 
