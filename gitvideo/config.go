@@ -2,10 +2,10 @@ package gitvideo
 
 import (
 	"fmt"
-	"strings"
 
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/fault"
+	"videoqa/internal/onnx"
 )
 
 // Revision names the arithmetic of this package and of the graphs it builds. It
@@ -46,15 +46,16 @@ func (c Config) Validate() error {
 	case c.Device != "" && c.Device != "cpu":
 		return fmt.Errorf("gitvideo: check config: Device %q is not built in; have cpu: %w", c.Device, fault.BadRequest)
 	}
-	_, err := c.Precision.resolve()
-	return err
+	return c.Precision.check()
 }
 
 // Precision is the arithmetic of a model's large products.
 type Precision string
 
 // The precisions by their names on the command line. FP32 is what parity is
-// measured with.
+// measured with. BF16 rounds what goes into the products of the vision tower and
+// the prefix to bfloat16, through OpenVINO; it needs a processor with
+// AVX512-BF16 or AMX. Auto is BF16 where it pays, else FP32.
 const (
 	Auto Precision = "auto"
 	FP32 Precision = "fp32"
@@ -62,19 +63,36 @@ const (
 	INT8 Precision = "int8"
 )
 
-// built lists what resolve can give, for messages.
-var built = []Precision{FP32}
-
-// resolve turns Auto and the empty value into what this machine gets, and
-// refuses what is not built in, as [fault.BadRequest].
-func (p Precision) resolve() (Precision, error) {
+// check refuses what is not built in, as [fault.BadRequest].
+func (p Precision) check() error {
 	switch p {
-	case "", Auto, FP32:
-		return FP32, nil
+	case "", Auto, FP32, BF16:
+		return nil
 	}
-	names := make([]string, len(built))
-	for i, b := range built {
-		names[i] = string(b)
+	return fmt.Errorf("gitvideo: choose precision: %q is not built in; have %s, %s, %s: %w", p, Auto, FP32, BF16, fault.BadRequest)
+}
+
+// small is the size of weights below which BF16 does not pay: OpenVINO takes a
+// tenth of a second to open a graph, and a small one saves some milliseconds.
+const small = 64 << 20
+
+// For is the precision that a model of configuration c gets here by that ONNX
+// Runtime library. It returns [fault.BadRequest] for what this machine cannot do.
+func (p Precision) For(c checkpoint.Config, library string) (Precision, error) {
+	missing := ""
+	switch {
+	case !onnx.BFloat16():
+		missing = "this processor has neither AVX512-BF16 nor AMX-BF16"
+	case !onnx.HasOpenVINO(library):
+		missing = "the ONNX Runtime library has no OpenVINO beside it"
 	}
-	return "", fmt.Errorf("gitvideo: choose precision: %q is not built in; have auto, %s: %w", p, strings.Join(names, ", "), fault.BadRequest)
+	switch {
+	case p.check() != nil:
+		return "", p.check()
+	case p == BF16 && missing != "":
+		return "", fmt.Errorf("gitvideo: choose precision %s: %s: %w", p, missing, fault.BadRequest)
+	case p == BF16, p != FP32 && missing == "" && newLayout(specOf(c), false).data.Size() >= small:
+		return BF16, nil
+	}
+	return FP32, nil
 }

@@ -105,12 +105,17 @@ func library(t testing.TB) string {
 // load makes the checkpoint in dir ready with its graphs under cache.
 func load(t testing.TB, dir, cache string, threads int) *Model {
 	t.Helper()
+	return loadAs(t, FP32, dir, cache, threads)
+}
+
+func loadAs(t testing.TB, p Precision, dir, cache string, threads int) *Model {
+	t.Helper()
 	c, err := checkpoint.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	m, err := Load(t.Context(), c, Config{CacheDir: cache, Library: library(t), Threads: threads})
+	m, err := Load(t.Context(), c, Config{CacheDir: cache, Library: library(t), Threads: threads, Precision: p})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,9 +12,8 @@ import (
 //
 // Slot i adds temporal embedding i to every token of a frame; a slot equal to
 // the number of embeddings adds nothing. The last layer gives keys and values
-// only: nothing reads what it would say about a visual token.
-func prefixGraph(s spec, l *layout, frames, tokens int) (onnx.Model, error) {
-	g := onnx.NewGraph(fmt.Sprintf("prefix %dx%d", frames, tokens))
+// only: nothing reads what it would say about a visual token. g is empty.
+func prefixGraph(g *onnx.Graph, s spec, l *layout, frames, tokens int) (onnx.Model, error) {
 	t, total := s.text, frames*tokens
 	x := g.Input("features", onnx.Float, frames, tokens, s.vision.width)
 	slot := g.Gather("slot", g.Weight(l.refs["prefix.slots"]), g.Input("slots", onnx.Int64, frames))

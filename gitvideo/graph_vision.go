@@ -18,9 +18,8 @@ func (z size) tokens() int { return z.high*z.wide + 1 }
 //	pixels [F, high*patch, wide*patch, 3] uint8  ->  features [F, N, width] float32
 //
 // The embedding e brings normalisation and positions. All layers are run, and
-// the last norm is applied to every token.
-func visionGraph(s spec, l *layout, z size, e embedding) (onnx.Model, error) {
-	g := onnx.NewGraph(fmt.Sprintf("vision %dx%dx%d", z.frames, z.high, z.wide))
+// the last norm is applied to every token. g is empty.
+func visionGraph(g *onnx.Graph, s spec, l *layout, z size, e embedding) (onnx.Model, error) {
 	v := s.vision
 	x := embedPatches(g.In("patches"), s, z, e)
 	x = l.layerNorm(g, "vision.pre", x, v.eps)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"videoqa/internal/checkpoint"
+	"videoqa/internal/onnx"
 )
 
 // released are the configurations of the 17 checkpoints on the Hub.
@@ -61,11 +62,13 @@ func checkGraphs(t *testing.T, c checkpoint.Config, z size) {
 		position: make([]float32, z.high*z.wide*s.vision.width),
 		class:    make([]float32, s.vision.width),
 	}
-	if _, err := visionGraph(s, l, z, e); err != nil {
-		t.Error(err)
-	}
-	if _, err := prefixGraph(s, l, z.frames, z.tokens()); err != nil {
-		t.Error(err)
+	for _, begin := range []func(string) *onnx.Graph{onnx.NewGraph, onnx.NewPlainGraph} {
+		if _, err := visionGraph(begin("vision"), s, l, z, e); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := prefixGraph(begin("prefix"), s, l, z.frames, z.tokens()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if _, err := textGraph(s, l); err != nil {
 		t.Error(err)

@@ -43,13 +43,13 @@ func Load(ctx context.Context, c *checkpoint.Checkpoint, cfg Config) (*Model, er
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	precision, err := cfg.Precision.resolve()
-	if err != nil {
-		return nil, err
-	}
 	rt, err := onnx.OpenRuntime(cfg.Library)
 	if err != nil {
 		return nil, fmt.Errorf("gitvideo: load %s: %w", c.Name, err)
+	}
+	precision, err := cfg.Precision.For(c.Config, cfg.Library)
+	if err != nil {
+		return nil, err
 	}
 	pre := c.Preprocessor
 	if cfg.Preprocessor != nil {

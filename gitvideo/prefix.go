@@ -97,5 +97,5 @@ func (m *Model) checkFrames(frames []Frame, slots []int64) error {
 // tokens.
 func (m *Model) prefix(ctx context.Context, frames, tokens int) (*onnx.Session, func(), error) {
 	name := fmt.Sprintf("prefix-%dx%d", frames, tokens)
-	return m.graph(ctx, name, m.shared(), func() (onnx.Model, error) { return prefixGraph(m.spec, m.layout, frames, tokens) })
+	return m.graph(ctx, name, m.wide(), func() (onnx.Model, error) { return prefixGraph(m.newWide(name), m.spec, m.layout, frames, tokens) })
 }

@@ -21,6 +21,7 @@ import (
 	"videoqa/answers/store"
 	"videoqa/answers/worker"
 	"videoqa/frames"
+	"videoqa/gitvideo"
 	"videoqa/ingest"
 	"videoqa/ingest/media"
 	"videoqa/ingest/media/spool"
@@ -148,11 +149,15 @@ func (f ModelFlags) modelOf(a *App) (m api.Model, err error) {
 	if err != nil {
 		return m, err
 	}
-	precision := f.Precision
-	if precision == "auto" {
-		precision = "fp32"
+	library, err := a.library()
+	if err != nil {
+		return m, err
 	}
-	return api.Model{Model: ingest.Model{Name: c.Name, Digest: c.Digest(), Precision: precision, Preprocess: f.Preprocess, Device: f.Device}, Frames: look.Count}, nil
+	precision, err := gitvideo.Precision(f.Precision).For(c.Config, library) // as a worker on such a machine would
+	if err != nil {
+		return m, err
+	}
+	return api.Model{Model: ingest.Model{Name: c.Name, Digest: c.Digest(), Precision: string(precision), Preprocess: f.Preprocess, Device: f.Device}, Frames: look.Count}, nil
 }
 
 // spooled opens the spool of uploads.

@@ -82,6 +82,7 @@ type Graph struct {
 
 type state struct {
 	name         string
+	plain        bool
 	nodes        []node
 	initializers []initializer
 	inputs       []Port
@@ -94,6 +95,15 @@ type state struct {
 // NewGraph begins a graph.
 func NewGraph(name string) *Graph {
 	return &Graph{state: &state{name: name, names: map[string]bool{}}}
+}
+
+// NewPlainGraph begins a graph that is described alike and uses standard operators
+// only, for providers that know no others: what ONNX Runtime has one operator for
+// becomes several.
+func NewPlainGraph(name string) *Graph {
+	g := NewGraph(name)
+	g.plain = true
+	return g
 }
 
 // In returns the same graph with name in front of the names of what is added

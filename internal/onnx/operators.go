@@ -50,6 +50,15 @@ func (g *Graph) Add(name string, a, b Value) Value {
 	return g.add(name, node{op: "Add"}, []Value{a, b}, a.dtype, out)
 }
 
+// Mul is a · b, element by element, broadcast.
+func (g *Graph) Mul(name string, a, b Value) Value {
+	out, ok := broadcast(a.shape, b.shape)
+	if !g.check(ok && a.dtype == Float && b.dtype == Float, name, "Mul", "%v of %v does not fit %v of %v", a.shape, a.dtype, b.shape, b.dtype) {
+		return Value{}
+	}
+	return g.add(name, node{op: "Mul"}, []Value{a, b}, Float, out)
+}
+
 // Softmax is over the last axis.
 func (g *Graph) Softmax(name string, x Value) Value {
 	if !g.check(len(x.shape) > 0, name, "Softmax", "of a scalar") {

@@ -2,17 +2,24 @@ package onnx
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
+	"golang.org/x/sys/cpu"
 
 	"videoqa/internal/fault"
 )
 
 // A Runtime is the one ONNX Runtime of the process. It stays loaded until the
 // process ends: its libraries are not made to be unloaded.
-type Runtime struct{ library string }
+type Runtime struct {
+	library string
+
+	anchoring sync.Mutex
+	anchored  bool // OpenVINO is loaded
+}
 
 // process is the one state of this package that outlives its callers, because
 // the binding keeps the library and its environment in globals of its own: what
@@ -48,3 +55,14 @@ func OpenRuntime(path string) (*Runtime, error) {
 
 // Version is the library's own, such as "1.24.1".
 func (r *Runtime) Version() string { return ort.GetVersion() }
+
+// HasOpenVINO tells whether the library at a path comes with that provider, which is
+// one more library beside it.
+func HasOpenVINO(library string) bool {
+	_, err := os.Stat(filepath.Join(filepath.Dir(library), "libonnxruntime_providers_openvino.so"))
+	return err == nil
+}
+
+// BFloat16 tells whether this processor multiplies bfloat16 as it is. OpenVINO
+// runs such a graph on any processor, and gains nothing on the others.
+func BFloat16() bool { return cpu.X86.HasAVX512BF16 || cpu.X86.HasAMXBF16 }

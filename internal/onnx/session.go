@@ -16,14 +16,22 @@ import (
 // Provider is which of ONNX Runtime's backends runs the operators.
 type Provider string
 
-// CPU is ONNX Runtime's own, which runs every operator of this package.
-const CPU Provider = "cpu"
+// CPU is ONNX Runtime's own, which runs every operator of this package. OpenVINO
+// runs plain graphs of fixed lengths on the same processor; it has threads of its
+// own, and arithmetic in bfloat16.
+const (
+	CPU      Provider = "cpu"
+	OpenVINO Provider = "openvino"
+)
 
 // SessionConfig says how a graph is run. The zero value is the CPU with as many
 // threads as Go uses.
 type SessionConfig struct {
 	Threads  int      // cores a run may use; 0: GOMAXPROCS
 	Provider Provider // "": CPU
+	// BFloat16 lets OpenVINO round what goes into products to 8 bits of mantissa;
+	// sums, norms and what comes out are float32. It returns an error for the CPU.
+	BFloat16 bool
 	// SharedWeights leaves the weights mapped from the data file, where all
 	// sessions share them, instead of packing a copy for each session. It costs
 	// nothing measurable where each weight meets hundreds of rows, and much where
@@ -44,6 +52,11 @@ type Session struct {
 // Open makes the graph at path ready. The graph is opened by path because its
 // data file is looked for beside it; ports are those of its [Model].
 func (r *Runtime) Open(path string, ports Ports, cfg SessionConfig) (*Session, error) {
+	if cfg.Provider == OpenVINO {
+		if err := r.anchorOpenVINO(); err != nil {
+			return nil, fmt.Errorf("onnx: open %s: %w", path, err)
+		}
+	}
 	options, err := cfg.options()
 	if err != nil {
 		return nil, fmt.Errorf("onnx: open %s: %w", path, err)
@@ -60,36 +73,60 @@ func (r *Runtime) Open(path string, ports Ports, cfg SessionConfig) (*Session, e
 
 // options turns cfg into ONNX Runtime's; the caller destroys them.
 func (cfg SessionConfig) options() (*ort.SessionOptions, error) {
-	if cfg.Provider != "" && cfg.Provider != CPU {
-		return nil, fmt.Errorf("provider %q is not built in; have %s: %w", cfg.Provider, CPU, fault.BadRequest)
-	}
 	o, err := ort.NewSessionOptions()
 	if err != nil {
 		return nil, err
 	}
+	if err := cfg.set(o); err != nil {
+		o.Destroy()
+		return nil, err
+	}
+	return o, nil
+}
+
+func (cfg SessionConfig) set(o *ort.SessionOptions) error {
 	threads := cfg.Threads
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
+	}
+	switch {
+	case cfg.Provider == OpenVINO:
+		return cfg.setOpenVINO(o, threads)
+	case cfg.Provider != "" && cfg.Provider != CPU:
+		return fmt.Errorf("provider %q is not built in; have %s, %s: %w", cfg.Provider, CPU, OpenVINO, fault.BadRequest)
+	case cfg.BFloat16:
+		return fmt.Errorf("the CPU provider has no bfloat16: %w", fault.BadRequest)
 	}
 	prepack := "0"
 	if cfg.SharedWeights {
 		prepack = "1"
 	}
-	for _, set := range []func() error{
-		func() error { return o.SetIntraOpNumThreads(threads) },
-		func() error { return o.SetInterOpNumThreads(1) },
-		func() error { return o.SetGraphOptimizationLevel(ort.GraphOptimizationLevelEnableAll) },
-		func() error { return o.SetMemPattern(false) }, // lengths differ from run to run
+	return errors.Join(
+		o.SetIntraOpNumThreads(threads),
+		o.SetInterOpNumThreads(1),
+		o.SetGraphOptimizationLevel(ort.GraphOptimizationLevelEnableAll),
+		o.SetMemPattern(false), // lengths differ from run to run
 		// A waiting thread that spins takes a core from the decoder's threads.
-		func() error { return o.AddSessionConfigEntry("session.intra_op.allow_spinning", "0") },
-		func() error { return o.AddSessionConfigEntry("session.disable_prepacking", prepack) },
-	} {
-		if err := set(); err != nil {
-			o.Destroy()
-			return nil, err
-		}
+		o.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"),
+		o.AddSessionConfigEntry("session.disable_prepacking", prepack),
+	)
+}
+
+// setOpenVINO gives the whole graph to OpenVINO, or fails: nodes that fell back to
+// the CPU provider would be slower than either. OpenVINO optimises by itself.
+func (cfg SessionConfig) setOpenVINO(o *ort.SessionOptions, threads int) error {
+	precision := "f32"
+	if cfg.BFloat16 {
+		precision = "bf16"
 	}
-	return o, nil
+	settings := fmt.Sprintf(`{"CPU":{"INFERENCE_PRECISION_HINT":%q,"INFERENCE_NUM_THREADS":%d,"NUM_STREAMS":1,"ENABLE_CPU_PINNING":false}}`, precision, threads)
+	return errors.Join(
+		o.SetIntraOpNumThreads(1),
+		o.SetInterOpNumThreads(1),
+		o.SetGraphOptimizationLevel(ort.GraphOptimizationLevelDisableAll),
+		o.AddSessionConfigEntry("session.disable_cpu_ep_fallback", "1"),
+		o.AppendExecutionProviderOpenVINO(map[string]string{"device_type": "CPU", "load_config": settings}),
+	)
 }
 
 // Run computes all outputs from all inputs. Every port needs a tensor that fits,

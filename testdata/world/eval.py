@@ -5,7 +5,8 @@ usage: eval.py [--seed 1] [--clips 500] [--stills 100] [--program bin/videoqa | 
 A scene with motion or order gives two clips, one played backwards with the backward answers; such questions come in pairs,
 and a pair counts only if both answers are right. The question-only baseline answers each question text with the answer
 most frequent for that text over scenes of another seed, without looking at a picture. Direction and order are asked again
-of the same model with its temporal embeddings zeroed. --reference answers by transformers on frames decoded by PyAV
+of the same model with its temporal embeddings zeroed. --against asks everything again with another precision, and says how
+often the answer is another; at most half a percent may be. --reference answers by transformers on frames decoded by PyAV
 (requirements-train.txt). The exit status is 1 if a figure misses its bound.
 """
 import argparse
@@ -40,6 +41,7 @@ RATES = [25, 30]
 STRANGE = ['shiny', 'gigantic', 'wonderful', 'muddy', 'famous']  # no word of the vocabulary and none that training inserted
 PAIRED = ('left or right', 'up or down', 'order')  # kinds that cannot be known without the order of the frames
 OVERALL, KIND, ZEROED = 95, 90, 55  # bounds, in percent
+CHANGED = .5  # of the answers, by another precision, in percent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Result:
     want: str
     got: str
     zeroed: str | None  # the answer with temporal embeddings zeroed, where asked
+    against: str | None = None  # the answer by the other precision, where asked
 
 
 def asked(seed, index, sc, t=None):
@@ -91,8 +94,8 @@ def encode(path, frames, encoder, options, rate):
 class Program:
     """The answers of the program under test."""
 
-    def __init__(self, program):
-        self.command = [program, 'ask', '--json', '--threads', '1']
+    def __init__(self, program, precision):
+        self.command = [program, 'ask', '--json', '--threads', '1', '--precision', precision]
 
     def answers(self, media, questions, model):
         # The AV1 encoder makes its process a real-time one, and a child inherits that: two such programs on two cores
@@ -147,6 +150,7 @@ class Examination:
     model: pathlib.Path
     zeroed: pathlib.Path
     work: pathlib.Path
+    other: Program | None  # of another precision
 
     def clip(self, index):
         """Results on a scene's clip and, if it has motion or order, on the clip played backwards."""
@@ -177,8 +181,9 @@ class Examination:
         got = self.asker.answers(path, [q for _, q, _ in qs], self.model)
         timed = [q for kind, q, _ in qs if kind in PAIRED]
         zeroed = dict(zip(timed, self.asker.answers(path, timed, self.zeroed))) if timed else {}
+        again = self.other.answers(path, [q for _, q, _ in qs], self.model) if self.other else [None] * len(qs)
         path.unlink()
-        return [Result(kind, coding, index, q, want, answer, zeroed.get(q)) for (kind, q, want), answer in zip(qs, got)]
+        return [Result(kind, coding, index, q, want, answer, zeroed.get(q), other) for (kind, q, want), answer, other in zip(qs, got, again)]
 
 
 def paired(sc):
@@ -266,6 +271,8 @@ def main():
     p.add_argument('--clips', type=int, default=500, help='at least so many clips')
     p.add_argument('--stills', type=int, default=100)
     p.add_argument('--program', default='bin/videoqa')
+    p.add_argument('--precision', default='auto')
+    p.add_argument('--against', help='another precision, to ask again')
     p.add_argument('--reference', action='store_true', help='answer by transformers instead of the program')
     p.add_argument('--model', type=pathlib.Path, default=MODEL, help='folder of the checkpoint')
     p.add_argument('--jobs', type=int, default=2)
@@ -275,8 +282,9 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         zeroed = pathlib.Path(work) / 'zeroed'
         zero(args.model, zeroed)
-        asker = Reference() if args.reference else Program(str(pathlib.Path(args.program).resolve()))
-        examination = Examination(args.seed, asker, args.model, zeroed, pathlib.Path(work))
+        asker = Reference() if args.reference else Program(str(pathlib.Path(args.program).resolve()), args.precision)
+        other = Program(str(pathlib.Path(args.program).resolve()), args.against) if args.against else None
+        examination = Examination(args.seed, asker, args.model, zeroed, pathlib.Path(work), other)
         with multiprocessing.get_context('spawn').Pool(args.jobs) as pool:
             count, made = scenes(args.seed, args.clips)
             parts = [*pool.imap(examination.clip, range(count)),
@@ -286,6 +294,10 @@ def main():
         if args.wrong and r.got != r.want:
             print(f'{r.kind}, {r.coding} {r.scene}: {r.question!r}: {r.got!r}, not {r.want!r}', file=sys.stderr)
     missed = report(results, baseline(args.seed, args.stills / (made + args.stills)))
+    if args.against:
+        changed = percent(r.got != r.against for r in results)
+        print(f'\n{changed:.2f} % of the answers by {args.precision} are others by {args.against}, which are right in {percent(r.against == r.want for r in results):.1f} %')
+        missed += [f'{changed:.2f} % of the answers change, above {CHANGED} %'] if changed > CHANGED else []
     print(f'\n{made} clips and {args.stills} pictures of seed {args.seed}')
     if missed:
         sys.exit('\nmissed:\n' + '\n'.join(missed))

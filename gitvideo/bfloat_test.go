@@ -1,0 +1,136 @@
+package gitvideo
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"videoqa/internal/checkpoint"
+	"videoqa/internal/fault"
+	"videoqa/internal/onnx"
+)
+
+// withBFloat16 skips a test on a processor that has none.
+func withBFloat16(t testing.TB) {
+	t.Helper()
+	if !onnx.BFloat16() {
+		t.Skip("this processor has neither AVX512-BF16 nor AMX-BF16; run it on one that has: grep -E 'avx512_bf16|amx_bf16' /proc/cpuinfo")
+	}
+}
+
+// apart is how far got is from want: one less the cosine of their angle.
+func apart(got, want []float32) float64 {
+	var gw, gg, ww float64
+	for i := range got {
+		g, w := float64(got[i]), float64(want[i])
+		gw, gg, ww = gw+g*w, gg+g*g, ww+w*w
+	}
+	return 1 - gw/math.Sqrt(gg*ww)
+}
+
+// bf16Apart is how far bfloat16 may take features, keys and values; full-size
+// checkpoints are within 2e-4.
+const bf16Apart = 1e-3
+
+func TestBFloat16StaysNearTransformers(t *testing.T) {
+	withBFloat16(t)
+	for _, name := range []string{"image", "video"} {
+		dir := filepath.Join("..", "testdata", "git", name)
+		g, m := readGolden(t, dir), loadAs(t, BF16, dir, t.TempDir(), 1)
+		for i, clip := range g.Clips {
+			t.Run(fmt.Sprintf("%s %d: %d frames of %dx%d", name, i, clip.Frames, clip.Width, clip.Height), func(t *testing.T) {
+				frames, err := m.Encode(t.Context(), g.bytes(fmt.Sprintf("%d.pixels", i)), clip.Frames, clip.Height, clip.Width)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p, _ := prefixOf(t, m, g, i, frames, tolerance)
+				near := func(what string, got []float32) {
+					if want := g.floats(fmt.Sprintf("%d.%s", i, what)); len(want) > 0 && !(apart(got, want) < bf16Apart) {
+						t.Errorf("%s are %.2g apart; want below %g", what, apart(got, want), bf16Apart)
+					}
+				}
+				var features []float32
+				for _, f := range frames {
+					features = append(features, f.Data...)
+				}
+				near("features", features)
+				for layer := range p.keys {
+					near(fmt.Sprintf("key.%d", layer), p.keys[layer])
+					near(fmt.Sprintf("value.%d", layer), p.values[layer])
+				}
+			})
+		}
+	}
+}
+
+// A frame's features are kept and used beside others: its company in a batch must
+// not change them by more than the last bits of sums.
+func TestAFrameIsEncodedAlikeInAnyCompany(t *testing.T) {
+	for _, p := range []Precision{FP32, BF16} {
+		t.Run(string(p), func(t *testing.T) {
+			if p == BF16 {
+				withBFloat16(t)
+			}
+			dir := filepath.Join("..", "testdata", "git", "video")
+			g, m := readGolden(t, dir), loadAs(t, p, dir, t.TempDir(), 1)
+			i := slices.IndexFunc(g.Clips, func(c goldenClip) bool { return c.Frames == m.Frames() })
+			if i < 0 {
+				t.Fatal("no golden clip has all frames")
+			}
+			clip, pixels := g.Clips[i], g.bytes(fmt.Sprintf("%d.pixels", i))
+			together, err := m.Encode(t.Context(), pixels, clip.Frames, clip.Height, clip.Width)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for k, one := 0, clip.Height*clip.Width*3; k < clip.Frames; k++ {
+				alone, err := m.Encode(t.Context(), pixels[k*one:][:one], 1, clip.Height, clip.Width)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if c := compare(fmt.Sprintf("frame %d alone", k), alone[0].Data, together[k].Data, tolerance); !c.ok() {
+					t.Error(c)
+				}
+			}
+		})
+	}
+}
+
+func TestPrecisionFollowsProcessorLibraryAndSize(t *testing.T) {
+	base, err := checkpoint.ParseConfig([]byte(`{"model_type":"git"}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tiny := base
+	tiny.Vision.HiddenSize, tiny.Vision.IntermediateSize, tiny.Vision.Layers = 8, 8, 1
+	tiny.HiddenSize, tiny.IntermediateSize, tiny.Layers, tiny.VocabSize = 8, 8, 1, 10
+	alone := filepath.Join(t.TempDir(), "libonnxruntime.so")
+	for _, tc := range []struct {
+		name    string
+		p       Precision
+		c       checkpoint.Config
+		library string
+		want    Precision // of a processor that has bfloat16
+		without Precision // of one that has not; "": refused
+	}{
+		{"auto takes bf16 where it pays", Auto, base, library(t), BF16, FP32},
+		{"auto is the default", "", base, library(t), BF16, FP32},
+		{"a small model gains nothing", Auto, tiny, library(t), FP32, FP32},
+		{"a small model may be run so all the same", BF16, tiny, library(t), BF16, ""},
+		{"fp32 is fp32", FP32, base, library(t), FP32, FP32},
+		{"a library alone has no bf16", Auto, base, alone, FP32, FP32},
+		{"and says so", BF16, base, alone, "", ""},
+		{"int8 is not built in", INT8, base, library(t), "", ""},
+	} {
+		want := tc.want
+		if !onnx.BFloat16() || !onnx.HasOpenVINO(library(t)) {
+			want = tc.without
+		}
+		got, err := tc.p.For(tc.c, tc.library)
+		if got != want || (want == "") != errors.Is(err, fault.BadRequest) {
+			t.Errorf("%s: %q is %q, %v; want %q", tc.name, tc.p, got, err, want)
+		}
+	}
+}
