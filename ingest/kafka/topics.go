@@ -76,18 +76,18 @@ func ready(meta *kgo.MetadataResponse, name string) bool {
 }
 
 func (c *Client) create(ctx context.Context, topics []Topic, brokers int) error {
-	replicas, insync := 1, 1
-	if brokers >= 3 {
-		replicas, insync = 3, 2
+	copies, acknowledged := 1, 1
+	if brokers >= replicas {
+		copies, acknowledged = replicas, insync
 	}
 	request := &kgo.CreateTopicsRequest{}
 	for _, t := range topics {
 		request.Topics = append(request.Topics, kgo.TopicConfig{
-			Topic: t.Name, NumPartitions: t.Partitions, ReplicationFactor: replicas,
+			Topic: t.Name, NumPartitions: t.Partitions, ReplicationFactor: copies,
 			ConfigEntries: []kgo.ConfigEntry{
 				{ConfigName: "cleanup.policy", ConfigValue: "delete"},
 				{ConfigName: "retention.ms", ConfigValue: strconv.FormatInt(t.Retention.Milliseconds(), 10)},
-				{ConfigName: "min.insync.replicas", ConfigValue: strconv.Itoa(insync)},
+				{ConfigName: "min.insync.replicas", ConfigValue: strconv.Itoa(acknowledged)},
 			},
 		})
 	}
@@ -98,7 +98,7 @@ func (c *Client) create(ctx context.Context, topics []Topic, brokers int) error 
 	for _, t := range topics { // an existing topic is reported here, not above
 		switch err := got.Errors[t.Name]; {
 		case err == nil:
-			c.cfg.Log.Info("topic created", "topic", t.Name, "partitions", t.Partitions, "replicas", replicas)
+			c.cfg.Log.Info("topic created", "topic", t.Name, "partitions", t.Partitions, "replicas", copies)
 		case errors.Is(err, kgo.TopicAlreadyExists):
 		case lasting(err):
 			return &refusal{fmt.Errorf("kafka: topic %s is missing and could not be created: %w", t.Name, err)}
@@ -123,6 +123,42 @@ func (c *Client) checkPolicies(ctx context.Context, names []string) error {
 		}
 		return nil
 	})
+}
+
+// Replicas that a record should have, and of them those that have it before it is
+// acknowledged, where the brokers are as many.
+const (
+	replicas = 3
+	insync   = 2
+)
+
+// Frail says of each topic that a lost broker could take records along with it,
+// and why; of none if none is. The topics exist.
+func (c *Client) Frail(ctx context.Context, names []string) (warnings []string, err error) {
+	meta, err := c.client.Metadata(ctx, &kgo.MetadataRequest{Topics: names})
+	if err != nil {
+		return nil, fmt.Errorf("kafka: describe topics: %w", err)
+	}
+	least := map[string]int{}
+	for _, t := range meta.Topics {
+		for _, p := range t.Partitions {
+			if n, known := least[t.Name]; !known || len(p.Replicas) < n {
+				least[t.Name] = len(p.Replicas)
+			}
+		}
+	}
+	synced := map[string]int{}
+	err = c.describe(ctx, names, "min.insync.replicas", func(name, value string) (err error) {
+		synced[name], err = strconv.Atoi(value)
+		return err
+	})
+	for _, name := range names {
+		if least[name] < replicas || synced[name] < insync {
+			warnings = append(warnings, fmt.Sprintf("topic %s has %d replicas and min.insync.replicas %d, less than %d and %d: a lost broker may take records along",
+				name, least[name], synced[name], replicas, insync))
+		}
+	}
+	return warnings, err
 }
 
 // Retention returns how long each topic keeps its records; 0: for ever.

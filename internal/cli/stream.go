@@ -35,6 +35,8 @@ type stream struct {
 	Observe observer // zero: nobody
 	Log     *slog.Logger
 	Ready   func(brokers []string, http string) // told once the topics are there, and where HTTP is; nil: nobody
+
+	embedded bool // the broker is our own
 }
 
 // run serves until ctx ends, and returns when all is put away.
@@ -55,7 +57,7 @@ func (s stream) run(ctx context.Context) (err error) {
 			return fmt.Errorf("%w (--kafka-listen chooses another address, --kafka-brokers a broker of yours)", err)
 		}
 		defer b.Close()
-		s.Kafka.Brokers = []string{b.Addr()}
+		s.Kafka.Brokers, s.embedded = []string{b.Addr()}, true
 	}
 	db, err := openStore(ctx, s.Store, dir.path)
 	if err != nil {
@@ -100,6 +102,9 @@ func (s stream) work(ctx context.Context, client *kafka.Client) (err error) {
 	if err := s.checkRetention(ctx, client); err != nil {
 		return err
 	}
+	if err := s.warnOfFrailty(ctx, client); err != nil {
+		return err
+	}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	s.HTTP.Config.Stream, s.HTTP.Config.Store, s.HTTP.Config.Group, s.HTTP.Config.Log = client, s.Work.Store, s.Kafka.Group, s.Log
@@ -140,6 +145,24 @@ func (s stream) checkRetention(ctx context.Context, client *kafka.Client) error 
 		}
 	}
 	return nil
+}
+
+// warnOfFrailty has readiness and the log say which topics a lost broker would harm.
+// Of the embedded broker that is known.
+func (s stream) warnOfFrailty(ctx context.Context, client *kafka.Client) error {
+	if s.embedded {
+		return nil
+	}
+	var names []string
+	for _, t := range s.topics() {
+		names = append(names, t.Name)
+	}
+	warnings, err := client.Frail(ctx, names)
+	for _, w := range warnings {
+		s.Log.Warn(w)
+		s.Observe.Health.Warn(w)
+	}
+	return err
 }
 
 func spell(d time.Duration) string {

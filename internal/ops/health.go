@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -17,8 +18,9 @@ const patience = 2 * time.Second // with one check
 // Health knows which parts a service needs, and asks them. A nil Health may be
 // told of parts, and nobody asks it.
 type Health struct {
-	mu    sync.Mutex
-	parts map[string]Check
+	mu       sync.Mutex
+	parts    map[string]Check
+	warnings []string
 }
 
 var errStarting = errors.New("starting")
@@ -42,6 +44,16 @@ func (h *Health) Watch(part string, check Check) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.parts[part] = check
+}
+
+// Warn has readiness say text, from now on, of what keeps nothing from working.
+func (h *Health) Warn(text string) {
+	if h == nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.warnings = append(h.warnings, text)
 }
 
 // Report asks every part, side by side, for at most 2 s; an error is nil for a
@@ -68,12 +80,16 @@ func (h *Health) Report(ctx context.Context) map[string]error {
 	return report
 }
 
-// ServeHTTP says what is not ready, with 503 if anything is.
+// ServeHTTP says what is not ready, with 503 if anything is, and what is warned of.
 func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	warnings := slices.Clone(h.warnings)
+	h.mu.Unlock()
 	status, said := http.StatusOK, struct {
-		Status string            `json:"status"`
-		Parts  map[string]string `json:"parts"`
-	}{"ready", map[string]string{}}
+		Status   string            `json:"status"`
+		Parts    map[string]string `json:"parts"`
+		Warnings []string          `json:"warnings,omitempty"`
+	}{"ready", map[string]string{}, warnings}
 	for part, err := range h.Report(r.Context()) {
 		said.Parts[part] = "ready"
 		if err != nil {

@@ -94,6 +94,18 @@ func TestReadinessNamesWhatIsNotReady(t *testing.T) {
 	}
 }
 
+func TestReadinessWarnsAndStaysReady(t *testing.T) {
+	health := ops.NewHealth()
+	get := listen(t, health, ops.NewMetrics("v0"))
+	if status, body := get("/health/ready"); status != 200 || strings.Contains(body, "warnings") {
+		t.Errorf("at first it gives %d %s", status, body)
+	}
+	health.Warn("topic t has one replica")
+	if status, body := get("/health/ready"); status != 200 || !strings.Contains(body, `"warnings":["topic t has one replica"]`) {
+		t.Errorf("then it gives %d %s", status, body)
+	}
+}
+
 func TestACheckThatHangsDoesNotHoldUpTheOthers(t *testing.T) {
 	health := ops.NewHealth()
 	health.Watch("broker", func(ctx context.Context) error { select {} })
