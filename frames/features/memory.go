@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/maypok86/otter/v2"
+	"github.com/maypok86/otter/v2/stats"
 )
 
 // Memory is a [Store] in this process that holds at most so many bytes and
@@ -28,6 +29,7 @@ func NewMemory(limit int64) *Memory {
 		cache: otter.Must(&otter.Options[string, []byte]{
 			MaximumWeight: uint64(max(limit, 0)),
 			Weigher:       func(key string, value []byte) uint32 { return uint32(len(key) + len(value) + bookkeeping) },
+			StatsRecorder: stats.NewCounter(),
 		}),
 		owned: otter.Must(&otter.Options[string, []string]{MaximumSize: mostOwners}),
 	}
@@ -72,6 +74,9 @@ func (m *Memory) Forget(_ context.Context, owner string) error {
 	}
 	return nil
 }
+
+// Evictions counts what was forgotten for want of room.
+func (m *Memory) Evictions() int64 { return int64(m.cache.Stats().Evictions) }
 
 // Bytes is about how much it holds.
 func (m *Memory) Bytes() int64 { return int64(m.cache.WeightedSize()) }

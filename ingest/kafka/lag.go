@@ -3,6 +3,7 @@ package kafka
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A Lag is how many records of a partition are not accounted for yet: in hand,
@@ -11,6 +12,7 @@ type Lag struct {
 	Topic     string
 	Partition int
 	Records   int64
+	Age       time.Duration // of the last fetch that the broker answered
 }
 
 // assigned is what the group has given to this client.
@@ -41,7 +43,7 @@ func (c *Client) Assigned() int { return len(c.assigned.get()) }
 func (c *Client) Lags() (lags []Lag) {
 	for _, l := range c.assigned.get() {
 		if records, known := l.behind(); known {
-			lags = append(lags, Lag{l.topic, l.partition, records})
+			lags = append(lags, Lag{l.topic, l.partition, records, time.Since(time.UnixMilli(l.fetched.Load()))})
 		}
 	}
 	return lags

@@ -32,6 +32,8 @@ type lane struct {
 	from atomic.Int64 // where this generation began; negative: not known yet
 	high atomic.Int64 // the partition's end at the last fetch; likewise
 
+	fetched atomic.Int64 // when that was, in milliseconds
+
 	tracker tracker
 	window  *window
 	queue   chan *ingest.Delivery
@@ -124,6 +126,7 @@ func (l *lane) fetchOnce(ctx context.Context) error {
 	case kind != 0:
 		return fmt.Errorf("kafka: fetch: %w", kind)
 	}
+	l.fetched.Store(time.Now().UnixMilli())
 	l.high.Store(got.HighWatermark)
 	return l.take(ctx, got)
 }

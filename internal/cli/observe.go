@@ -82,9 +82,7 @@ func (o *operations) service(s *answers.Service, kept featureStore) {
 	o.health.Watch(partModel, func(context.Context) error { return nil })
 	levels := func(name, help string, counts bool, frames, prefixes func() float64) ops.Source {
 		return ops.Source{Name: name, Help: help, Labels: []string{"level"}, Counts: counts, Read: func(emit ops.Emit) {
-			if frames != nil {
-				emit(frames(), "frames")
-			}
+			emit(frames(), "frames")
 			emit(prefixes(), "prefixes")
 		}}
 	}
@@ -93,7 +91,8 @@ func (o *operations) service(s *answers.Service, kept featureStore) {
 			func() float64 { f := s.Features(); return float64(f.Hits + f.Shared) }, func() float64 { return float64(s.Prefixes().Hits) }),
 		levels("vqa_feature_cache_misses_total", "Not found, and so computed.", true,
 			func() float64 { return float64(s.Features().Encoded) }, func() float64 { return float64(s.Prefixes().Misses) }),
-		levels("vqa_feature_cache_evictions_total", "Forgotten for want of room.", true, nil, func() float64 { return float64(s.Prefixes().Evictions) }),
+		levels("vqa_feature_cache_evictions_total", "Forgotten for want of room.", true,
+			func() float64 { return float64(kept.memory.Evictions()) }, func() float64 { return float64(s.Prefixes().Evictions) }),
 		levels("vqa_feature_cache_bytes", "Held in this process.", false,
 			func() float64 { return float64(kept.memory.Bytes()) }, func() float64 { return float64(s.Prefixes().Bytes) }),
 		ops.Source{Name: "vqa_feature_cache_refused_total", Help: "Values that failed their check, and so were computed again.", Counts: true,
@@ -156,14 +155,21 @@ func (o observer) stream(c *kafka.Client, consumes bool) {
 	if o.Metrics == nil {
 		return
 	}
-	o.Metrics.MustAdd(ops.Source{
-		Name: "vqa_consumer_lag_records", Help: "Records not accounted for, of partitions assigned to this process.", Labels: []string{"topic", "partition"},
-		Read: func(emit ops.Emit) {
+	of := func(name, help string, value func(kafka.Lag) float64) ops.Source {
+		return ops.Source{Name: name, Help: help, Labels: []string{"topic", "partition"}, Read: func(emit ops.Emit) {
 			for _, l := range c.Lags() {
-				emit(float64(l.Records), l.Topic, strconv.Itoa(l.Partition))
+				emit(value(l), l.Topic, strconv.Itoa(l.Partition))
 			}
-		},
-	})
+		}}
+	}
+	o.Metrics.MustAdd(
+		of("vqa_consumer_lag_records", "Records not accounted for, of partitions assigned to this process.", func(l kafka.Lag) float64 { return float64(l.Records) }),
+		of("vqa_consumer_fetch_age_seconds", "Since the broker last answered a fetch, of those partitions.", func(l kafka.Lag) float64 { return l.Age.Seconds() }),
+		ops.Source{Name: "vqa_consumer_gaps_total", Help: "Times that records were gone before they were read.", Counts: true,
+			Read: func(emit ops.Emit) { emit(float64(c.Gaps().Count)) }},
+		ops.Source{Name: "vqa_consumer_gap_records_total", Help: "Records that were gone before they were read.", Counts: true,
+			Read: func(emit ops.Emit) { emit(float64(c.Gaps().Records)) }},
+	)
 }
 
 // counted tells how large the batches of an asker are.
