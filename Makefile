@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps env build dist dist-check demo test test-real faults fair scale bench eval parity check gofmt vet staticcheck race house clean libraries deploy-check
+.PHONY: help deps env build dist dist-check demo test test-real faults fair soak scale stream-cost bench eval parity check gofmt vet staticcheck race house clean libraries deploy-check
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 # The version is ours to state: Go's own stamp fails where git distrusts the folder's owner, as in containers.
@@ -19,6 +19,9 @@ GO_TEST := go test -p 2 -timeout 20m
 # Where goroutines share state; elsewhere the race detector only costs time.
 RACED := ./internal/fault ./ingest/... ./frames/... ./answers/... ./internal/cli ./internal/ops ./internal/trail
 SEED ?= 1
+MINUTES ?= 20
+BENCH_FOLDER := $${XDG_CACHE_HOME:-$$HOME/.cache}/videoqa/bench
+STREAM_BENCH := go test ./internal/cli -run '^$$' -benchtime 5x -timeout 30m -bench Stream
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,12 +65,20 @@ faults: build ## two workers through crashes and losses of their servers, and ea
 fair: build ## how long a camera waits while another floods their partition, in relation to alone
 	$(BESIDE_SERVERS) "$$(deploy/venv.sh faults testdata/faults/requirements.txt)/bin/python" testdata/faults/fair.py bin/videoqa
 
+soak: build ## MINUTES (20) of questions, corrupt clips, waits and rebalances; memory, goroutines and files have to stay flat
+	$(BESIDE_SERVERS) "$$(deploy/venv.sh faults testdata/faults/requirements.txt)/bin/python" testdata/faults/soak.py bin/videoqa --minutes $(MINUTES)
+
 scale: build ## answers per second by 1, 2 and 4 processes of one group
 	$(BESIDE_SERVERS) "$$(deploy/venv.sh faults testdata/faults/requirements.txt)/bin/python" testdata/faults/scale.py bin/videoqa
 
+stream-cost: libraries ## answers per second through Kafka and PostgreSQL beside the same questions asked directly, of two models
+	$(WITH_LIBRARIES) $(BESIDE_SERVERS) $(STREAM_BENCH)
+	checkpoint="$$("$$(deploy/venv.sh bench testdata/bench/requirements.txt)/bin/python" testdata/bench/bench.py "$(BENCH_FOLDER)" --checkpoint)"; \
+	$(WITH_LIBRARIES) VIDEOQA_BENCH_MODEL="$$checkpoint" $(BESIDE_SERVERS) $(STREAM_BENCH)BesideCalls
+
 bench: libraries ## time and memory of each stage, and a question beside transformers
 	$(WITH_LIBRARIES) go test -p 1 -timeout 60m -run '^$$' -bench . -benchmem ./...
-	$(WITH_LIBRARIES) "$$(deploy/venv.sh bench testdata/bench/requirements.txt)/bin/python" testdata/bench/bench.py "$${XDG_CACHE_HOME:-$$HOME/.cache}/videoqa/bench"
+	$(WITH_LIBRARIES) "$$(deploy/venv.sh bench testdata/bench/requirements.txt)/bin/python" testdata/bench/bench.py "$(BENCH_FOLDER)"
 
 eval: build ## exact match on 500 fresh clips made from SEED (default 1)
 	"$$(deploy/venv.sh world testdata/world/requirements.txt)/bin/python" testdata/world/eval.py --seed $(SEED) --program bin/videoqa

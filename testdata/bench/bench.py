@@ -1,6 +1,7 @@
 """Times one question on a full-size GIT-base over six frames, by videoqa and by transformers, in turns on the same cores.
 
 usage: bench.py FOLDER [--rounds 3] [--threads 2]      (called by make bench, which gives FOLDER in the cache)
+       bench.py FOLDER --checkpoint      makes the checkpoint and prints where it lies
 
 The checkpoint is random, of GIT-base's sizes with six temporal embeddings: what is computed costs the same. Both sides start
 from the encoded clip's bytes, look at six frames and write four tokens, greedy, fp32; transformers also in bf16. Cold: a clip
@@ -95,7 +96,10 @@ def main():
     p.add_argument('folder', type=pathlib.Path)
     p.add_argument('--rounds', type=int, default=3)
     p.add_argument('--threads', type=int, default=2)
+    p.add_argument('--checkpoint', action='store_true')
     args = p.parse_args()
+    if args.checkpoint:
+        return print(checkpoint(args.folder / 'git-base-video'))
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:args.threads])
     torch.set_num_threads(args.threads)
     args.folder.mkdir(parents=True, exist_ok=True)
