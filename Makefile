@@ -17,7 +17,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2 -checks inherit,-ST1012
 # Two packages at a time: their C libraries run threads of their own.
 GO_TEST := go test -p 2 -timeout 20m
 # Where goroutines share state; elsewhere the race detector only costs time.
-RACED := ./internal/fault ./ingest/... ./frames/... ./answers/... ./internal/cli ./internal/ops ./internal/trail
+RACED := ./internal/fault ./internal/turns ./ingest/... ./frames/... ./answers/... ./internal/cli ./internal/ops ./internal/trail
 SEED ?= 1
 MINUTES ?= 20
 BENCH_FOLDER := $${XDG_CACHE_HOME:-$$HOME/.cache}/videoqa/bench

@@ -17,7 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -28,6 +27,7 @@ import (
 	"videoqa/gitvideo"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
+	"videoqa/internal/turns"
 )
 
 // Config says what a service is made of. Only Model is needed.
@@ -38,7 +38,7 @@ type Config struct {
 	MaxTokens    int            // of an answer; 0: 20
 	Beam         int            // 0: greedy; the original used 4
 	AbstainBelow float64        // answers of a lower score become abstentions
-	Clips        int            // worked on at the same time; 0: 2
+	Clips        int            // decoded and encoded at the same time; 0: 3
 	Queue        int            // calls that may wait for their turn; 0: 64
 }
 
@@ -66,7 +66,7 @@ type Service struct {
 	moments  *otter.Cache[string, looked] // and what a moment did
 	holdings *holdings                    // whose all that is
 	queue    chan struct{}                // one token a call that is inside
-	turns    chan struct{}                // one token a call that works
+	turns    *turns.Turns                 // one for a clip that is decoded and encoded
 }
 
 // New returns a service over cfg.Model, which is borrowed.
@@ -81,7 +81,7 @@ func New(cfg Config) (*Service, error) {
 		cfg.PrefixBytes = 512 << 20
 	}
 	if cfg.Clips == 0 {
-		cfg.Clips = min(2, runtime.GOMAXPROCS(0))
+		cfg.Clips = 3 // one is decoded while the model, which runs two graphs at a time, is busy
 	}
 	if cfg.Queue == 0 {
 		cfg.Queue = 64
@@ -97,7 +97,7 @@ func New(cfg Config) (*Service, error) {
 		moments:  otter.Must(&otter.Options[string, looked]{MaximumSize: 100_000}),
 		holdings: newHoldings(),
 		queue:    make(chan struct{}, cfg.Clips+cfg.Queue),
-		turns:    make(chan struct{}, cfg.Clips),
+		turns:    turns.New(cfg.Clips),
 	}, nil
 }
 
@@ -160,7 +160,7 @@ func (s *Service) ask(ctx context.Context, questions []ingest.Question, like job
 	if len(questions) > ingest.MaxQuestions {
 		return nil, fmt.Errorf("answers: ask: %d questions, at most %d: %w", len(questions), ingest.MaxQuestions, fault.BadRequest)
 	}
-	waited, leave, err := s.enter(ctx)
+	leave, err := s.enter()
 	if err != nil {
 		return nil, fmt.Errorf("answers: ask: %w", err)
 	}
@@ -169,7 +169,6 @@ func (s *Service) ask(ctx context.Context, questions []ingest.Question, like job
 	for count, places := range s.byFrames(questions, results) {
 		j := like
 		j.s, j.count, j.places, j.questions, j.results = s, count, places, questions, results
-		j.cost.QueueMS = ms(waited)
 		if err := j.run(ctx); err != nil {
 			return nil, fmt.Errorf("answers: ask: %w", err)
 		}
@@ -177,20 +176,13 @@ func (s *Service) ask(ctx context.Context, questions []ingest.Question, like job
 	return results, nil
 }
 
-// enter waits for a turn, in order of arrival, and says how long that took.
-func (s *Service) enter(ctx context.Context) (time.Duration, func(), error) {
+// enter takes a place inside, until leave is called.
+func (s *Service) enter() (leave func(), err error) {
 	select {
 	case s.queue <- struct{}{}:
+		return func() { <-s.queue }, nil
 	default:
-		return 0, nil, fmt.Errorf("%d calls wait already: %w", s.cfg.Queue, fault.Overloaded)
-	}
-	began := time.Now()
-	select {
-	case s.turns <- struct{}{}:
-		return time.Since(began), func() { <-s.turns; <-s.queue }, nil
-	case <-ctx.Done():
-		<-s.queue
-		return 0, nil, context.Cause(ctx)
+		return nil, fmt.Errorf("%d calls wait already: %w", s.cfg.Queue, fault.Overloaded)
 	}
 }
 

@@ -74,6 +74,10 @@ func subject(t testing.TB, path string) answers.Subject {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return subjectOf(data)
+}
+
+func subjectOf(data []byte) answers.Subject {
 	return answers.Subject{Reader: bytes.NewReader(data), Size: int64(len(data)), Digest: digest(data), Limits: frames.Upload()}
 }
 

@@ -1,16 +1,12 @@
 package answers_test
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"os"
 	"strconv"
 	"testing"
 
 	"videoqa/answers"
-	"videoqa/frames"
 	"videoqa/ingest"
 	"videoqa/internal/checkpoint"
 )
@@ -51,8 +47,7 @@ func benchSubject(b *testing.B) answers.Subject {
 	if err != nil {
 		b.Fatal(err)
 	}
-	sum := sha256.Sum256(data)
-	return answers.Subject{Reader: bytes.NewReader(data), Size: int64(len(data)), Digest: "sha256:" + hex.EncodeToString(sum[:]), Limits: frames.Upload()}
+	return subjectOf(data)
 }
 
 // stages adds up what the answers cost and reports it for one question.

@@ -1,6 +1,7 @@
 package answers
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -11,12 +12,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/maypok86/otter/v2"
+
 	"videoqa/frames"
 	"videoqa/frames/features"
 	"videoqa/gitvideo"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
 	"videoqa/internal/trail"
+	"videoqa/internal/turns"
 	"videoqa/temporal"
 )
 
@@ -40,6 +44,7 @@ type job struct {
 	vectors  [][]float32      // one a look; nil where it has to be encoded
 	prefix   *gitvideo.Prefix
 	prefixID string
+	done     func() // gives the turn to decode and encode back; nil: it has none
 	cache    ingest.CacheUse
 	cost     ingest.Cost
 }
@@ -62,16 +67,17 @@ type look struct {
 // A step is one of a job's.
 type step struct {
 	name  string
-	stage string   // that it is in a trail
+	stage string   // that it is in a trail; "": in none
 	cost  *float64 // where its time is added
 	do    func(context.Context) error
 }
 
 // steps are what a job goes through.
 func (j *job) steps() []step {
-	see := []step{{"look the clip up", trail.Recall, new(float64), j.recall}, {"decode", trail.Decode, &j.cost.DecodeMS, j.decode}}
+	turn := step{"wait for a turn", "", &j.cost.QueueMS, j.takeTurn}
+	see := []step{{"look the clip up", trail.Recall, new(float64), j.recall}, turn, {"decode", trail.Decode, &j.cost.DecodeMS, j.decode}}
 	if j.footage != nil {
-		see = []step{{"fetch", trail.Fetch, &j.cost.FetchMS, j.gather}, {"decode", trail.Decode, &j.cost.DecodeMS, j.decodeMoments}}
+		see = []step{turn, {"fetch", trail.Fetch, &j.cost.FetchMS, j.gather}, {"decode", trail.Decode, &j.cost.DecodeMS, j.decodeMoments}}
 	}
 	return append(see,
 		step{"encode", trail.Encode, &j.cost.EncodeMS, j.encode},
@@ -91,11 +97,16 @@ func (j *job) run(ctx context.Context) error {
 // through takes the job through steps, noting the time that each takes.
 func (j *job) through(ctx context.Context, steps []step) error {
 	defer j.closeMedia()
+	defer j.endTurn()
+	ctx = turns.Line(ctx, j.line())
 	for _, step := range steps {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		began, end := time.Now(), trail.Begin(ctx, step.stage)
+		began, end := time.Now(), func(error) {}
+		if step.stage != "" {
+			end = trail.Begin(ctx, step.stage)
+		}
 		err := step.do(ctx)
 		end(err)
 		if err != nil {
@@ -104,6 +115,28 @@ func (j *job) through(ctx context.Context, steps []step) error {
 		*step.cost += ms(time.Since(began))
 	}
 	return nil
+}
+
+// line is on whose behalf the job is done: a camera's, or a clip's.
+func (j *job) line() string {
+	if j.footage != nil {
+		return j.footage.Camera
+	}
+	return cmp.Or(j.subject.Camera, j.subject.clipID())
+}
+
+// takeTurn waits until the job may decode and encode, unless its frames are known.
+func (j *job) takeTurn(ctx context.Context) (err error) {
+	if j.vectors == nil {
+		j.done, err = j.s.turns.Take(ctx)
+	}
+	return err
+}
+
+func (j *job) endTurn() {
+	if j.done != nil {
+		j.done()
+	}
 }
 
 // planKey names what decides which prepared pictures are looked at.
@@ -230,6 +263,7 @@ func (m *Model) featureKey(picture string) string {
 // encode gets the features of the looks that are without: remembered ones from
 // the cache, the others in one run for each size of picture.
 func (j *job) encode(ctx context.Context) error {
+	defer j.endTurn()
 	var without []int
 	var keys []string
 	for i, key := range j.keys(j.seen) {
@@ -296,21 +330,26 @@ func (j *job) read(ctx context.Context) error {
 	for _, clip := range j.clipIDs() {
 		j.s.holdings.add(clip, prefix, j.prefixID)
 	}
-	if p, ok := j.s.prefixes.GetIfPresent(j.prefixID); ok {
-		j.prefix, j.cache.Prefix = p, "hit"
-		return nil
+	for {
+		j.cache.Prefix = "hit"
+		j.prefix, err = j.s.prefixes.Get(ctx, j.prefixID, otter.LoaderFunc[string, *gitvideo.Prefix](func(ctx context.Context, _ string) (*gitvideo.Prefix, error) {
+			j.cache.Prefix = "miss"
+			return j.makePrefix(ctx, slots)
+		}))
+		if err == nil || j.cache.Prefix == "miss" || ctx.Err() != nil {
+			return err
+		}
+		// Whoever was making it failed, maybe because its own call ended.
 	}
+}
+
+func (j *job) makePrefix(ctx context.Context, slots []int64) (*gitvideo.Prefix, error) {
 	width := j.s.model.git.Width()
 	encoded := make([]gitvideo.Frame, len(j.vectors))
 	for i, v := range j.vectors {
 		encoded[i] = gitvideo.Frame{Tokens: len(v) / width, Width: width, Data: v}
 	}
-	if j.prefix, err = j.s.model.git.Prefix(ctx, encoded, slots); err != nil {
-		return err
-	}
-	j.s.prefixes.Set(j.prefixID, j.prefix)
-	j.cache.Prefix = "miss"
-	return nil
+	return j.s.model.git.Prefix(ctx, encoded, slots)
 }
 
 // finish adds to each answer what it shares with the others.

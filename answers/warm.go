@@ -3,6 +3,8 @@ package answers
 import (
 	"context"
 	"fmt"
+
+	"videoqa/internal/turns"
 )
 
 // Warm looks at a clip ahead of questions: the frames that an ordinary question
@@ -18,17 +20,17 @@ func (s *Service) WarmFootage(ctx context.Context, f Footage) error {
 }
 
 // stepsToSee are those of a job's steps that do not depend on a question: look up
-// or fetch, decode, encode.
-const stepsToSee = 3
+// or fetch, decode, encode, and waiting for the turn to do so.
+const stepsToSee = 4
 
 func (s *Service) warm(ctx context.Context, j job) error {
-	_, leave, err := s.enter(ctx)
+	leave, err := s.enter()
 	if err != nil {
 		return fmt.Errorf("answers: look ahead: %w", err)
 	}
 	defer leave()
 	j.s, j.count = s, s.model.Frames()
-	if err := j.through(ctx, j.steps()[:stepsToSee]); err != nil {
+	if err := j.through(turns.Behind(ctx), j.steps()[:stepsToSee]); err != nil {
 		return fmt.Errorf("answers: look ahead: %w", err)
 	}
 	return nil

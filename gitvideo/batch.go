@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"videoqa/internal/onnx"
+	"videoqa/internal/turns"
 )
 
 // never is added to the score of a word that must not be seen: far below any
@@ -17,6 +18,8 @@ const never = -1e30
 type batch struct {
 	spec    spec
 	session *onnx.Session
+	turns   *turns.Turns
+	done    func() // gives back the turn that the next step has; nil: it takes one
 	prefix  *Prefix
 	jobs    []job // those not finished
 
@@ -143,12 +146,24 @@ func (b *batch) step(ctx context.Context, q, s int, ids, places []int64, mask []
 			out[fmt.Sprintf("%s.%d", kind, i)] = onnx.Floats(b.spare[2*i+k], heads, rows, width+words, head)
 		}
 	}
-	if err := b.session.Run(ctx, in, out); err != nil {
+	if err := b.inTurn(ctx, func() error { return b.session.Run(ctx, in, out) }); err != nil {
 		return err
 	}
 	b.past, b.spare = b.spare, b.past
 	b.width += s
 	return nil
+}
+
+// inTurn runs a step when its turn comes, so that others' steps come in between.
+func (b *batch) inTurn(ctx context.Context, step func() error) (err error) {
+	done := b.done
+	if b.done = nil; done == nil {
+		if done, err = b.turns.Take(ctx); err != nil {
+			return err
+		}
+	}
+	defer done()
+	return step()
 }
 
 // follow makes the rows those that follow parents: rows that end are dropped, and

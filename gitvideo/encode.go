@@ -12,21 +12,36 @@ import (
 	"videoqa/internal/onnx"
 )
 
-// maxBatch is how many pictures one run encodes at most. Beyond a few, a run
-// gains nothing from more on a CPU and only holds more memory.
-const maxBatch = 8
+// What one run encodes at most: pictures, and the tokens that they become, which is
+// what its memory follows. Beyond a few, a run gains nothing from more on a CPU.
+const (
+	maxBatch  = 8
+	maxTokens = maxBatch * 197 // of GIT-base's own pictures
+)
+
+// most is how many pictures of so many tokens one run encodes at most.
+func (m *Model) most(tokens int) int {
+	if m.precision == BF16 {
+		return max(1, m.spec.frames)
+	}
+	return max(1, min(maxBatch, maxTokens/tokens))
+}
 
 // together is how many of n pictures the next run encodes. Under OpenVINO every
 // number has a copy of the weights of its own, so there it is all frames of a clip
 // or one: one alone costs a third more, and a copy 200 MB under GIT-base.
-func (m *Model) together(n int) int {
-	switch {
-	case m.precision != BF16:
-		return min(n, maxBatch)
-	case n >= max(1, m.spec.frames):
-		return max(1, m.spec.frames)
+func (m *Model) together(n, tokens int) int {
+	if most := m.most(tokens); n >= most || m.precision != BF16 {
+		return min(n, most)
 	}
 	return 1
+}
+
+// An encoding is the pictures of one call.
+type encoding struct {
+	pixels []byte // whole patches only
+	size   size
+	out    []Frame
 }
 
 // Encode runs the vision tower over pictures of one size.
@@ -35,23 +50,51 @@ func (m *Model) together(n int) int {
 //
 // Each Frame has its own memory. Sizes other than the model's own get position
 // embeddings interpolated to their grid; rows and columns beyond the last whole
-// patch are not looked at. Encode borrows pixels until it returns. It returns
+// patch are not looked at. Calls that wait for their turn with pictures of one size
+// are encoded together. Encode borrows pixels until it returns. It returns
 // [fault.BadRequest] if pixels do not fit the sizes or are smaller than a patch.
 func (m *Model) Encode(ctx context.Context, pixels []byte, frames, height, width int) ([]Frame, error) {
 	z := size{frames, height / m.spec.patch, width / m.spec.patch}
 	if frames < 1 || z.high < 1 || z.wide < 1 || len(pixels) != frames*height*width*3 {
 		return nil, fmt.Errorf("gitvideo: encode %d pictures of %d x %d in %d bytes, patches of %d: %w", frames, width, height, len(pixels), m.spec.patch, fault.BadRequest)
 	}
-	var out []Frame
-	for one := height * width * 3; len(pixels) > 0; {
-		z.frames = m.together(len(pixels) / one)
-		got, err := m.encode(ctx, wholePatches(pixels[:z.frames*one], z, height, width, m.spec.patch), z)
-		if err != nil {
-			return nil, fmt.Errorf("gitvideo: encode %d pictures: %w", frames, err)
-		}
-		out, pixels = append(out, got...), pixels[z.frames*one:]
+	e := &encoding{pixels: wholePatches(pixels, z, height, width, m.spec.patch), size: z}
+	if err := m.encodings.Do(ctx, size{1, z.high, z.wide}, frames*z.tokens(), e); err != nil {
+		return nil, fmt.Errorf("gitvideo: encode %d pictures: %w", frames, err)
 	}
-	return out, nil
+	return e.out, nil
+}
+
+// encodeAll runs the vision tower over the pictures of several calls, as many at a
+// time as one run takes. done gives back the turn that the first run has.
+func (m *Model) encodeAll(ctx context.Context, done func(), all []*encoding) error {
+	pixels := all[0].pixels
+	if len(all) > 1 {
+		pixels = nil
+		for _, e := range all {
+			pixels = append(pixels, e.pixels...)
+		}
+	}
+	z := all[0].size
+	one := len(all[0].pixels) / z.frames
+	var out []Frame
+	for len(pixels) > 0 {
+		z.frames = m.together(len(pixels)/one, z.tokens())
+		got, err := m.encode(ctx, pixels[:z.frames*one], z)
+		done()
+		if err != nil {
+			return err
+		}
+		if out, pixels = append(out, got...), pixels[z.frames*one:]; len(pixels) > 0 {
+			if done, err = m.wideTurns.Take(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	for _, e := range all {
+		e.out, out = out[:e.size.frames:e.size.frames], out[e.size.frames:]
+	}
+	return nil
 }
 
 // encode runs the graph of size z over pixels of exactly that size.

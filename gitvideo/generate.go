@@ -31,7 +31,7 @@ type Generation struct {
 	Beam int
 	// OnToken, if not nil, is called with each token of an answer as soon as it
 	// is certain: at once when greedy, at the end of a prompt's search with beams.
-	// Calls come one at a time, from the goroutine that called Generate.
+	// Calls come one at a time, before Generate returns.
 	OnToken func(prompt int, id int64)
 }
 
@@ -54,7 +54,7 @@ func (m *Model) Prompt(question []int64) []int64 {
 }
 
 // Generate answers prompts about one clip, all in the same runs as far as they
-// fit. Results are in the order of prompts. It returns [fault.BadRequest] for an
+// fit, with those of other calls about p that wait for their turn. Results are in the order of prompts. It returns [fault.BadRequest] for an
 // empty prompt, one with no room left for an answer, or an unknown token.
 func (m *Model) Generate(ctx context.Context, p *Prefix, prompts [][]int64, opt Generation) ([]Result, error) {
 	if opt.MaxTokens < 0 || opt.Beam < 0 || opt.Beam > maxRows {
@@ -147,18 +147,37 @@ type job struct {
 	search search
 }
 
-// finish runs all jobs to their end, as many at a time as fit, those with prompts
-// of like length together.
+// An asking is the jobs of one call, about one clip.
+type asking struct {
+	prefix *Prefix
+	jobs   []job
+}
+
+// finish runs all jobs to their end.
 func (m *Model) finish(ctx context.Context, p *Prefix, jobs []job) error {
 	if p == nil || p.tokens < 1 || len(p.keys) != m.spec.text.layers || len(p.keys[0]) != p.tokens*m.spec.text.width {
 		return fmt.Errorf("the prefix is not this model's: %w", fault.BadRequest)
 	}
-	s, done, err := m.text(ctx)
+	rows := 0
+	for _, j := range jobs {
+		rows += j.search.rows()
+	}
+	return m.askings.Do(ctx, p, rows, &asking{p, jobs})
+}
+
+// finishAll runs the jobs of several calls about one clip to their end, as many at
+// a time as fit, those with prompts of like length together. The first step has its
+// turn, which done gives back; each later one takes its own.
+func (m *Model) finishAll(ctx context.Context, done func(), all []*asking) error {
+	s, close, err := m.text(ctx)
 	if err != nil {
 		return err
 	}
-	defer done()
-	order := slices.Clone(jobs)
+	defer close()
+	var order []job
+	for _, a := range all {
+		order = append(order, a.jobs...)
+	}
 	slices.SortStableFunc(order, func(a, b job) int { return len(a.prompt) - len(b.prompt) })
 	for len(order) > 0 {
 		n, rows := 0, 0
@@ -168,11 +187,11 @@ func (m *Model) finish(ctx context.Context, p *Prefix, jobs []job) error {
 				break
 			}
 		}
-		b := batch{spec: m.spec, session: s, prefix: p, jobs: order[:n]}
+		b := batch{spec: m.spec, session: s, turns: m.textTurns, done: done, prefix: all[0].prefix, jobs: order[:n]}
 		if err := b.run(ctx); err != nil {
 			return err
 		}
-		order = order[n:]
+		order, done = order[n:], nil
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/fault"
 	"videoqa/internal/onnx"
+	"videoqa/internal/turns"
 )
 
 // maxSessions bounds the open graphs of one model. Those over pictures and
@@ -32,8 +33,17 @@ type Model struct {
 	session onnx.SessionConfig
 	from    *checkpoint.Checkpoint // borrowed; new sizes of picture read its embeddings
 
-	pool pool
+	pool      pool
+	wideTurns *turns.Turns // one for a run of a graph over pictures or a prefix
+	textTurns *turns.Turns // one for a step of the text graph
+	encodings turns.Groups[size, *encoding]
+	askings   turns.Groups[*Prefix, *asking]
 }
+
+// mostRuns is how many graphs of a kind run at a time. Each has all cores, but small
+// ones have parts that keep only one busy. Steps of text, which are short, do not
+// wait for graphs over pictures, which are long: they share the cores with them.
+const mostRuns = 2
 
 // Load makes the checkpoint c ready. The first time it converts the weights into
 // cfg.CacheDir, which takes about as long as copying them; later it finds them
@@ -61,12 +71,21 @@ func Load(ctx context.Context, c *checkpoint.Checkpoint, cfg Config) (*Model, er
 		session: onnx.SessionConfig{Threads: cfg.Threads},
 		pool:    pool{limit: maxSessions},
 	}
+	m.share()
 	m.scale, m.shift = pre.Affine()
 	m.folder = folderFor(cfg.CacheDir, m.digest, precision)
 	if err := m.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("gitvideo: load %s: %w", c.Name, err)
 	}
 	return m, nil
+}
+
+// share has calls that wait for their turn served together where they can be.
+func (m *Model) share() {
+	tokens := m.Tokens(m.ImageSize(), m.ImageSize())
+	m.wideTurns, m.textTurns = turns.New(mostRuns), turns.New(mostRuns)
+	m.encodings.Turns, m.encodings.Most, m.encodings.Run = m.wideTurns, m.most(tokens)*tokens, m.encodeAll
+	m.askings.Turns, m.askings.Most, m.askings.Run = m.textTurns, maxRows, m.finishAll
 }
 
 // prepare converts the weights, unless that has been done, and opens the text

@@ -49,6 +49,11 @@ func (m *Model) Prefix(ctx context.Context, frames []Frame, slots []int64) (*Pre
 		return nil, fmt.Errorf("gitvideo: make prefix: %w", err)
 	}
 	defer done()
+	turn, err := m.wideTurns.Take(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("gitvideo: make prefix: %w", err)
+	}
+	defer turn()
 	p, out := m.newPrefix(f * n)
 	err = s.Run(ctx, onnx.Feed{
 		"features": onnx.Floats(features, int64(f), int64(n), int64(w)),
