@@ -3,6 +3,9 @@ package ingest
 import (
 	"fmt"
 	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"videoqa/internal/fault"
 )
@@ -48,6 +51,9 @@ func checkSource(uri, camera string) error {
 	}
 	if len(uri) > MaxURIBytes {
 		return fmt.Errorf("ingest: check uri: %d bytes, at most %d: %w", len(uri), MaxURIBytes, fault.BadEvent)
+	}
+	if !utf8.ValidString(uri) || strings.ContainsFunc(uri, unicode.IsControl) { // no URI, and PostgreSQL has no text with NUL
+		return fmt.Errorf("ingest: check uri: %q holds control characters or is not UTF-8: %w", shorten(uri, 80), fault.BadEvent)
 	}
 	return nil
 }

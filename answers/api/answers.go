@@ -14,6 +14,9 @@ import (
 
 func (a *API) answer(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
+	if ingest.CheckID("answer_id", id) != nil {
+		return fmt.Errorf("api: find answer %.140q: no answer has such an id: %w", id, fault.NotFound)
+	}
 	o, found, err := a.cfg.Store.Answer(r.Context(), id)
 	if err != nil {
 		return err
@@ -60,6 +63,11 @@ func queryOf(r *http.Request) (q store.AnswerQuery, err error) {
 		case "camera", "cursor", "from", "to", "limit":
 		default:
 			return q, fmt.Errorf("api: list answers: there is no parameter %.40q: %w", name, fault.BadRequest)
+		}
+	}
+	if q.Camera != "" {
+		if err := ingest.CheckID("camera", q.Camera); err != nil {
+			return q, err
 		}
 	}
 	for name, into := range map[string]*time.Time{"from": &q.From, "to": &q.To} {

@@ -86,6 +86,13 @@ func clipsStep(h *house) {
 	h.want(&call{method: "POST", path: "/v1/clips", body: "clip_id=c-2", kind: "application/x-www-form-urlencoded", wrong: true}, 415)
 	h.want(&call{method: "POST", path: "/v1/clips", body: `{"clip_id":"` + strings.Repeat("x", 2<<20) + `"}`, wrong: true}, 413)
 	h.want(&call{method: "PUT", path: "/v1/clips/c-1", wrong: true}, 405)
+	// No id and no URI holds what a database could stumble over.
+	h.want(&call{method: "POST", path: "/v1/clips", body: `{"uri":"file:///a\u0000b"}`}, 400, "bad-event", "control characters")
+	for _, path := range []string{"/v1/clips/%00", "/v1/clips/%ff", "/v1/questions/%ff", "/v1/answers/x%00", "/v1/clips/%00/frames/1.jpg"} {
+		h.want(&call{method: "GET", path: path, wrong: true}, 404)
+	}
+	h.want(&call{method: "DELETE", path: "/v1/clips/%00", wrong: true}, 400, "bad-id")
+	h.want(&call{method: "GET", path: "/v1/answers?camera=%ff", wrong: true}, 400, "bad-id")
 	h.do(&call{method: "GET", path: "/v2/clips", wrong: true})
 }
 
@@ -201,7 +208,7 @@ func framesStep(h *house) {
 	if kind := c.head.Get("Content-Type"); kind != "image/jpeg" {
 		h.t.Errorf("a picture is %s", kind)
 	}
-	h.want(&call{method: "GET", path: "/v1/clips/c-1/frames/99.jpg"}, 422)
+	h.want(&call{method: "GET", path: "/v1/clips/c-1/frames/99.jpg"}, 404, "no such time")
 	for _, name := range []string{"4.2.png", "x.jpg", "-1.jpg", "NaN.jpg", "1e99.jpg"} {
 		h.want(&call{method: "GET", path: "/v1/clips/c-1/frames/" + name, wrong: true}, 404)
 	}
@@ -213,6 +220,15 @@ func deletionStep(h *house) {
 	h.want(&call{method: "DELETE", path: "/v1/clips/c-1"}, 204)
 	h.want(&call{method: "DELETE", path: "/v1/clips/c%201", wrong: true}, 400, "bad-id")
 	h.want(&call{method: "GET", path: "/v1/clips/c-1"}, 404, "deleted")
+	// A request that comes again does not bring back what was deleted since.
+	again := func() *call {
+		return &call{method: "POST", path: "/v1/clips", body: object{"clip_id": "c-again", "uri": h.file("again", "a calf")}, header: map[string]string{"Idempotency-Key": "again"}}
+	}
+	h.want(again(), 201)
+	h.want(again(), 201)
+	h.want(&call{method: "DELETE", path: "/v1/clips/c-again"}, 204)
+	h.want(again(), 404, "deleted")
+	h.want(&call{method: "GET", path: "/v1/clips/c-again"}, 404, "deleted")
 	h.want(&call{method: "GET", path: "/v1/questions/q-1"}, 410, "erased")
 	h.want(&call{method: "GET", path: "/v1/answers/a-q-1"}, 404)
 	// An upload goes with the last clip that uses it.

@@ -44,7 +44,7 @@ func (a *API) postClip(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	at := ingest.NewTime(time.Now())
+	at := ingest.NewTime(names.at) // a request that comes again does not bring back what was deleted since
 	m, err := c.Message(a.cfg.Clips, a.cfg.Group, at)
 	if err != nil {
 		return err
@@ -54,6 +54,9 @@ func (a *API) postClip(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if err := a.cfg.Store.PutClip(ctx, c, at.Time); err != nil {
+		return err
+	}
+	if c, err = a.known(ctx, c.ID); err != nil {
 		return err
 	}
 	w.Header().Set("Location", "/v1/clips/"+url.PathEscape(c.ID))
@@ -78,9 +81,11 @@ func (in announced) clip(n naming, b body) (ingest.Clip, error) {
 }
 
 // known returns a clip that is there.
-func (a *API) known(r *http.Request) (ingest.Clip, error) {
-	id := r.PathValue("id")
-	c, state, err := a.cfg.Store.Clip(r.Context(), id)
+func (a *API) known(ctx context.Context, id string) (ingest.Clip, error) {
+	if ingest.CheckID("clip_id", id) != nil {
+		return ingest.Clip{}, fmt.Errorf("api: find clip %.140q: no clip has such an id: %w", id, fault.UnknownClip)
+	}
+	c, state, err := a.cfg.Store.Clip(ctx, id)
 	switch {
 	case err != nil:
 		return c, err
@@ -93,7 +98,7 @@ func (a *API) known(r *http.Request) (ingest.Clip, error) {
 }
 
 func (a *API) clip(w http.ResponseWriter, r *http.Request) error {
-	c, err := a.known(r)
+	c, err := a.known(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -104,6 +109,9 @@ func (a *API) clip(w http.ResponseWriter, r *http.Request) error {
 // or was never there, is no error: it leaves a tombstone all the same.
 func (a *API) deleteClip(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
+	if err := ingest.CheckID("clip_id", id); err != nil {
+		return err
+	}
 	c, _, err := a.cfg.Store.Clip(r.Context(), id)
 	if err != nil {
 		return err
@@ -154,7 +162,7 @@ func (a *API) frame(w http.ResponseWriter, r *http.Request) error {
 	if a.cfg.Pictures == nil {
 		return fmt.Errorf("api: show frame: frames are not shown here: %w", fault.NotFound)
 	}
-	c, err := a.known(r)
+	c, err := a.known(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return err
 	}

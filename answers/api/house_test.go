@@ -146,7 +146,7 @@ func (a reader) Ask(ctx context.Context, s worker.Subject, questions []ingest.Qu
 // JPEG gives a clip's bytes for a picture.
 func (h *house) JPEG(_ context.Context, c ingest.Clip, at time.Duration) ([]byte, error) {
 	if at > time.Minute {
-		return nil, fmt.Errorf("no such time: %w", fault.BadVideo)
+		return nil, fmt.Errorf("no such time: %w", fault.NotFound)
 	}
 	return []byte("\xff\xd8" + c.ID), nil
 }
@@ -196,6 +196,11 @@ func newHouse(t *testing.T) *house {
 	var errs []error
 	if h.contract, errs = validator.NewValidator(h.document); len(errs) > 0 {
 		t.Fatal(errs)
+	}
+	if ok, errs := h.contract.ValidateDocument(); !ok {
+		for _, e := range errs {
+			t.Errorf("openapi.yaml is not OpenAPI 3.1: %s %+v", e.Message, e.SchemaValidationErrors)
+		}
 	}
 	return h
 }

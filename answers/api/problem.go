@@ -42,6 +42,9 @@ const (
 	methodNotFound = "method-not-allowed"
 )
 
+// busyFor is after how many seconds a request may be tried again.
+const busyFor = 5
+
 // problemOf turns an error into what the asker sees of it.
 func problemOf(err error) (p Problem, retryAfter int) {
 	var r refusal
@@ -51,13 +54,16 @@ func problemOf(err error) (p Problem, retryAfter int) {
 	v := fault.Judge(err)
 	p = Problem{Type: problemType + v.Name, Title: http.StatusText(v.Status), Status: v.Status, Detail: err.Error()}
 	if v.Status == http.StatusServiceUnavailable {
-		retryAfter = 5
+		retryAfter = busyFor
 	}
 	if p.Title == "" {
 		p.Title = v.Name
 	}
-	if v.Name == "internal" {
+	switch v.Name { // what these say is of servers and files that are no asker's business
+	case "internal":
 		p.Detail = "something went wrong here; the log says what"
+	case "unavailable":
+		p.Detail = "a server that this needs is down; the log says which"
 	}
 	return p, retryAfter
 }

@@ -116,8 +116,11 @@ func (a *API) publishQuestions(r *http.Request, questions []ingest.Question) err
 			return err
 		}
 	}
-	// Who goes away now must not leave half of it published.
-	return a.cfg.Stream.Publish(context.WithoutCancel(r.Context()), messages...)
+	ctx := context.WithoutCancel(r.Context()) // who goes away now must not leave half of it published
+	if err := a.cfg.Stream.Publish(ctx, messages...); err != nil {
+		return errors.Join(err, a.refused(ctx, questions))
+	}
+	return nil
 }
 
 // traced has an event continue a request's trace.
@@ -255,6 +258,9 @@ var errErased = refusal{http.StatusGone, "erased", 0, errors.New("api: its clip 
 // that it waits.
 func (a *API) question(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
+	if ingest.CheckID("question_id", id) != nil {
+		return fmt.Errorf("api: find question %.140q: no question has such an id: %w", id, fault.NotFound)
+	}
 	o, found, err := a.cfg.Store.Outcome(r.Context(), id)
 	if err == nil && !found {
 		o = store.Outcome{QuestionID: id, State: store.Waiting}
@@ -272,6 +278,9 @@ func (a *API) question(w http.ResponseWriter, r *http.Request) error {
 	}
 	if result.Problem != nil {
 		result.Problem.TraceID = traceID(r)
+		if result.Problem.Status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", strconv.Itoa(busyFor))
+		}
 		writeProblem(w, *result.Problem)
 		return nil
 	}

@@ -88,22 +88,12 @@ func (w *Worker) lookAhead(ctx context.Context) {
 
 // warm looks at one clip, unless it was in hand at an unclean exit.
 func (w *Worker) warm(ctx context.Context, warmer Warmer, c ingest.Clip) error {
-	b := &batch{target: target{clip: c}}
-	if alone, err := w.suspicion(ctx, b); alone || err != nil {
-		return err
-	}
-	leave, err := w.enter(ctx, b, false)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	limited, cancel := context.WithTimeout(ctx, w.cfg.Patience)
-	defer cancel()
-	defer w.watch(b)()
-	file, err := w.cfg.Media.Open(limited, c.URI, c.Digest)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	return warmer.Warm(limited, Subject{Clip: c, File: file})
+	return w.Look(ctx, c, func(ctx context.Context) error {
+		file, err := w.cfg.Media.Open(ctx, c.URI, c.Digest)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		return warmer.Warm(ctx, Subject{Clip: c, File: file})
+	})
 }

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
+	"videoqa/ingest"
 	"videoqa/internal/fault"
 )
 
@@ -25,6 +27,41 @@ import (
 // A process that is gone tells the store when it comes back, which has to be within
 // its session for no other to meet the same; one other at most does. Files are not
 // synced: they have to outlive the process, not the machine.
+
+// A Guard keeps that journal for one process. A [Worker] has one; a process that
+// decodes without one makes its own.
+type Guard struct {
+	cfg       Config
+	company   sync.RWMutex // held for writing by a batch that is to be alone
+	recovered bool
+}
+
+// NewGuard returns a guard over cfg's Journal, Store, Patience, Hang, Exit and Log.
+func NewGuard(cfg Config) *Guard { return &Guard{cfg: cfg.withDefaults()} }
+
+// Look has do work on a clip for which nobody's outcome depends on it: with the
+// journal and the watchdog, for as long as Patience. It returns
+// [fault.CrashedWorker] for a clip that was in hand at an unclean exit, until a
+// question about it, asked alone, has shown that it is not to blame.
+func (g *Guard) Look(ctx context.Context, c ingest.Clip, do func(context.Context) error) error {
+	b := &batch{target: target{clip: c}}
+	alone, err := g.suspicion(ctx, b)
+	if err == nil && alone {
+		err = fmt.Errorf("worker: look at clip %s: it was in hand when a process ended uncleanly, and is left alone until a question about it is answered: %w", c.ID, fault.CrashedWorker)
+	}
+	if err != nil {
+		return err
+	}
+	leave, err := g.enter(ctx, b, false)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	limited, cancel := context.WithTimeout(ctx, g.cfg.Patience)
+	defer cancel()
+	defer g.watch(b)()
+	return do(limited)
+}
 
 // An entry is a batch in hand.
 type entry struct {
@@ -52,8 +89,8 @@ func (t target) keys() (keys []string) {
 }
 
 // note writes that b is in hand; done removes it.
-func (w *Worker) note(b *batch, alone bool) (done func(), err error) {
-	if w.cfg.Journal == "" {
+func (g *Guard) note(b *batch, alone bool) (done func(), err error) {
+	if g.cfg.Journal == "" {
 		return func() {}, nil
 	}
 	e := entry{Keys: b.target.keys(), Alone: alone, Began: time.Now().UTC().Format(time.RFC3339)}
@@ -64,7 +101,7 @@ func (w *Worker) note(b *batch, alone bool) (done func(), err error) {
 	if err != nil {
 		panic(err) // strings always marshal
 	}
-	file, err := os.CreateTemp(w.cfg.Journal, "*.part")
+	file, err := os.CreateTemp(g.cfg.Journal, "*.part")
 	if err != nil {
 		return nil, fmt.Errorf("worker: write journal: %w: %w", err, fault.Unavailable)
 	}
@@ -81,41 +118,43 @@ func (w *Worker) note(b *batch, alone bool) (done func(), err error) {
 	}
 	return func() {
 		if err := os.Remove(path); err != nil {
-			w.cfg.Log.Error("the journal cannot be cleared: what it names will be asked about alone", "error", err)
+			g.cfg.Log.Error("the journal cannot be cleared: what it names will be asked about alone", "error", err)
 		}
 	}, nil
 }
 
-// recover tells the store what was in hand when a process ended uncleanly.
-func (w *Worker) recover(ctx context.Context) error {
-	if w.cfg.Journal == "" {
+// Recover tells the store what was in hand when a process ended uncleanly. It comes
+// before anything is let in, and does nothing when called again.
+func (g *Guard) Recover(ctx context.Context) error {
+	if g.cfg.Journal == "" || g.recovered {
 		return nil
 	}
-	if err := os.MkdirAll(w.cfg.Journal, 0o700); err != nil {
+	if err := os.MkdirAll(g.cfg.Journal, 0o700); err != nil {
 		return fmt.Errorf("worker: open journal: %w", err)
 	}
-	paths, err := filepath.Glob(filepath.Join(w.cfg.Journal, "*"))
+	paths, err := filepath.Glob(filepath.Join(g.cfg.Journal, "*"))
 	if err != nil {
 		return fmt.Errorf("worker: open journal: %w", err)
 	}
 	for _, path := range paths {
-		if err := w.recoverEntry(ctx, path); err != nil {
+		if err := g.recoverEntry(ctx, path); err != nil {
 			return err
 		}
 	}
+	g.recovered = true
 	return nil
 }
 
-func (w *Worker) recoverEntry(ctx context.Context, path string) error {
+func (g *Guard) recoverEntry(ctx context.Context, path string) error {
 	var e entry
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("worker: read journal: %w", err)
 	}
 	if filepath.Ext(path) == ".json" && json.Unmarshal(text, &e) == nil { // else its writing was cut short, before any work
-		w.cfg.Log.Error("the process ended with this in hand: it will be asked about alone", "media", e.Keys, "questions", e.Questions, "began", e.Began, "alone", e.Alone)
+		g.cfg.Log.Error("the process ended with this in hand: it will be asked about alone", "media", e.Keys, "questions", e.Questions, "began", e.Began, "alone", e.Alone)
 		for _, key := range e.Keys {
-			if err := w.suspect(ctx, key, e.Alone, filepath.Base(path)); err != nil {
+			if err := g.suspect(ctx, key, e.Alone, filepath.Base(path)); err != nil {
 				return err
 			}
 		}
@@ -125,14 +164,14 @@ func (w *Worker) recoverEntry(ctx context.Context, path string) error {
 
 // suspect counts an exit that key was in hand at. exit names it, so that it counts
 // once.
-func (w *Worker) suspect(ctx context.Context, key string, alone bool, exit string) error {
-	return w.insist(ctx, "tell of an unclean exit", func() error {
-		if _, err := w.cfg.Store.Claim(ctx, "suspect "+key, exit); err != nil || !alone {
+func (g *Guard) suspect(ctx context.Context, key string, alone bool, exit string) error {
+	return g.insist(ctx, "tell of an unclean exit", func() error {
+		if _, err := g.cfg.Store.Claim(ctx, "suspect "+key, exit); err != nil || !alone {
 			return err
 		}
-		first, err := w.cfg.Store.Claim(ctx, "alone 1 "+key, exit)
+		first, err := g.cfg.Store.Claim(ctx, "alone 1 "+key, exit)
 		if err == nil && first != exit {
-			_, err = w.cfg.Store.Claim(ctx, "alone 2 "+key, exit)
+			_, err = g.cfg.Store.Claim(ctx, "alone 2 "+key, exit)
 		}
 		return err
 	})
@@ -140,12 +179,12 @@ func (w *Worker) suspect(ctx context.Context, key string, alone bool, exit strin
 
 // suspicion tells whether b has to be asked about alone, or not at all, which is
 // [fault.CrashedWorker].
-func (w *Worker) suspicion(ctx context.Context, b *batch) (alone bool, err error) {
-	if w.cfg.Journal == "" {
+func (g *Guard) suspicion(ctx context.Context, b *batch) (alone bool, err error) {
+	if g.cfg.Journal == "" {
 		return false, nil
 	}
 	for _, key := range b.target.keys() {
-		_, suspect, err := w.cfg.Store.Claimed(ctx, "suspect "+key)
+		_, suspect, err := g.cfg.Store.Claimed(ctx, "suspect "+key)
 		if err != nil {
 			return false, err
 		}
@@ -153,7 +192,7 @@ func (w *Worker) suspicion(ctx context.Context, b *batch) (alone bool, err error
 			continue
 		}
 		alone = true
-		_, twice, err := w.cfg.Store.Claimed(ctx, "alone 2 "+key)
+		_, twice, err := g.cfg.Store.Claimed(ctx, "alone 2 "+key)
 		if err != nil {
 			return false, err
 		}
@@ -175,11 +214,11 @@ func (b *batch) replayed() bool {
 }
 
 // clear takes back that b's media are suspect.
-func (w *Worker) clear(ctx context.Context, b *batch) error {
-	return w.insist(ctx, "clear a suspicion", func() error {
+func (g *Guard) clear(ctx context.Context, b *batch) error {
+	return g.insist(ctx, "clear a suspicion", func() error {
 		for _, key := range b.target.keys() {
 			for _, what := range []string{"suspect ", "alone 1 ", "alone 2 "} {
-				if err := w.cfg.Store.Unclaim(ctx, what+key); err != nil {
+				if err := g.cfg.Store.Unclaim(ctx, what+key); err != nil {
 					return err
 				}
 			}
@@ -189,29 +228,29 @@ func (w *Worker) clear(ctx context.Context, b *batch) error {
 }
 
 // admit lets a batch in, alone if it has to be.
-func (w *Worker) admit(ctx context.Context, b *batch) (leave func(), err error) {
+func (g *Guard) admit(ctx context.Context, b *batch) (leave func(), err error) {
 	var alone bool
-	err = w.insist(ctx, "look for suspicions", func() (err error) {
-		alone, err = w.suspicion(ctx, b)
+	err = g.insist(ctx, "look for suspicions", func() (err error) {
+		alone, err = g.suspicion(ctx, b)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return w.enter(ctx, b, alone)
+	return g.enter(ctx, b, alone)
 }
 
 // enter waits for a batch's company to be as it has to be, and notes the batch in
 // the journal. leave says that nothing crashed.
-func (w *Worker) enter(ctx context.Context, b *batch, alone bool) (leave func(), err error) {
-	enter, exit := w.company.RLock, w.company.RUnlock
+func (g *Guard) enter(ctx context.Context, b *batch, alone bool) (leave func(), err error) {
+	enter, exit := g.company.RLock, g.company.RUnlock
 	if alone {
-		enter, exit = w.company.Lock, w.company.Unlock
+		enter, exit = g.company.Lock, g.company.Unlock
 	}
 	enter()
 	var done func()
-	err = w.insist(ctx, "write the journal", func() (err error) {
-		done, err = w.note(b, alone)
+	err = g.insist(ctx, "write the journal", func() (err error) {
+		done, err = g.note(b, alone)
 		return err
 	})
 	if err != nil {
@@ -222,8 +261,8 @@ func (w *Worker) enter(ctx context.Context, b *batch, alone bool) (leave func(),
 		done()
 		exit()
 		if alone {
-			if err := w.clear(ctx, b); err != nil {
-				w.cfg.Log.Warn("a suspicion is not cleared, and what it is about goes on being asked about alone", "error", err)
+			if err := g.clear(ctx, b); err != nil {
+				g.cfg.Log.Warn("a suspicion is not cleared, and what it is about goes on being asked about alone", "error", err)
 			}
 		}
 	}, nil
@@ -231,12 +270,12 @@ func (w *Worker) enter(ctx context.Context, b *batch, alone bool) (leave func(),
 
 // watch ends the process if a call does not come back: a thread that hangs in C
 // cannot be stopped otherwise. The journal says what it was about.
-func (w *Worker) watch(b *batch) (stop func()) {
-	if w.cfg.Exit == nil {
+func (g *Guard) watch(b *batch) (stop func()) {
+	if g.cfg.Exit == nil {
 		return func() {}
 	}
-	timer := time.AfterFunc(w.cfg.Patience+w.cfg.Hang, func() {
-		w.cfg.Exit(fmt.Sprintf("asking about %v has not come back %v after it was told to end", b.target.keys(), w.cfg.Hang))
+	timer := time.AfterFunc(g.cfg.Patience+g.cfg.Hang, func() {
+		g.cfg.Exit(fmt.Sprintf("asking about %v has not come back %v after it was told to end", b.target.keys(), g.cfg.Hang))
 	})
 	return func() { timer.Stop() }
 }

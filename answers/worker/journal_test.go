@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -21,6 +22,7 @@ import (
 	"videoqa/ingest"
 	"videoqa/ingest/kafka"
 	"videoqa/ingest/media"
+	"videoqa/internal/fault"
 )
 
 // A mortal asker ends its process at the words "a bomb", as a crash in C does, and
@@ -204,5 +206,55 @@ func TestWhoWasInHandAtACrashIsCleared(t *testing.T) {
 	})
 	if files, err := os.ReadDir(journal); err != nil || len(files) > 0 {
 		t.Errorf("the journal holds %v (%v)", files, err)
+	}
+}
+
+// Whoever decodes without a question does it under the same guard.
+func TestALookThatNobodyAskedForIsGuardedToo(t *testing.T) {
+	dir := t.TempDir()
+	journal := filepath.Join(dir, "journal")
+	db, err := sqlite.Open(t.Context(), filepath.Join(dir, "store.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	hung := make(chan string, 1)
+	cfg := worker.Config{Store: db, Journal: journal, Patience: 10 * time.Millisecond, Hang: 10 * time.Millisecond, Exit: func(why string) { hung <- why }}
+	guard := worker.NewGuard(cfg)
+	if err := guard.Recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var left []byte
+	err = guard.Look(t.Context(), ingest.Clip{ID: "c-1"}, func(ctx context.Context) error {
+		files, err := filepath.Glob(filepath.Join(journal, "*.json"))
+		if err != nil || len(files) != 1 {
+			return fmt.Errorf("the journal holds %v (%v)", files, err)
+		}
+		<-ctx.Done()
+		if why := <-hung; !strings.Contains(why, "c-1") {
+			t.Errorf("the process ended because %s", why)
+		}
+		left, err = os.ReadFile(files[0])
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files, err := os.ReadDir(journal); err != nil || len(files) > 0 {
+		t.Errorf("after the look the journal holds %v (%v)", files, err)
+	}
+	if err := os.WriteFile(filepath.Join(journal, "1.json"), left, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	guard = worker.NewGuard(cfg) // of the next process
+	if err := guard.Recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]error{"c-1": fault.CrashedWorker, "c-2": nil} {
+		looked := false
+		err := guard.Look(t.Context(), ingest.Clip{ID: id}, func(context.Context) error { looked = true; return nil })
+		if !errors.Is(err, want) || looked != (want == nil) {
+			t.Errorf("%s: %v, looked %v", id, err, looked)
+		}
 	}
 }

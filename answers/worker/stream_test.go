@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"videoqa/answers/store"
 	"videoqa/answers/store/sqlite"
 	"videoqa/answers/worker"
 	"videoqa/ingest"
@@ -415,6 +416,7 @@ func TestMalformedEventsAreAccountedForAndHoldNothingUp(t *testing.T) {
 		{`{"question_id":"q-1","question":"a?","kind":"yesno","choices":["a","b"],"clip_id":"c-1"}`, "bad-event", nil},
 		{`{"question_id":"q-1","question":"a?","clip_id":"c-1","frames":65}`, "bad-event", nil},
 		{`{"question_id":"q-1","question":"a?","clip_id":"c-1","uri":"file:///a"}`, "bad-event", nil},
+		{`{"question_id":"q-1","question":"a?","uri":"https://a.example/\u0000x"}`, "bad-event", nil},
 		{`{"question_id":"q-1","question":"a?","camera":"x"}`, "bad-event", nil},
 		{`{"question_id":"q-1","question":"a?","camera":"x","start":"2026-09-01T10:00:00Z","end":"2026-09-01T09:00:00Z"}`, "bad-event", nil},
 		{`{"question_id":"q-1","question":"a?","camera":"x y","start":"2026-09-01T10:00:00Z","end":"2026-09-01T11:00:00Z"}`, "bad-id", nil},
@@ -450,6 +452,33 @@ func TestMalformedEventsAreAccountedForAndHoldNothingUp(t *testing.T) {
 		if _, a, _ := h.next(); a.QuestionID != id {
 			t.Errorf("after %.60q: %+v", tc.value, a)
 		}
+	}
+}
+
+// A picky store has no room for one clip.
+type picky struct{ store.Store }
+
+func (p picky) PutClip(ctx context.Context, c ingest.Clip, at time.Time) error {
+	if c.ID == "c-odd" {
+		return fmt.Errorf("store: no room for such text: %w", fault.BadRequest)
+	}
+	return p.Store.PutClip(ctx, c, at)
+}
+
+// A clip that cannot be registered must not hold up those behind it.
+func TestAClipThatCannotBeRegisteredIsADeadLetter(t *testing.T) {
+	h := newHouse(t)
+	h.start(func(c *worker.Config) { c.Store = picky{c.Store} })
+	for value, kind := range map[string]string{`{"clip_id":"c-nul","uri":"https://a.example/\u0000x"}`: "bad-event", `{"clip_id":"c-odd","uri":"file:///odd"}`: "bad-request"} {
+		h.send(h.topics.Clips, "c-1", []byte(value))
+		if r, _, d := h.next(); d.ErrorKind != kind || string(d.Event) != value {
+			t.Errorf("%s: %s", value, r.Value)
+		}
+	}
+	h.send(h.topics.Clips, "c-1", h.clip("c-1", "a dog"))
+	h.ask("q-1", "c-1", "what is it?")
+	if _, a, _ := h.next(); a.Text != "a dog" {
+		t.Errorf("after it: %+v", a)
 	}
 }
 

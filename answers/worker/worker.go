@@ -16,6 +16,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -147,7 +148,7 @@ func (c Config) withDefaults() Config {
 
 // A Worker is made once and run once.
 type Worker struct {
-	cfg   Config
+	*Guard
 	hands hands
 	desk  desk
 	ahead ahead
@@ -156,8 +157,7 @@ type Worker struct {
 
 	deleted chan struct{} // and the deletions
 
-	company sync.RWMutex // held for writing by a batch that is to be alone
-	lent    lent
+	lent lent
 
 	// hard ends with the grace time. It is a field because a question that came
 	// twice goes on under it when the first is put down, whoever does that and
@@ -170,7 +170,7 @@ func New(cfg Config) (*Worker, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	w := &Worker{cfg: cfg.withDefaults(), kick: make(chan struct{}, 1), deleted: make(chan struct{}, 1)}
+	w := &Worker{Guard: NewGuard(cfg), kick: make(chan struct{}, 1), deleted: make(chan struct{}, 1)}
 	w.desk.init(w.cfg.Queue, w.cfg.Slots)
 	w.turns.init()
 	w.ahead.init(w.cfg.Ahead)
@@ -186,7 +186,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	hard, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	w.hard = hard
-	if err := w.recover(ctx); err != nil {
+	if err := w.Recover(ctx); err != nil {
 		return err
 	}
 	var work sync.WaitGroup
@@ -231,13 +231,13 @@ func (w *Worker) handle(ctx context.Context, d *ingest.Delivery) {
 	case ingest.Question:
 		w.accept(ctx, newJob(data, event.Time, d.Record, d, nil))
 	case ingest.Clip:
-		w.finish(d, w.register(ctx, "register a clip", func() error { return w.cfg.Store.PutClip(ctx, data, at) }))
+		w.register(ctx, d, data, "register a clip", func() error { return w.cfg.Store.PutClip(ctx, data, at) })
 		w.ahead.add(data)
 	case ingest.ClosedClip:
-		w.finish(d, w.register(ctx, "close a clip", func() error { return w.cfg.Store.CloseClip(ctx, data, at) }))
+		w.register(ctx, d, data, "close a clip", func() error { return w.cfg.Store.CloseClip(ctx, data, at) })
 	case ingest.DeletedClip:
 		w.ahead.drop(data.ID)
-		w.finish(d, w.register(ctx, "delete a clip", func() error { return w.cfg.Store.DeleteClip(ctx, data.ID, at) }))
+		w.register(ctx, d, data, "delete a clip", func() error { return w.cfg.Store.DeleteClip(ctx, data.ID, at) })
 		signal(w.deleted)
 	}
 }
@@ -252,11 +252,15 @@ func (w *Worker) finish(d *ingest.Delivery, err error) {
 	d.Done()
 }
 
-// register changes the registry and looks at the questions that waited for that.
-func (w *Worker) register(ctx context.Context, what string, change func() error) error {
+// register changes the registry and looks at the questions that waited for that. An
+// event that the registry will never take is a dead letter.
+func (w *Worker) register(ctx context.Context, d *ingest.Delivery, data ingest.Datum, what string, change func() error) {
 	err := w.insist(ctx, what, change)
+	if err != nil && ctx.Err() == nil {
+		err = w.publishDead(ctx, w.refusal(d.Record, data, fmt.Errorf("worker: %s: %w", what, err)))
+	}
+	w.finish(d, err)
 	w.look()
-	return err
 }
 
 // look has the waiting room looked at soon.

@@ -97,16 +97,23 @@ func (s httpSide) begin(fail context.CancelCauseFunc, grace time.Duration) (addr
 }
 
 // pictures shows frames of clips.
-type pictures struct{ media worker.Media }
+type pictures struct {
+	media worker.Media
+	guard *worker.Guard
+}
 
 // JPEG implements [api.Pictures].
 func (p pictures) JPEG(ctx context.Context, c ingest.Clip, at time.Duration) ([]byte, error) {
-	file, err := p.media.Open(ctx, c.URI, c.Digest)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	picture, err := pictureOf(ctx, file, limitsOf(c), at)
+	var picture frames.Picture
+	err := p.guard.Look(ctx, c, func(ctx context.Context) error {
+		file, err := p.media.Open(ctx, c.URI, c.Digest)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		picture, err = pictureOf(ctx, file, limitsOf(c), at)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -128,9 +135,14 @@ func pictureOf(ctx context.Context, file *media.File, limits frames.Limits, at t
 		p, _, err := frames.DecodeStill(ctx, file, file.Size(), limits)
 		return p, err
 	}
-	all, _, err := frames.Sample(ctx, file, file.Size(), frames.Plan{At: []time.Duration{at}}, limits)
-	if err != nil {
+	all, report, err := frames.Sample(ctx, file, file.Size(), frames.Plan{At: []time.Duration{at}}, limits)
+	switch {
+	case err != nil:
 		return frames.Picture{}, err
+	case at >= report.Duration && at > time.Microsecond: // a clip of one picture may have no length
+		return frames.Picture{}, fmt.Errorf("show frame: the clip is %v long: %w", report.Duration, fault.NotFound)
+	case report.Instead[0]:
+		return frames.Picture{}, fmt.Errorf("show frame: the picture at %v is damaged: %w", at.Truncate(time.Microsecond), fault.BadVideo)
 	}
 	return all[0], nil
 }

@@ -108,7 +108,14 @@ func (s stream) work(ctx context.Context, client *kafka.Client) (err error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	s.HTTP.Config.Stream, s.HTTP.Config.Store, s.HTTP.Config.Group, s.HTTP.Config.Log = client, s.Work.Store, s.Kafka.Group, s.Log
-	s.HTTP.Config.Pictures = pictures{s.Work.Media}
+	guard, run, err := s.workers()
+	if err != nil {
+		return err
+	}
+	if err := guard.Recover(ctx); err != nil {
+		return err
+	}
+	s.HTTP.Config.Pictures = pictures{s.Work.Media, guard}
 	if s.Uploads != nil {
 		s.HTTP.Config.Spool = s.Uploads
 	}
@@ -121,15 +128,20 @@ func (s stream) work(ctx context.Context, client *kafka.Client) (err error) {
 	if s.Ready != nil {
 		s.Ready(s.Kafka.Brokers, address)
 	}
+	return run(ctx)
+}
+
+// workers returns what guards this process's calls into C, and what it runs until
+// ctx ends: a worker, if it has an asker.
+func (s stream) workers() (*worker.Guard, func(context.Context) error, error) {
 	if s.Asker == nil {
-		<-ctx.Done()
-		return nil
+		return worker.NewGuard(s.Work), func(ctx context.Context) error { <-ctx.Done(); return nil }, nil
 	}
 	w, err := worker.New(s.Work)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	return w.Run(ctx)
+	return w.Guard, w.Run, nil
 }
 
 // checkRetention refuses topics that keep records longer than the store keeps their

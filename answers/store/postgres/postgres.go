@@ -100,8 +100,14 @@ func collided(err error) bool {
 	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
 }
 
-// down marks err as the store's: nothing is wrong with the question.
+// down marks err as the store's: nothing is wrong with the question. What
+// PostgreSQL has no room for, such as text with NUL, stays wrong however often it
+// is tried (class 22, data exception).
 func down(what string, err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && strings.HasPrefix(pg.Code, "22") {
+		return fmt.Errorf("postgres: %s: %w: %w", what, err, fault.BadRequest)
+	}
 	return fmt.Errorf("postgres: %s: %w: %w", what, err, fault.Unavailable)
 }
 

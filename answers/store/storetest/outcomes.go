@@ -316,3 +316,20 @@ func using(t *testing.T, open Open) {
 	want("videoqa-media:3", 0)
 	want("", 0)
 }
+
+// noRoom: text that a database cannot hold is wrong, whoever sent it, and will stay
+// wrong; it must not look as if the store were down, which is waited for.
+func noRoom(t *testing.T, open Open) {
+	s, _ := open(t)
+	ctx := t.Context()
+	for _, text := range []string{"a\x00b", "a\xffb"} {
+		_, _, err := s.Clip(ctx, text)
+		_, _, read := s.Outcome(ctx, text)
+		put := s.PutClip(ctx, ingest.Clip{ID: "c-" + text, URI: text}, at(1))
+		for _, err := range []error{err, read, put} {
+			if fault.Judge(err).Retry {
+				t.Errorf("%q: %v is worth another attempt", text, err)
+			}
+		}
+	}
+}

@@ -49,6 +49,7 @@ func Run(t *testing.T, open Open) {
 		{"what is old is forgotten, and what waits is not", prune},
 		{"of many that claim a name at once, one does", claims},
 		{"clips that use the same media are counted", using},
+		{"what a store has no room for is refused for good", noRoom},
 		{"everything is there after a restart, and free to be taken", restart},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.do(t, open) })

@@ -9,6 +9,7 @@ package bucket
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -106,6 +107,10 @@ func failed(what string, err error) error {
 		return fmt.Errorf("bucket: %s: the store has no such object: %w", what, fault.NotFound)
 	case http.StatusForbidden, http.StatusUnauthorized:
 		return fmt.Errorf("bucket: %s: the store says %s: %w", what, r.Code, fault.RefusedURI)
+	}
+	var request *url.Error
+	if errors.As(err, &request) {
+		err = request.Err // it holds the endpoint and the key
 	}
 	return fmt.Errorf("bucket: %s: %w: %w", what, err, fault.UnreachableURI)
 }
