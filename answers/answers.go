@@ -128,6 +128,10 @@ type Subject struct {
 	Digest string // "sha256:…" of Reader's bytes
 	Limits frames.Limits
 
+	// Unchanged returns why what was read is not what Digest names, if bytes may
+	// change while they are read; nil: they cannot.
+	Unchanged func() error
+
 	From, To time.Duration
 	Index    *frames.Index // of Reader, if it was opened before: for many spans of one long file
 	Fetch    time.Duration // spent on getting Reader, for the answer's cost

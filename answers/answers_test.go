@@ -286,3 +286,50 @@ func TestTheOriginalsPreprocessingIsAnotherAnswer(t *testing.T) {
 		t.Errorf("hub %+v, original %+v", hub.Model, original.Model)
 	}
 }
+
+// What makes an answer another one makes its id another one, and nothing else does.
+func TestAnAnswersIDFollowsFromAllThatItIsMadeFrom(t *testing.T) {
+	model, whole := openDemo(t, answers.ModelConfig{}), subject(t, "clips/cfr.mp4")
+	question, ids := ingest.Question{ID: "q-17", Text: "what is this?"}, map[string]string{}
+	again := ask(t, service(t, answers.Config{Model: model}), whole, question)[0].ID
+	first, second := whole, whole
+	first.To, second.From, second.To = 400*time.Millisecond, 400*time.Millisecond, 800*time.Millisecond
+	for what, id := range map[string]string{
+		"as it comes":    ask(t, service(t, answers.Config{Model: model}), whole, question)[0].ID,
+		"of one token":   ask(t, service(t, answers.Config{Model: model, MaxTokens: 1}), whole, question)[0].ID,
+		"by beams":       ask(t, service(t, answers.Config{Model: model, Beam: 4}), whole, question)[0].ID,
+		"or none":        ask(t, service(t, answers.Config{Model: model, AbstainBelow: 1}), whole, question)[0].ID,
+		"of a span":      ask(t, service(t, answers.Config{Model: model}), first, question)[0].ID,
+		"of another":     ask(t, service(t, answers.Config{Model: model}), second, question)[0].ID,
+		"of two frames":  ask(t, service(t, answers.Config{Model: model}), whole, ingest.Question{ID: "q-17", Text: "what is this?", Frames: 2})[0].ID,
+		"to another one": ask(t, service(t, answers.Config{Model: model}), whole, ingest.Question{ID: "q-18", Text: "what is this?"})[0].ID,
+	} {
+		if other, twice := ids[id]; twice {
+			t.Errorf("the answer %s and the one %s have the same id", what, other)
+		}
+		ids[id] = what
+		if same := id == again; same != (what == "as it comes") {
+			t.Errorf("the answer %s has the first one's id: %v", what, same)
+		}
+	}
+	if a, b := ask(t, service(t, answers.Config{Model: model}), first, ingest.Question{Text: "a?"})[0], ask(t, service(t, answers.Config{Model: model}), second, ingest.Question{Text: "a?"})[0]; a.QuestionID == b.QuestionID {
+		t.Error("one question about two spans has one id")
+	}
+}
+
+// What is seen in a file that somebody writes to is neither said nor remembered.
+func TestAFileThatChangesUnderwayGivesNoAnswer(t *testing.T) {
+	s, sub := service(t, answers.Config{}), subject(t, "clips/cfr.mp4")
+	changed := fmt.Errorf("it changed: %w", fault.UnreachableURI)
+	sub.Unchanged = func() error { return changed }
+	question := []ingest.Question{{Text: "what is this?"}}
+	for range 2 {
+		if _, err := s.Ask(t.Context(), sub, question); !errors.Is(err, changed) {
+			t.Fatalf("Ask: %v; want %v", err, changed)
+		}
+	}
+	sub.Unchanged = func() error { return nil }
+	if a := ask(t, s, sub, question...)[0]; a.Cache.FramesMiss != 6 {
+		t.Errorf("%+v", a.Cache)
+	}
+}

@@ -1,6 +1,7 @@
 package answers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,9 @@ type Media struct {
 	Size   int64
 	Digest string // "sha256:…" of Reader's bytes
 	Limits frames.Limits
-	Close  func() error
+
+	Unchanged func() error // as a [Subject]'s
+	Close     func() error
 }
 
 // AskFootage is [Service.Ask] about a range of time. It also returns
@@ -195,6 +198,9 @@ func (j *job) decodeClip(ctx context.Context, clip int, media Media) error {
 		return nil
 	}
 	pictures, report, err := frames.Sample(ctx, media.Reader, media.Size, plan, media.Limits)
+	if media.Unchanged != nil { // before an error: that may come of it
+		err = cmp.Or(media.Unchanged(), err)
+	}
 	if err != nil {
 		return j.leaveOut(ctx, clip, err)
 	}

@@ -166,6 +166,9 @@ func (j *job) decode(ctx context.Context) error {
 		return nil
 	}
 	pictures, err := j.pictures(ctx)
+	if changed := j.subject.Unchanged; changed != nil { // before an error: that may come of it
+		err = cmp.Or(changed(), err)
+	}
 	if err != nil {
 		return err
 	}
@@ -366,7 +369,7 @@ func (j *job) receipt(a *ingest.Answer, q ingest.Question) {
 	m := j.s.model
 	a.QuestionID = q.ID
 	if a.QuestionID == "" {
-		a.QuestionID = "q-" + features.Key(j.subject.Digest, q.Text, string(q.AsKind()), strings.Join(q.Choices, "\n"))[:16]
+		a.QuestionID = "q-" + features.Key(j.subject.Digest, j.subject.From.String(), j.subject.To.String(), q.Text, string(q.AsKind()), strings.Join(q.Choices, "\n"))[:16]
 	}
 	a.Question, a.Kind = q.Text, q.AsKind()
 	j.whereabouts(a)
@@ -376,11 +379,11 @@ func (j *job) receipt(a *ingest.Answer, q ingest.Question) {
 	if j.still {
 		a.Sampling.Requested = 1
 	}
-	digests := make([]string, len(j.seen.looks))
-	for i, l := range j.seen.looks {
+	var seen []string
+	for _, l := range j.seen.looks {
 		clip := a.Clips[l.clip]
 		a.Sampling.Frames = append(a.Sampling.Frames, ingest.SeenFrame{ClipID: clip.ID, PTS: l.pts, Time: clock(clip, l.pts)})
-		digests[i] = l.digest
+		seen = append(seen, clip.ID, l.pts.String(), l.digest)
 	}
 	a.Sampling.Notes = append(append([]ingest.Note{}, j.seen.notes...), a.Sampling.Notes...) // never null
 	a.Evidence = []ingest.Evidence{}
@@ -388,7 +391,8 @@ func (j *job) receipt(a *ingest.Answer, q ingest.Question) {
 	a.Cache, a.Cost = j.cache, j.cost
 	a.ID = "a-" + features.Key(append([]string{
 		a.QuestionID, q.RequestHash(), m.git.Digest(), string(m.git.Precision()), string(m.how), a.Sampling.Policy, strconv.Itoa(j.count),
-	}, digests...)...)[:32]
+		j.subject.From.String(), j.subject.To.String(), fmt.Sprint(j.s.cfg.MaxTokens, j.s.cfg.Beam, j.s.cfg.AbstainBelow),
+	}, seen...)...)[:32]
 	a.ProducedAt = ingest.NewTime(time.Now())
 }
 

@@ -95,7 +95,7 @@ func (f *Fetcher) known(ctx context.Context, file *os.File) (*File, error) {
 	}
 	key, steady := identify(before)
 	if digest, ok := f.digests.get(key); ok {
-		return &File{file, before.Size(), digest}, nil
+		return &File{file, before.Size(), digest, key}, nil
 	}
 	digest, n, err := digestOf(reading{ctx, io.NewSectionReader(file, 0, before.Size())})
 	if err != nil {
@@ -111,7 +111,7 @@ func (f *Fetcher) known(ctx context.Context, file *os.File) (*File, error) {
 	if steady {
 		f.digests.put(key, digest)
 	}
-	return &File{file, n, digest}, nil
+	return &File{file, n, digest, key}, nil
 }
 
 // An identity is equal only for the same file with the same bytes.

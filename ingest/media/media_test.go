@@ -78,6 +78,39 @@ func TestFilesUnderARootAreOpened(t *testing.T) {
 	wantFile(t, f, "file:"+other+"/c.mp4", "three")
 }
 
+func TestAFileThatIsWrittenToIsNotWhatItsDigestNames(t *testing.T) {
+	dir := t.TempDir()
+	f := fetcher(t, Config{Roots: []string{dir}})
+	for name, tc := range map[string]struct {
+		do   func(path string) error
+		want error
+	}{
+		"left alone":         {func(string) error { return nil }, nil},
+		"renamed":            {func(path string) error { return os.Rename(path, path+".old") }, nil},
+		"removed":            {os.Remove, nil},
+		"written to":         {func(path string) error { return os.WriteFile(path, []byte("ONE"), 0o600) }, fault.UnreachableURI},
+		"cut short":          {func(path string) error { return os.Truncate(path, 1) }, fault.UnreachableURI},
+		"given another time": {func(path string) error { return os.Chtimes(path, time.Time{}, time.Unix(1, 0)) }, fault.UnreachableURI},
+	} {
+		path := filepath.Join(dir, name)
+		write(t, path, "one")
+		if err := os.Chtimes(path, time.Time{}, time.Now().Add(-time.Hour)); err != nil { // the clock of files ticks slowly
+			t.Fatal(err)
+		}
+		file, err := f.Open(t.Context(), (&url.URL{Scheme: "file", Path: path}).String(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := tc.do(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := file.Unchanged(); !errors.Is(err, tc.want) {
+			t.Errorf("%s: %v; want %v", name, err, tc.want)
+		}
+		file.Close()
+	}
+}
+
 func TestFilesThatAreRefused(t *testing.T) {
 	dir, outside := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(dir, "a.mp4"), "one")

@@ -166,7 +166,7 @@ func (f *Fetcher) save(spool *os.File, body io.Reader) (*File, error) {
 	case n > f.cfg.MaxBytes:
 		return nil, f.tooLarge()
 	}
-	return &File{spool, n, digest}, nil
+	return &File{f: spool, size: n, digest: digest}, nil
 }
 
 func (f *Fetcher) tooLarge() error {

@@ -220,7 +220,7 @@ func (a asker) Forget(ctx context.Context, clipID string) error {
 func subjectOf(s worker.Subject) answers.Subject {
 	return answers.Subject{
 		ClipID: s.Clip.ID, Camera: s.Clip.Camera, Start: s.Clip.Start,
-		Reader: s.File, Size: s.File.Size(), Digest: s.File.Digest(), Limits: limitsOf(s.Clip),
+		Reader: s.File, Size: s.File.Size(), Digest: s.File.Digest(), Limits: limitsOf(s.Clip), Unchanged: s.File.Unchanged,
 	}
 }
 
@@ -251,7 +251,7 @@ func footageOf(f worker.Footage) answers.Footage {
 			if err != nil {
 				return answers.Media{}, err
 			}
-			return answers.Media{Reader: file, Size: file.Size(), Digest: file.Digest(), Limits: limitsOf(c), Close: file.Close}, nil
+			return answers.Media{Reader: file, Size: file.Size(), Digest: file.Digest(), Limits: limitsOf(c), Unchanged: file.Unchanged, Close: file.Close}, nil
 		}})
 	}
 	return out
