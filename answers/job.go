@@ -377,7 +377,9 @@ func (j *job) receipt(a *ingest.Answer, q ingest.Question) {
 		a.Camera = q.Camera
 	}
 	if j.still {
-		a.Sampling.Requested = 1
+		if a.Sampling.Requested = max(1, q.Frames); q.Frames > 1 {
+			a.Sampling.Notes = append(a.Sampling.Notes, ingest.FewerFrames)
+		}
 	}
 	var seen []string
 	for _, l := range j.seen.looks {

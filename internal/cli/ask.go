@@ -2,9 +2,11 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"videoqa/answers"
@@ -116,8 +118,12 @@ func (f AskFlags) check(questions []ingest.Question) error {
 	return nil
 }
 
-// once answers about one span.
+// once answers about one span, on standard output.
 func (f AskFlags) once(ctx context.Context, a *App, s *answers.Service, subject answers.Subject, questions []ingest.Question) error {
+	return f.onceTo(ctx, a, a.Out, s, subject, questions)
+}
+
+func (f AskFlags) onceTo(ctx context.Context, a *App, w io.Writer, s *answers.Service, subject answers.Subject, questions []ingest.Question) error {
 	results, err := s.Ask(ctx, subject, questions)
 	if err != nil {
 		return err
@@ -132,12 +138,16 @@ func (f AskFlags) once(ctx context.Context, a *App, s *answers.Service, subject 
 			return err
 		}
 	}
-	_, err = a.Out.Write(out.Bytes())
+	_, err = w.Write(out.Bytes())
 	return err
 }
 
-// windows answers once a stretch of Every, reading the file's index once.
+// windows answers once a stretch of Every, reading the file's index once. One that
+// cannot be read is told of, and does not keep the others from their answers.
 func (f AskFlags) windows(ctx context.Context, a *App, s *answers.Service, subject answers.Subject, questions []ingest.Question) error {
+	if still, err := isStill(subject.Reader, subject.Size); err != nil || still {
+		return cmp.Or(err, errNoSpan)
+	}
 	index, err := frames.Open(ctx, subject.Reader, subject.Size, subject.Limits)
 	if err != nil {
 		return err
@@ -152,12 +162,37 @@ func (f AskFlags) windows(ctx context.Context, a *App, s *answers.Service, subje
 	subject.Index = index
 	progress := newProgress(a, int(end/time.Millisecond), "asked about")
 	defer progress.stop()
+	all, unread := 0, 0
 	for from := f.From; from < end; from += f.Every {
 		subject.From, subject.To = from, min(from+f.Every, end)
-		if err := f.once(ctx, a, s, subject, questions); err != nil {
-			return fmt.Errorf("from %v to %v: %w", subject.From, subject.To, err)
+		err := f.onceTo(ctx, a, progress.above(a.Out), s, subject, questions)
+		if err != nil {
+			err = fmt.Errorf("from %v to %v: %w", subject.From, subject.To, err)
 		}
+		switch {
+		case errors.Is(err, fault.BadVideo):
+			unread++
+			fmt.Fprintf(progress.above(a.Err), "videoqa: %v\n", err)
+		case err != nil:
+			return err
+		}
+		all++
+		subject.Fetch = 0 // it was spent once
 		progress.set(int(subject.To / time.Millisecond))
 	}
+	if unread > 0 {
+		return fmt.Errorf("%d of %d stretches have no answer: %w", unread, all, fault.BadVideo)
+	}
 	return nil
+}
+
+var errNoSpan = fmt.Errorf("a still picture has no span of time: %w", fault.BadRequest)
+
+// isStill tells whether media begin as a picture does.
+func isStill(r io.ReaderAt, size int64) (bool, error) {
+	head := make([]byte, min(size, 64))
+	if n, err := r.ReadAt(head, 0); err != nil && (err != io.EOF || n < len(head)) {
+		return false, fmt.Errorf("read: %w", err)
+	}
+	return frames.IsStill(head), nil
 }

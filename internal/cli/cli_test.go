@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -76,6 +77,64 @@ func TestEveryStretchGetsItsAnswer(t *testing.T) {
 			t.Errorf("a stretch begins at %v, after one that went on to %v", first, last)
 		}
 		last = float64(a.Sampling.Frames[len(a.Sampling.Frames)-1].PTS)
+	}
+}
+
+// What is damaged has no answer, and takes none away from the rest.
+func TestADamagedStretchLeavesTheOthersTheirAnswers(t *testing.T) {
+	status, out, errors := run(t, nil, "ask", "--json", "--every", "300ms", clips+"damaged-middle.mp4", "what is this?")
+	lines, told := strings.Count(out, "\n"), strings.Split(strings.TrimSpace(errors), "\n")
+	if status != 1 || lines < 2 || len(told) < 2 || !strings.Contains(told[0], "from ") {
+		t.Fatalf("status %d, %d answers, %q", status, lines, errors)
+	}
+	if want := fmt.Sprintf("%d of %d stretches", len(told)-1, lines+len(told)-1); !strings.Contains(told[len(told)-1], want) {
+		t.Errorf("at the end it says %q; want %s", told[len(told)-1], want)
+	}
+	var seen []float64
+	for _, line := range strings.Split(strings.TrimSpace(out), "\n") {
+		var a ingest.Answer
+		if err := json.Unmarshal([]byte(line), &a); err != nil {
+			t.Fatal(err)
+		}
+		seen = append(seen, float64(a.Sampling.Frames[0].PTS))
+	}
+	if from, to := seen[0], seen[len(seen)-1]; from > 0.3 || to < 1 {
+		t.Errorf("the answers begin at %v and end at %v: not on both sides of the damage", from, to)
+	}
+}
+
+func TestAStillPictureHasNoSpanOfTime(t *testing.T) {
+	picture := "../../testdata/world/demo/harbour.jpg"
+	for _, args := range [][]string{
+		{"ask", picture, "what is this?", "--every", "1s"}, {"ask", picture, "what is this?", "--from", "1s"},
+		{"frames", picture, "--to", "1s", "--out", t.TempDir()},
+	} {
+		if status, out, errors := run(t, nil, args...); status != 2 || out != "" || !strings.Contains(errors, "no span of time") {
+			t.Errorf("%v: status %d, %q, %q", args, status, out, errors)
+		}
+	}
+	for flag, want := range map[string]string{"3": `"requested":3,"notes":["fewer-frames"]`, "1": `"requested":1,"notes":[]`} {
+		_, asked, _ := run(t, nil, "ask", picture, "what is this?", "--json", "--frames", flag)
+		_, framed, _ := run(t, nil, "frames", picture, "--json", "--count", flag, "--out", t.TempDir())
+		for _, out := range []string{asked, framed} {
+			for _, part := range strings.Split(want, ",\"notes") {
+				if !strings.Contains(out, part) {
+					t.Errorf("%s frames of a picture: %s; want %s", flag, out, want)
+				}
+			}
+		}
+	}
+}
+
+func TestFramesOfAnotherRunAreNotMixedIn(t *testing.T) {
+	dir := t.TempDir()
+	for _, tc := range []struct {
+		count  string
+		status int
+	}{{"4", 0}, {"4", 0}, {"2", 2}, {"5", 0}} {
+		if status, _, errors := run(t, nil, "frames", clips+"cfr.mp4", "--count", tc.count, "--out", dir); status != tc.status {
+			t.Errorf("%s frames: status %d, %s", tc.count, status, errors)
+		}
 	}
 }
 

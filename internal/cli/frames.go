@@ -9,6 +9,7 @@ import (
 	"image"
 	"image/png"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -76,7 +77,10 @@ func (c *Frames) Run(ctx context.Context, a *App) (err error) {
 		return fmt.Errorf("make the folder for frames: %w", err)
 	}
 	var l listing
-	l.Sampling.Policy, l.Sampling.Requested, l.Sampling.Decoded = "uniform", look.Count, report.Decoded
+	if err := c.wantNone(len(pictures)); err != nil {
+		return err
+	}
+	l.Sampling.Policy, l.Sampling.Requested, l.Sampling.Decoded = "uniform", report.Requested, report.Decoded
 	l.Sampling.Notes = append([]ingest.Note{}, answers.Notes(report)...)
 	for i, p := range pictures {
 		if c.Size == "model" {
@@ -89,6 +93,15 @@ func (c *Frames) Run(ctx context.Context, a *App) (err error) {
 		l.Frames = append(l.Frames, writtenFrame{p.PTS, file, p.Width, p.Height})
 	}
 	return c.print(a.Out, l)
+}
+
+// wantNone refuses a folder that would look as if more than n frames were written.
+func (c *Frames) wantNone(n int) error {
+	file := filepath.Join(c.Out, fmt.Sprintf("%03d.png", n))
+	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is there, of another run, and only %d frames are written now: choose another folder, or empty that one: %w", file, n, fault.BadRequest)
+	}
+	return nil
 }
 
 // look says how many frames are wanted and how they are prepared. The model's
@@ -112,12 +125,15 @@ func (c *Frames) look(a *App) (answers.Look, error) {
 }
 
 func (c *Frames) sample(ctx context.Context, src *source, look answers.Look) ([]frames.Picture, frames.Report, error) {
-	head := make([]byte, min(src.size, 64))
-	if n, err := src.reader.ReadAt(head, 0); err != nil && (err != io.EOF || n < len(head)) {
-		return nil, frames.Report{}, fmt.Errorf("read %s: %w", src.name, err)
-	}
-	if frames.IsStill(head) {
+	still, err := isStill(src.reader, src.size)
+	switch {
+	case err != nil:
+		return nil, frames.Report{}, err
+	case still && (c.From != 0 || c.To != 0):
+		return nil, frames.Report{}, errNoSpan
+	case still:
 		p, report, err := frames.DecodeStill(ctx, src.reader, src.size, src.limits)
+		report.Requested, report.FewerFrames = max(1, c.Count), c.Count > 1
 		return []frames.Picture{p}, report, err
 	}
 	return frames.Sample(ctx, src.reader, src.size, frames.Plan{Count: look.Count, From: c.From, To: c.To}, src.limits)

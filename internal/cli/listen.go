@@ -127,11 +127,11 @@ func (p pictures) JPEG(ctx context.Context, c ingest.Clip, at time.Duration) ([]
 }
 
 func pictureOf(ctx context.Context, file *media.File, limits frames.Limits, at time.Duration) (frames.Picture, error) {
-	head := make([]byte, min(file.Size(), 64))
-	if _, err := file.ReadAt(head, 0); err != nil {
-		return frames.Picture{}, fmt.Errorf("read: %w: %w", err, fault.BadVideo)
+	still, err := isStill(file, file.Size())
+	if err != nil {
+		return frames.Picture{}, fmt.Errorf("%w: %w", err, fault.BadVideo)
 	}
-	if frames.IsStill(head) {
+	if still {
 		p, _, err := frames.DecodeStill(ctx, file, file.Size(), limits)
 		return p, err
 	}
