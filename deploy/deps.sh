@@ -93,8 +93,8 @@ ensure() {
 	for name in "${names[@]}"; do
 		[[ -e $(folder_of "$name")/STAMP ]] || missing+=("$name")
 	done
+	bash "$here/deps/toolchains.sh" "$root" "${missing[@]}" # Go is needed even if nothing is to be built here
 	if ((${#missing[@]} > 0)); then
-		bash "$here/deps/toolchains.sh" "$root" "${missing[@]}"
 		say "building ${missing[*]} into $cache (once; about 10 minutes on 2 cores)"
 		build_all "${missing[@]}"
 	fi

@@ -15,6 +15,10 @@ if [[ ! -e $folder/READY ]]; then
 		rm -rf "$folder"
 		# --without-pip and pip --python do without the package python3-venv, which Debian splits off.
 		python3 -m venv --without-pip "$folder"
+		if ! python3 -m pip --help | grep -q -- --python; then # before 22.3, as Ubuntu 22.04 has it: a newer one does it
+			python3 -m pip install -q --no-input --target "$folder/pip" 'pip>=22.3' >&2
+			export PYTHONPATH=$folder/pip
+		fi
 		python3 -m pip --python "$folder/bin/python" install -q --no-input -r "$requirements" >&2
 		touch "$folder/READY"
 	fi

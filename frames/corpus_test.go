@@ -225,7 +225,7 @@ func TestHopelessFilesAreNamed(t *testing.T) {
 	for name, says := range map[string]string{
 		"empty.mp4": "empty", "text.mp4": "text", "playlist.mp4": "playlist", "concat.mp4": "concat", "page.mp4": "HTML",
 		"head-only.mp4": "mov", "zeros.mp4": "", "noise.mkv": "matroska", "noise.ts": "", "audio-only.mp4": "none of them is video",
-		"ffv1.mkv": "ffv1", "external.mov": "", "cut-off.mp4": "cut off",
+		"ffv1.mkv": "ffv1", "external.mov": "another file", "cut-off.mp4": "cut off",
 	} {
 		t.Run(name, func(t *testing.T) {
 			data := clip(t, "bad/"+name)

@@ -194,6 +194,9 @@ func (x *Index) extraAt(row int) (extra []byte) {
 
 // order finds which packets show pictures, and when.
 func (x *Index) order(ctx context.Context, r io.ReaderAt) error {
+	if len(x.rows) == 0 && refersElsewhere(r, x.Size) {
+		return fmt.Errorf("its pictures lie in another file, and no file is followed to another: %w", fault.BadVideo)
+	}
 	if len(x.rows) == 0 {
 		return fmt.Errorf("its video stream holds no packets: %w", fault.BadVideo)
 	}

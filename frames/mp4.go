@@ -1,6 +1,7 @@
 package frames
 
 import (
+	"bytes"
 	"encoding/binary"
 	"io"
 )
@@ -30,4 +31,25 @@ func whyNoMP4(r io.ReaderAt, size int64) string {
 		at += length
 	}
 	return "its index (moov) is missing: the file is cut off, or was never finished"
+}
+
+// refersElsewhere tells whether an MP4 file says that some of its media lie in
+// another file: a data reference (dref) whose entry has not the flag "in this file".
+func refersElsewhere(r io.ReaderAt, size int64) bool {
+	const longest = 1 << 20 // of a moov without samples
+	head := make([]byte, min(size, longest))
+	if _, err := r.ReadAt(head, 0); err != nil && err != io.EOF {
+		return false
+	}
+	for {
+		_, dref, found := bytes.Cut(head, []byte("dref"))
+		if !found {
+			return false
+		}
+		head = dref
+		// Version and flags, number of entries; of the first entry length, kind, version and flags.
+		if len(dref) >= 20 && binary.BigEndian.Uint32(dref[4:]) > 0 && dref[19]&1 == 0 {
+			return true
+		}
+	}
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the tools that building needs before anything is built. usage: toolchains.sh ROOT NAME…
+# Checks the tools that building needs before anything is built, or only Go if no library is. usage: toolchains.sh ROOT [NAME…]
 # Every lack is told at once, each with the command that mends it.
 set -euo pipefail
 root=$1
@@ -49,9 +49,11 @@ check_command() { # check_command COMMAND PACKAGE WHY
 	}
 }
 
+# CC and CXX may hold arguments, or a compiler's launcher before it.
 check_compilers() {
-	check_command "${CC:-cc}" build-essential "the C compiler that Go's C parts need" || true
-	check_command "${CXX:-c++}" build-essential "the C++ compiler" || true
+	local cc=(${CC:-cc}) cxx=(${CXX:-c++})
+	check_command "${cc[0]}" build-essential "the C compiler that Go's C parts need" || true
+	check_command "${cxx[0]}" build-essential "the C++ compiler" || true
 	check_command make make "which builds FFmpeg" || true
 }
 
@@ -61,6 +63,7 @@ check_pip() {
 }
 
 check_go
+(($# > 0)) || exit "$lacks"
 check_compilers
 for tool in tar:tar xz:xz-utils sha256sum:coreutils flock:util-linux; do
 	check_command "${tool%:*}" "${tool#*:}" "which the builds use" || true

@@ -60,21 +60,29 @@ def write_checkpoint(folder, case, model):
         image_mean=case["norm"]["mean"], image_std=case["norm"]["std"]), indent=1) + "\n")
 
 
+def draw_clip(model, case, rng, frames, height, width, video, captioned):
+    """Random pixels; if captioned, such that the one prompt of one token has an answer that find_prompt takes."""
+    for _ in range(2000):
+        pixels = rng.integers(0, 256, (frames, height, width, 3), dtype=np.uint8)
+        clip = reference.Clip(model, pixels, case["norm"]["mean"], case["norm"]["std"], video)
+        if not captioned or clip.find_prompt(rng, 1, 6, tries=1, needed=False):
+            return pixels, clip
+    raise SystemExit("no pixels have a caption that is decided by a margin")
+
+
 def make(name, case):
     model = make_model(case, case["seed"])
     rng = np.random.default_rng(7)
     tensors, golden = {}, dict(clips=[])
     for i, (frames, height, width, video) in enumerate(case["clips"]):
-        pixels = rng.integers(0, 256, (frames, height, width, 3), dtype=np.uint8)
-        clip = reference.Clip(model, pixels, case["norm"]["mean"], case["norm"]["std"], video)
+        lengths = [1, 3, 6] if frames in (1, 6) else [4]
+        pixels, clip = draw_clip(model, case, rng, frames, height, width, video, 1 in lengths)
         clip.check_order()
         tensors[f"{i}.pixels"] = torch.from_numpy(pixels)
         tensors[f"{i}.features"] = clip.features()
-        if i in (0, len(case["clips"]) - 1) or frames == 6:
-            for layer, (k, v) in enumerate(clip.keys_values()):
-                tensors[f"{i}.key.{layer}"], tensors[f"{i}.value.{layer}"] = k, v
+        for layer, (k, v) in enumerate(clip.keys_values()):
+            tensors[f"{i}.key.{layer}"], tensors[f"{i}.value.{layer}"] = k, v
         prompts = []
-        lengths = [1, 3, 6] if frames in (1, 6) else [4]
         for length in lengths:
             prompt, ids, logits, logprob, cut = clip.find_prompt(rng, length, 6)
             tensors[f"{i}.logits.{len(prompts)}"] = logits

@@ -94,7 +94,7 @@ class Clip:
             ids.append(t)
         return ids, torch.stack(rows), total, True
 
-    def find_prompt(self, rng, length, limit, tries=2000):
+    def find_prompt(self, rng, length, limit, tries=2000, needed=True):
         """A prompt whose greedy answer has at least three distinct tokens, stop included."""
         c = self.model.config
         for n in range(tries):
@@ -104,9 +104,11 @@ class Clip:
             got = self.greedy(prompt, limit)
             if got and len(set(got[0])) + (not got[3]) >= 3:
                 return (prompt,) + got
-            if length == 1:  # there is only one prompt of one token
-                return (prompt,) + (got or self.greedy(prompt, limit, 0))
-        raise SystemExit(f"no prompt of {length} tokens was decided by a margin")
+            if length == 1:
+                break  # there is only one prompt of one token
+        if needed:
+            raise SystemExit(f"no prompt of {length} tokens was decided by a margin")
+        return None
 
     def score(self, prompt, choice):
         total, ids = 0.0, list(prompt)
