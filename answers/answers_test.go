@@ -333,3 +333,15 @@ func TestAFileThatChangesUnderwayGivesNoAnswer(t *testing.T) {
 		t.Errorf("%+v", a.Cache)
 	}
 }
+
+// Two choices that the model reads alike are one, and do not halve its share.
+func TestChoicesThatReadAlikeCountOnce(t *testing.T) {
+	s, sub := service(t, answers.Config{}), subject(t, "clips/cfr.mp4")
+	choose := func(choices ...string) ingest.Answer {
+		return ask(t, s, sub, ingest.Question{Text: "what is this?", Kind: ingest.Choice, Choices: choices})[0]
+	}
+	once, twice := choose("the cow", "the dog"), choose("the cow", "The Cow", "the  dog", "the dog")
+	if twice.Score != once.Score || !strings.EqualFold(strings.Join(strings.Fields(twice.Text), " "), once.Text) {
+		t.Errorf("%q %v; want %q %v", twice.Text, twice.Score, once.Text, once.Score)
+	}
+}

@@ -143,6 +143,8 @@ func (m *Model) candidates(q ingest.Question) ([]candidate, error) {
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("answers: read choice %q: %w", t.spelling, err)
+		case slices.ContainsFunc(out, func(c candidate) bool { return slices.Equal(c.ids, ids) }):
+			// The model reads it as one before: each text has its share once.
 		case unknown == 0:
 			out = append(out, candidate{t.answer, ids})
 		case required:

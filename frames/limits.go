@@ -38,7 +38,7 @@ func (l Limits) checkBytes(size int64) error {
 
 func (l Limits) checkPixels(width, height int) error {
 	if l.Pixels > 0 && (width > l.Pixels || height > l.Pixels || width*height > l.Pixels) {
-		return fmt.Errorf("frames: open video: %d x %d pixels, at most %d in all: %w", width, height, l.Pixels, fault.TooLarge)
+		return fmt.Errorf("%d x %d pixels, at most %d in all: %w", width, height, l.Pixels, fault.TooLarge)
 	}
 	return nil
 }
