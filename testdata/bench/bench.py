@@ -36,15 +36,15 @@ def checkpoint(folder):
     return folder
 
 
-def clip(path):
-    """Ten seconds of moving colours, H.264, 640 x 360 at 25 frames a second."""
+def clip(path, phase=0):
+    """Ten seconds of moving colours, H.264, 640 x 360 at 25 frames a second; no frame is that of another phase."""
     if not path.exists():
         y, x = np.mgrid[0:360, 0:640]
         with av.open(str(path), 'w') as out:
             stream = out.add_stream('libx264', rate=25, options={'crf': '23'})
             stream.width, stream.height, stream.pix_fmt = 640, 360, 'yuv420p'
             for i in range(250):
-                picture = np.stack([(x + 3 * i) % 256, (y + 2 * i) % 256, (x + y - 4 * i) % 256], -1).astype(np.uint8)
+                picture = np.stack([(x + 3 * i + 7 * phase) % 256, (y + 2 * i + 11 * phase) % 256, (x + y - 4 * i + 13 * phase) % 256], -1).astype(np.uint8)
                 for packet in stream.encode(av.VideoFrame.from_ndarray(picture, 'rgb24')):
                     out.mux(packet)
             for packet in stream.encode(None):
@@ -70,6 +70,12 @@ def by_transformers(model, processor, ids, data):
     with torch.inference_mode():
         model.generate(pixel_values=pixels, input_ids=ids, max_new_tokens=TOKENS, min_new_tokens=TOKENS, do_sample=False)
     return time.perf_counter() - begin, decoded
+
+
+def ids_of(folder):
+    """The question's tokens."""
+    vocabulary = json.loads((folder / 'tokenizer.json').read_text())['model']['vocab']
+    return torch.tensor([[vocabulary['[CLS]'], *(vocabulary[w] for w in QUESTION.rstrip('?').split()), vocabulary['?']]])
 
 
 def by_videoqa(program, environment):
@@ -108,8 +114,7 @@ def main():
     subprocess.run(['go', 'test', '-c', '-o', program, './answers'], cwd=ROOT, check=True)
     environment = {**os.environ, 'VIDEOQA_BENCH_MODEL': str(folder), 'VIDEOQA_BENCH_CLIP': str(video), 'VIDEOQA_THREADS': str(args.threads), 'GOMAXPROCS': str(args.threads)}
     processor = transformers.VideoMAEImageProcessor.from_pretrained(folder)
-    vocabulary = json.loads((folder / 'tokenizer.json').read_text())['model']['vocab']
-    ids = torch.tensor([[vocabulary['[CLS]'], *(vocabulary[w] for w in QUESTION.rstrip('?').split()), vocabulary['?']]])
+    ids = ids_of(folder)
     models = {'fp32': transformers.GitForCausalLM.from_pretrained(folder).eval(), 'bf16': transformers.GitForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()}
     data, ours, theirs = video.read_bytes(), [], {name: [] for name in models}
     for r in range(args.rounds):

@@ -1,0 +1,71 @@
+package answers_test
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"videoqa/answers"
+	"videoqa/ingest"
+)
+
+// BenchmarkSixteenColdQuestions asks sixteen at once about a clip that was never seen.
+func BenchmarkSixteenColdQuestions(b *testing.B) {
+	m, sub := benchModel(b), benchSubject(b)
+	questions := make([]ingest.Question, 16)
+	for i := range questions {
+		questions[i] = ingest.Question{Text: "which way does the train move?"}
+	}
+	ask(b, service(b, answers.Config{Model: m, MaxTokens: benchTokens}), sub, questions...) // builds the graphs
+	var cost stages
+	for b.Loop() {
+		cost.add(ask(b, service(b, answers.Config{Model: m, MaxTokens: benchTokens}), sub, questions...)[0].Cost)
+	}
+	cost.report(b)
+}
+
+// windowed asks about the window that begins so many steps after the clip does, whose
+// frames are a step apart.
+func windowed(b *testing.B, s *answers.Service, sub answers.Subject, steps int) ingest.Answer {
+	const step = 512 * time.Millisecond // of the grid, for six frames of three seconds
+	b.Helper()
+	open := func(context.Context) (answers.Media, error) {
+		return answers.Media{Reader: sub.Reader, Size: sub.Size, Digest: sub.Digest, Limits: sub.Limits}, nil
+	}
+	f := answers.Footage{Camera: "dock-3", From: ten.Add(time.Duration(steps) * step), To: ten.Add(time.Duration(steps)*step + 6*step), Clips: []answers.FootageClip{{ID: "c-1", Start: ten, End: ten.Add(10 * time.Second), Open: open}}}
+	results, err := s.AskFootage(b.Context(), f, []ingest.Question{{ID: "q-1", Text: "which way does the train move?", Camera: "dock-3"}})
+	if err != nil || results[0].Err != nil {
+		b.Fatal(err, results)
+	}
+	return results[0].Answer
+}
+
+// BenchmarkWindows asks about a window of a camera's time of which nothing is known,
+// and about one of which all frames but the last are.
+func BenchmarkWindows(b *testing.B) {
+	m, sub := benchModel(b), benchSubject(b)
+	if os.Getenv("VIDEOQA_BENCH_CLIP") == "" {
+		sub = subject(b, "world/demo/meadow.mp4") // which is long enough
+	}
+	for before, name := range []string{"Cold", "MovedByOne"} {
+		b.Run(name, func(b *testing.B) {
+			windowed(b, service(b, answers.Config{Model: m, MaxTokens: benchTokens}), sub, 0) // builds the graphs
+			var cost stages
+			misses := 0
+			for b.Loop() {
+				b.StopTimer()
+				s := service(b, answers.Config{Model: m, MaxTokens: benchTokens})
+				for i := range before {
+					windowed(b, s, sub, i)
+				}
+				b.StartTimer()
+				a := windowed(b, s, sub, before)
+				cost.add(a.Cost)
+				misses += a.Cache.FramesMiss
+			}
+			cost.report(b)
+			b.ReportMetric(float64(misses)/float64(b.N), "frames-encoded")
+		})
+	}
+}
