@@ -1,6 +1,9 @@
 package ingest
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // MaxDeadEventBytes is how much of a refused record a dead letter keeps.
 const MaxDeadEventBytes = 256 << 10
@@ -20,7 +23,8 @@ type DeadLetter struct {
 	Headers     map[string]string `json:"headers,omitempty"`
 	Event       json.RawMessage   `json:"event,omitempty"`        // the record's value, where it is JSON
 	EventBase64 []byte            `json:"event_base64,omitempty"` // else its bytes
-	Truncated   bool              `json:"truncated,omitempty"`
+	Truncated   bool              `json:"truncated,omitempty"`    // of the event
+	HeadersLost bool              `json:"headers_lost,omitempty"` // some headers are too long or too many, or no text
 }
 
 // Origin is where a record stood.
@@ -28,6 +32,21 @@ type Origin struct {
 	Topic     string `json:"topic"`
 	Partition int    `json:"partition"`
 	Offset    int64  `json:"offset"`
+}
+
+// Shorten makes d small enough for a topic that took no larger one: of the event its
+// first kilobyte is left, then nothing; false: there is no less.
+func (d *DeadLetter) Shorten() bool {
+	const little = 1 << 10
+	value := append(slices.Clone([]byte(d.Event)), d.EventBase64...)
+	if len(value) == 0 && d.Headers == nil {
+		return false
+	}
+	d.Event, d.EventBase64, d.Headers, d.Truncated = nil, nil, nil, true
+	if len(value) > little {
+		d.EventBase64 = value[:little]
+	}
+	return true
 }
 
 // KeepEvent stores value in d: as it is where it is JSON, else as base64, cut to

@@ -1,10 +1,14 @@
 package ingest
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -78,11 +82,13 @@ func firstOf(names ...string) string {
 }
 
 func cloudEvent(topic, kind, id, group, subject string, at Time, key string, data any) (Message, error) {
-	value, err := json.Marshal(data)
-	if err != nil {
+	var value bytes.Buffer
+	e := json.NewEncoder(&value)
+	e.SetEscapeHTML(false) // a kept event must not grow: <, > and & would become six bytes each
+	if err := e.Encode(data); err != nil {
 		return Message{}, fmt.Errorf("ingest: write %s: %w", kind, err)
 	}
-	m := Message{Topic: topic, Key: []byte(key), Value: value}
+	m := Message{Topic: topic, Key: []byte(key), Value: bytes.TrimSuffix(value.Bytes(), []byte("\n"))}
 	for _, h := range []struct{ key, value string }{
 		{"ce_specversion", "1.0"}, {"ce_id", id}, {"ce_type", kind}, {"ce_source", "/videoqa/" + group},
 		{"ce_subject", subject}, {"ce_time", at.String()}, {"content-type", "application/json"},
@@ -102,18 +108,27 @@ func (d *DeadLetter) KeepRecord(r Record) {
 	if len(r.Headers) > 0 {
 		d.Headers = map[string]string{}
 	}
-	for i, h := range r.Headers {
+	// Those that say what the event is come first, should there be too many.
+	headers := slices.Clone(r.Headers)
+	slices.SortStableFunc(headers, func(a, b Header) int { return cmp.Compare(b.weight(), a.weight()) })
+	for i, h := range headers {
 		if i == maxDeadHeaders {
-			d.Truncated = true
+			d.HeadersLost = true
 			break
 		}
 		if len(h.Key)+len(h.Value) > maxDeadHeaderBytes || !utf8.Valid(h.Value) || !utf8.ValidString(h.Key) {
-			d.Truncated = true
+			d.HeadersLost = true
 			continue
 		}
 		d.Headers[h.Key] = string(h.Value)
 	}
-	kept := d.Truncated
 	d.KeepEvent(r.Value)
-	d.Truncated = d.Truncated || kept
+}
+
+// weight is more of a header without which the event would be read as another.
+func (h Header) weight() int {
+	if strings.HasPrefix(h.Key, "ce_") || strings.EqualFold(h.Key, "content-type") {
+		return 1
+	}
+	return 0
 }

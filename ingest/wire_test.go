@@ -164,7 +164,7 @@ func TestADeadLetterKeepsWhatCame(t *testing.T) {
 	if err := json.Unmarshal(m.Value, &back); err != nil {
 		t.Fatal(err)
 	}
-	if string(back.EventBase64) != string(r.Value) || *back.Origin != r.Origin || back.Headers["ce_id"] != "e-1" || len(back.Headers) != 1 || !back.Truncated {
+	if string(back.EventBase64) != string(r.Value) || *back.Origin != r.Origin || back.Headers["ce_id"] != "e-1" || len(back.Headers) != 1 || !back.HeadersLost || back.Truncated {
 		t.Errorf("%s", m.Value)
 	}
 	if header(m, "ce_id") != r.EventID() || r.EventID() == (ingest.Origin{Topic: "vqa.questions.v1", Partition: 2, Offset: 41}).EventID() {

@@ -114,7 +114,7 @@ func (w *Worker) locate(ctx context.Context, j *job) (found bool, err error) {
 	switch {
 	case err != nil:
 		return false, err
-	case j.late() && !(waits && missing != nil):
+	case j.late() && !waits:
 		return false, w.die(ctx, j, fmt.Errorf("worker: ask %s: it was to be answered by %s: %w", j.question.ID, j.question.Deadline, fault.Deadline))
 	case missing == nil, waited && j.target.footage != nil: // what there is of it has to do
 		return true, nil
@@ -127,8 +127,7 @@ func (w *Worker) locate(ctx context.Context, j *job) (found bool, err error) {
 // late tells whether j comes after its deadline. Who replays a question wants it
 // answered whatever the time.
 func (j *job) late() bool {
-	replayed := j.row != nil && j.row.Replaces != ""
-	return j.question.Deadline != nil && j.question.Deadline.Before(time.Now()) && !replayed
+	return j.question.Deadline != nil && j.question.Deadline.Before(time.Now()) && !j.replayed()
 }
 
 // A lost clip or range is not waited for.

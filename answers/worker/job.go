@@ -64,6 +64,9 @@ func (j *job) attempts() int {
 	return 0
 }
 
+// replayed says whether an operator wants j asked again, whatever the time.
+func (j *job) replayed() bool { return j.row != nil && j.row.Replaces != "" }
+
 // tried says whether j has been asked, or at least its media opened.
 func (j *job) tried() bool { return !j.queued.IsZero() }
 

@@ -3,12 +3,14 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
+	"videoqa/answers/store"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
 )
@@ -23,7 +25,10 @@ import (
 //	alone 1 KEY   it was alone at an exit
 //	alone 2 KEY   and at another: questions about it are dead, crashed-worker
 //
-// A key is a clip's or a URI's. Asked about alone without an exit, it is cleared.
+// A key is a clip's, a URI's or a range's. Looked at alone without an exit, it is
+// cleared. Which clip of a range is to blame is not known, so all of them are suspect,
+// and exits are counted against the range; before a range is asked about alone, each
+// suspect clip of it is looked at alone, and one that is to blame is left out.
 // A process that is gone tells the store when it comes back, which has to be within
 // its session for no other to meet the same; one other at most does. Files are not
 // synced: they have to outlive the process, not the machine.
@@ -56,7 +61,7 @@ func (g *Guard) Look(ctx context.Context, c ingest.Clip, do func(context.Context
 	if err != nil {
 		return err
 	}
-	defer leave()
+	defer leave(true)
 	limited, cancel := context.WithTimeout(ctx, g.cfg.Patience)
 	defer cancel()
 	defer g.watch(b)()
@@ -65,6 +70,7 @@ func (g *Guard) Look(ctx context.Context, c ingest.Clip, do func(context.Context
 
 // An entry is a batch in hand.
 type entry struct {
+	Target    string   `json:"target"` // that exits are counted against
 	Keys      []string `json:"keys"`
 	Questions []string `json:"questions"`
 	Alone     bool     `json:"alone"`
@@ -88,12 +94,37 @@ func (t target) keys() (keys []string) {
 	return []string{"uri " + t.clip.URI}
 }
 
+// counted is the key that exits are counted against when t was alone.
+func (t target) counted() string {
+	if f := t.footage; f != nil {
+		return rangeKey(f.Camera, f.From, f.To)
+	}
+	return t.keys()[0]
+}
+
+func rangeKey(camera string, from, to time.Time) string {
+	return fmt.Sprintf("range %s %d %d", camera, from.UnixMilli(), to.UnixMilli())
+}
+
+// Pardon forgets the exits that were counted against what q is about, so that it is
+// asked about again, alone, and is dead after two more.
+func Pardon(ctx context.Context, s store.Claims, q ingest.Question) error {
+	key := "clip " + q.ClipID
+	switch {
+	case q.URI != "":
+		key = "uri " + q.URI
+	case q.ClipID == "":
+		key = rangeKey(q.Camera, q.Start.Time, q.End.Time)
+	}
+	return errors.Join(s.Unclaim(ctx, "alone 1 "+key), s.Unclaim(ctx, "alone 2 "+key))
+}
+
 // note writes that b is in hand; done removes it.
 func (g *Guard) note(b *batch, alone bool) (done func(), err error) {
 	if g.cfg.Journal == "" {
 		return func() {}, nil
 	}
-	e := entry{Keys: b.target.keys(), Alone: alone, Began: time.Now().UTC().Format(time.RFC3339)}
+	e := entry{Target: b.target.counted(), Keys: b.target.keys(), Alone: alone, Began: time.Now().UTC().Format(time.RFC3339)}
 	for _, j := range b.jobs {
 		e.Questions = append(e.Questions, j.question.ID)
 	}
@@ -153,25 +184,28 @@ func (g *Guard) recoverEntry(ctx context.Context, path string) error {
 	}
 	if filepath.Ext(path) == ".json" && json.Unmarshal(text, &e) == nil { // else its writing was cut short, before any work
 		g.cfg.Log.Error("the process ended with this in hand: it will be asked about alone", "media", e.Keys, "questions", e.Questions, "began", e.Began, "alone", e.Alone)
-		for _, key := range e.Keys {
-			if err := g.suspect(ctx, key, e.Alone, filepath.Base(path)); err != nil {
-				return err
-			}
+		if err := g.suspect(ctx, e, filepath.Base(path)); err != nil {
+			return err
 		}
 	}
 	return os.Remove(path)
 }
 
-// suspect counts an exit that key was in hand at. exit names it, so that it counts
+// suspect counts an exit that e was in hand at. exit names it, so that it counts
 // once.
-func (g *Guard) suspect(ctx context.Context, key string, alone bool, exit string) error {
+func (g *Guard) suspect(ctx context.Context, e entry, exit string) error {
 	return g.insist(ctx, "tell of an unclean exit", func() error {
-		if _, err := g.cfg.Store.Claim(ctx, "suspect "+key, exit); err != nil || !alone {
-			return err
+		for _, key := range e.Keys {
+			if _, err := g.cfg.Store.Claim(ctx, "suspect "+key, exit); err != nil {
+				return err
+			}
 		}
-		first, err := g.cfg.Store.Claim(ctx, "alone 1 "+key, exit)
+		if !e.Alone {
+			return nil
+		}
+		first, err := g.cfg.Store.Claim(ctx, "alone 1 "+e.Target, exit)
 		if err == nil && first != exit {
-			_, err = g.cfg.Store.Claim(ctx, "alone 2 "+key, exit)
+			_, err = g.cfg.Store.Claim(ctx, "alone 2 "+e.Target, exit)
 		}
 		return err
 	})
@@ -188,61 +222,39 @@ func (g *Guard) suspicion(ctx context.Context, b *batch) (alone bool, err error)
 		if err != nil {
 			return false, err
 		}
-		if !suspect {
-			continue
-		}
-		alone = true
-		_, twice, err := g.cfg.Store.Claimed(ctx, "alone 2 "+key)
-		if err != nil {
-			return false, err
-		}
-		if twice && !b.replayed() {
-			return false, fmt.Errorf("worker: ask: the process ended twice while it worked on %s and nothing else: %w", key, fault.CrashedWorker)
-		}
+		alone = alone || suspect
 	}
-	return alone, nil
-}
-
-// replayed tells whether an operator wants all of b asked again whatever happened.
-func (b *batch) replayed() bool {
-	for _, j := range b.jobs {
-		if j.row == nil || j.row.Replaces == "" {
-			return false
-		}
+	if !alone {
+		return false, nil
 	}
-	return true
+	key := b.target.counted()
+	_, twice, err := g.cfg.Store.Claimed(ctx, "alone 2 "+key)
+	if err == nil && twice {
+		err = fmt.Errorf("worker: ask: the process ended twice while it worked on %s and nothing else: %w", key, fault.CrashedWorker)
+	}
+	return alone, err
 }
 
 // clear takes back that b's media are suspect.
 func (g *Guard) clear(ctx context.Context, b *batch) error {
 	return g.insist(ctx, "clear a suspicion", func() error {
+		names := []string{"alone 1 " + b.target.counted(), "alone 2 " + b.target.counted()}
 		for _, key := range b.target.keys() {
-			for _, what := range []string{"suspect ", "alone 1 ", "alone 2 "} {
-				if err := g.cfg.Store.Unclaim(ctx, what+key); err != nil {
-					return err
-				}
+			names = append(names, "suspect "+key, "alone 1 "+key, "alone 2 "+key)
+		}
+		for _, name := range names {
+			if err := g.cfg.Store.Unclaim(ctx, name); err != nil {
+				return err
 			}
 		}
 		return nil
 	})
 }
 
-// admit lets a batch in, alone if it has to be.
-func (g *Guard) admit(ctx context.Context, b *batch) (leave func(), err error) {
-	var alone bool
-	err = g.insist(ctx, "look for suspicions", func() (err error) {
-		alone, err = g.suspicion(ctx, b)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return g.enter(ctx, b, alone)
-}
-
 // enter waits for a batch's company to be as it has to be, and notes the batch in
-// the journal. leave says that nothing crashed.
-func (g *Guard) enter(ctx context.Context, b *batch, alone bool) (leave func(), err error) {
+// the journal. leave says that nothing crashed, and whether its media were looked at:
+// if not, it is as suspect as before.
+func (g *Guard) enter(ctx context.Context, b *batch, alone bool) (leave func(looked bool), err error) {
 	enter, exit := g.company.RLock, g.company.RUnlock
 	if alone {
 		enter, exit = g.company.Lock, g.company.Unlock
@@ -257,10 +269,10 @@ func (g *Guard) enter(ctx context.Context, b *batch, alone bool) (leave func(), 
 		exit()
 		return nil, err
 	}
-	return func() {
+	return func(looked bool) {
 		done()
 		exit()
-		if alone {
+		if alone && looked {
 			if err := g.clear(ctx, b); err != nil {
 				g.cfg.Log.Warn("a suspicion is not cleared, and what it is about goes on being asked about alone", "error", err)
 			}

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -86,7 +87,7 @@ func (w *Worker) publishAll(ctx context.Context, settled []settlement) {
 		messages = append(messages, m)
 		published = append(published, s.job)
 	}
-	err := w.publish(trail.With(ctx, trails(published)...), messages...)
+	err := w.publishWhile(ctx, published, messages)
 	if err == nil {
 		err = w.leave(ctx, published...)
 	}
@@ -110,19 +111,33 @@ func (w *Worker) publishStored(ctx context.Context, j *job, stored store.Outcome
 	if err != nil {
 		return w.publishDead(ctx, w.deadLetter(j, fmt.Errorf("worker: read the stored outcome of %s: %w", j.question.ID, err)))
 	}
-	if err := w.publish(trail.With(ctx, j.trail), m); err != nil {
+	if err := w.publishWhile(ctx, []*job{j}, []ingest.Message{m}); err != nil {
 		return err
 	}
 	return w.leave(ctx, j)
 }
 
-func (w *Worker) publish(ctx context.Context, messages ...ingest.Message) (err error) {
+// publishWhile publishes records of jobs while their partitions are ours: through an
+// outage they may go to another, who then publishes what is stored.
+func (w *Worker) publishWhile(ctx context.Context, jobs []*job, messages []ingest.Message) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	end := trail.Begin(ctx, trail.Publish)
-	defer func() { end(err) }()
-	return w.insist(ctx, "publish", func() error { return w.cfg.Stream.Publish(ctx, messages...) })
+	end := trail.Begin(trail.With(ctx, trails(jobs)...), trail.Publish)
+	err := w.insist(ctx, "publish", func() error {
+		var ours []ingest.Message
+		for i, j := range jobs {
+			if j.owned() {
+				ours = append(ours, messages[i])
+			}
+		}
+		if len(ours) == 0 {
+			return nil
+		}
+		return w.cfg.Stream.Publish(ctx, ours...)
+	})
+	end(err)
+	return err
 }
 
 // leave removes the rows of questions whose outcomes are published.
@@ -163,11 +178,20 @@ func (w *Worker) conflict(ctx context.Context, j *job) error {
 
 // publishDead publishes a dead letter that is nobody's outcome.
 func (w *Worker) publishDead(ctx context.Context, d ingest.DeadLetter) error {
-	m, err := d.Message(w.cfg.Topics.DeadLetters, w.cfg.Group)
-	if err != nil {
-		return err
-	}
-	return w.publish(ctx, m)
+	end := trail.Begin(ctx, trail.Publish)
+	err := w.insist(ctx, "publish a dead letter", func() error {
+		for {
+			m, err := d.Message(w.cfg.Topics.DeadLetters, w.cfg.Group)
+			if err == nil {
+				err = w.cfg.Stream.Publish(ctx, m)
+			}
+			if !errors.Is(err, fault.TooLarge) || !d.Shorten() {
+				return err
+			}
+		}
+	})
+	end(err)
+	return err
 }
 
 func (w *Worker) deadLetter(j *job, cause error) ingest.DeadLetter {

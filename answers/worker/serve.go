@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"videoqa/answers/store"
@@ -36,17 +35,16 @@ func (w *Worker) ask(ctx context.Context, b *batch) {
 		w.failAll(ctx, b, err)
 		return
 	}
-	left := sync.OnceFunc(leave)
-	defer left()
 	subject, closeFile, err := w.subject(ctx, b)
 	if err != nil {
+		leave(false)
 		w.failAll(ctx, b, err)
 		return
 	}
 	defer closeFile()
 	fetched := time.Now()
 	results, err := w.results(ctx, b, subject)
-	left() // what follows does not touch the media
+	leave(true) // what follows does not touch the media
 	if err != nil {
 		w.failAll(ctx, b, err)
 		return
@@ -76,7 +74,8 @@ func (w *Worker) subject(ctx context.Context, b *batch) (s Subject, closeFile fu
 		}
 		f.Again = true
 		for _, j := range b.jobs {
-			f.Again = f.Again && j.attempts() < len(w.cfg.Retries)
+			next, some := w.nextTry(j)
+			f.Again = f.Again && some && (j.replayed() || next.Before(w.patientUntil(j)))
 		}
 		return Subject{Footage: f}, func() error { return nil }, nil
 	}
@@ -124,6 +123,23 @@ func (w *Worker) results(ctx context.Context, b *batch, subject Subject) (result
 	return results, err
 }
 
+// nextTry is when j would be asked again if it fails now; false: it would not.
+func (w *Worker) nextTry(j *job) (time.Time, bool) {
+	n := j.attempts()
+	if n >= len(w.cfg.Retries) {
+		return time.Time{}, false
+	}
+	return time.Now().Add(w.cfg.Retries[n]), true
+}
+
+// patientUntil is how long j may wait for all of its footage.
+func (w *Worker) patientUntil(j *job) time.Time {
+	if d := j.question.Deadline; d != nil {
+		return d.Time
+	}
+	return j.firstSeen().Add(w.cfg.Wait)
+}
+
 func (w *Worker) failAll(ctx context.Context, b *batch, err error) {
 	for _, j := range b.jobs {
 		w.put(j, w.fail(ctx, j, err) == nil)
@@ -136,12 +152,15 @@ func (w *Worker) fail(ctx context.Context, j *job, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if !fault.Judge(err).Retry || j.attempts() >= len(w.cfg.Retries) {
+	next, some := w.nextTry(j)
+	if d := j.question.Deadline; d != nil && d.Before(next) && !j.replayed() {
+		some = false // it would come too late
+	}
+	if !fault.Judge(err).Retry || !some {
 		return w.die(ctx, j, err)
 	}
 	row := w.rowOf(j)
-	row.Due = time.Now().Add(w.cfg.Retries[row.Attempts])
-	row.For, row.Until = "", time.Time{}
+	row.Due, row.For = next, "" // Until stays: it does not wait anew
 	row.Attempts++
 	w.cfg.Log.Warn("a question is tried again later", "question", j.question.ID, "attempt", row.Attempts, "due", row.Due, "error", err)
 	return w.keep(ctx, j, row)

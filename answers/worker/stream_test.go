@@ -422,6 +422,7 @@ func TestMalformedEventsAreAccountedForAndHoldNothingUp(t *testing.T) {
 		{`{"question_id":"q-1","question":"a?","camera":"x y","start":"2026-09-01T10:00:00Z","end":"2026-09-01T11:00:00Z"}`, "bad-id", nil},
 		{`{"question_id":"q-1","question":"a?","clip_id":"c-1","deadline":"soon"}`, "bad-event", nil},
 		{`{"question_id":"q-1","question":"a?","clip_id":"c-1","on_overload":"panic"}`, "bad-event", nil},
+		{`{"question_id":"q-1","note":"` + strings.Repeat("<&>", 70_000) + `"}`, "bad-event", nil}, // would be a megabyte, escaped
 		{`{}`, "unknown-schema", binary("videoqa.question.asked.v2")},
 		{`{}`, "unknown-schema", binary("com.example.order.created.v1")},
 		{`{"question_id":"q-1","question":"a?","clip_id":"c-1"}`, "unknown-schema", header("ce_specversion", "0.3", "ce_type", ingest.TypeQuestionAsked)},

@@ -108,7 +108,9 @@ func (w *Worker) floods(j *job) bool {
 
 // shelve stores what waits for its turn, until ctx ends.
 func (w *Worker) shelve(ctx, hard context.Context) {
-	for counted := (time.Time{}); ; {
+	count := time.NewTicker(countEvery) // also while turns refuses, and so has no more
+	defer count.Stop()
+	for {
 		select {
 		case <-ctx.Done():
 			w.turns.refuse(true)
@@ -116,16 +118,25 @@ func (w *Worker) shelve(ctx, hard context.Context) {
 				w.putAll(jobs, false)
 			}
 			return
+		case <-count.C:
+			w.countTurns(hard)
 		case <-w.turns.more:
 		}
 		for jobs := w.turns.take(); len(jobs) > 0; jobs = w.turns.take() {
 			w.shelveAll(hard, jobs)
-			if time.Since(counted) > countEvery {
-				counted = time.Now()
-				n, err := w.cfg.Store.Waiting(hard)
-				w.turns.refuse(err != nil || n > mostTurns)
-			}
 		}
+	}
+}
+
+// countTurns finds out whether the waiting room has room. If that cannot be known
+// now, what was known stays.
+func (w *Worker) countTurns(ctx context.Context) {
+	if !w.turns.any() {
+		w.turns.refuse(false)
+		return
+	}
+	if n, err := w.cfg.Store.Waiting(ctx); err == nil {
+		w.turns.refuse(n > mostTurns)
 	}
 }
 
@@ -163,7 +174,7 @@ func (w *Worker) putAll(jobs []*job, done bool) {
 // and half of what may be lent is left to what is due.
 func (w *Worker) takeTurns(ctx, hard context.Context) int {
 	room := min(w.desk.room(), mostLent/2-w.lent.count())
-	if room <= 0 || room < w.cfg.Queue/2 {
+	if room <= 0 || room < min(w.cfg.Queue, mostLent/2)/2 {
 		return 0
 	}
 	began := time.Now()

@@ -52,6 +52,7 @@ type Footage struct {
 	From, To   time.Time
 	Clips      []ingest.Clip // by start
 	Incomplete bool          // more of it may still come
+	LeftOut    bool          // clips that ended processes are not among Clips
 	Again      bool          // a clip that cannot be had now is worth another attempt
 
 	// Open opens a clip; whoever opens it closes it.

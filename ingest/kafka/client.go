@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	kgo "github.com/segmentio/kafka-go"
@@ -132,8 +133,9 @@ func (c *Client) Close() error {
 
 // Publish writes messages and returns when all in-sync replicas have all of
 // them. Messages of one key keep their order. After an error some may have been
-// written: publishing again repeats them. Every error is [fault.Unavailable]: a
-// record that the broker finds too large is a matter of its configuration.
+// written: publishing again repeats them. Every error is [fault.Unavailable]; of a
+// record that the broker finds too large it is [fault.TooLarge] as well, because it
+// stays so until the topic's configuration is changed.
 func (c *Client) Publish(ctx context.Context, messages ...ingest.Message) error {
 	out := make([]kgo.Message, len(messages))
 	for i, m := range messages {
@@ -142,8 +144,22 @@ func (c *Client) Publish(ctx context.Context, messages ...ingest.Message) error 
 			out[i].Headers = append(out[i].Headers, kgo.Header{Key: h.Key, Value: h.Value})
 		}
 	}
-	if err := c.writer.WriteMessages(ctx, out...); err != nil {
+	err := c.writer.WriteMessages(ctx, out...)
+	if tooLarge(err) {
+		err = fmt.Errorf("%w: %w", err, fault.TooLarge)
+	}
+	if err != nil {
 		return fmt.Errorf("kafka: publish %d records: %w: %w", len(out), err, fault.Unavailable)
 	}
 	return nil
+}
+
+// tooLarge tells whether the client or the broker found one of the records too large.
+func tooLarge(err error) bool {
+	var all kgo.WriteErrors
+	if errors.As(err, &all) {
+		return slices.ContainsFunc(all, tooLarge)
+	}
+	var one kgo.MessageTooLargeError
+	return errors.As(err, &one) || errors.Is(err, kgo.MessageSizeTooLarge)
 }

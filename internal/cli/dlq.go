@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"videoqa/answers/store"
+	"videoqa/answers/worker"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
 )
@@ -150,20 +151,45 @@ func (c *DLQReplay) Run(ctx context.Context, a *App) error {
 		return fmt.Errorf("name questions, or say --all, with --kind or without: %w", fault.BadRequest)
 	}
 	return c.with(ctx, a, func(s store.Store) error {
-		if c.All {
-			return eachDead(ctx, s, c.Kind, func(o store.Outcome, d ingest.DeadLetter) error { return replay(ctx, a, s, o, d) })
-		}
-		for _, id := range c.IDs {
-			o, d, err := deadOutcome(ctx, s, id)
+		left := 0
+		try := func(o store.Outcome, d ingest.DeadLetter, err error) error {
 			if err == nil {
 				err = replay(ctx, a, s, o, d)
 			}
-			if err != nil {
+			if errors.Is(err, fault.Unavailable) || err == nil {
+				return err
+			}
+			left++
+			fmt.Fprintf(a.Err, "videoqa: %v\n", err) // and the others are replayed
+			return nil
+		}
+		if c.All {
+			err := eachDead(ctx, s, c.Kind, func(o store.Outcome, d ingest.DeadLetter) error { return try(o, d, nil) })
+			return errors.Join(err, notAll(left))
+		}
+		for _, id := range c.IDs {
+			if err := try(deadOutcome(ctx, s, id)); err != nil {
 				return err
 			}
 		}
-		return nil
+		return notAll(left)
 	})
+}
+
+func notAll(left int) error {
+	if left == 0 {
+		return nil
+	}
+	return fmt.Errorf("cli: replay: %d questions could not be replayed", left)
+}
+
+// pardon has what a question is about asked about again although it ended processes.
+func pardon(ctx context.Context, s store.Claims, r ingest.Record) error {
+	event, err := ingest.ReadEvent(r, ingest.TypeQuestionAsked)
+	if q, ok := event.Data.(ingest.Question); err == nil && ok {
+		err = worker.Pardon(ctx, s, q)
+	}
+	return err
 }
 
 func replay(ctx context.Context, a *App, s store.Store, o store.Outcome, d ingest.DeadLetter) error {
@@ -176,6 +202,11 @@ func replay(ctx context.Context, a *App, s store.Store, o store.Outcome, d inges
 	}
 	for _, key := range slices.Sorted(maps.Keys(d.Headers)) {
 		record.Headers = append(record.Headers, ingest.Header{Key: key, Value: []byte(d.Headers[key])})
+	}
+	if d.ErrorKind == fault.Judge(fault.CrashedWorker).Name {
+		if err := pardon(ctx, s, record); err != nil {
+			return err
+		}
 	}
 	now := time.Now()
 	row := store.Row{QuestionID: o.QuestionID, Request: o.Request, Record: record, Due: now, FirstSeen: now, Replaces: store.MessageHash(o.Message)}

@@ -51,7 +51,8 @@ func TestADeadQuestionIsListedShownAndReplayed(t *testing.T) {
 	if err := os.WriteFile(path, right, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out := command(t, 0, "dlq", "replay", "q-1", "--data-dir", data); out != "q-1: replayed\n" {
+	// One that there is not takes no other along.
+	if out := command(t, failed, "dlq", "replay", "q-9", "q-1", "--data-dir", data); !strings.HasPrefix(out, "q-1: replayed\n") || !strings.Contains(out, "q-9") || !strings.Contains(out, "1 questions could not") {
 		t.Errorf("dlq replay prints %q", out)
 	}
 	if got := await(t, address, "g-2", ingest.TopicAnswers); !strings.Contains(got, `"question_id":"q-1"`) {

@@ -245,6 +245,9 @@ func footageOf(f worker.Footage) answers.Footage {
 	if f.Incomplete {
 		out.Notes = append(out.Notes, ingest.Incomplete)
 	}
+	if f.LeftOut {
+		out.Notes = append(out.Notes, ingest.Degraded)
+	}
 	for _, c := range f.Clips {
 		out.Clips = append(out.Clips, answers.FootageClip{ID: c.ID, Start: c.Start.Time, End: c.End.Time, Open: func(ctx context.Context) (answers.Media, error) {
 			file, err := f.Open(ctx, c)

@@ -1,0 +1,282 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"videoqa/answers/store"
+	"videoqa/answers/store/sqlite"
+	"videoqa/answers/worker"
+	"videoqa/ingest"
+	"videoqa/internal/fault"
+)
+
+// inStore lets do use the store beside the worker, as another process would.
+func (b *bubble) inStore(do func(s *sqlite.Store)) {
+	b.t.Helper()
+	s, err := sqlite.Join(context.Background(), filepath.Join(b.house.dir, "store.db"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	do(s)
+	if err := s.Close(); err != nil {
+		b.t.Error(err)
+	}
+}
+
+// However large the desk is, whoever was put aside for others gets its turn.
+func TestTurnsComeWhateverTheDesksSize(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.stop()
+		hold := make(chan struct{})
+		b.house.asker.hold = hold
+		const queue = 600
+		b.run(func(c *worker.Config) { c.Slots, c.Queue, c.Ahead = 2, queue, -1 })
+		b.sendOf("flood", 0)
+		for i := range queue + 200 {
+			b.ask(ingest.Question{ID: fmt.Sprint("f-", i), Text: "a?", Camera: "flood", ClipID: "flood-0"})
+		}
+		close(hold)
+		b.pass(time.Minute)
+		if n := len(b.outcomes()); n != queue+200 {
+			t.Errorf("%d of %d questions have an outcome", n, queue+200)
+		}
+	})
+}
+
+// A miscounting store fails to count its rows, or says that there are n.
+type miscounting struct {
+	store.Store
+	n    int
+	fail bool
+}
+
+func (m *miscounting) Waiting(ctx context.Context) (int, error) {
+	if m.fail {
+		return 0, errors.New("hiccup")
+	}
+	n, err := m.Store.Waiting(ctx)
+	return n + m.n, err
+}
+
+// Neither a store that cannot count for a while nor a waiting room that was full once
+// holds up a partition for good.
+func TestTheWaitingRoomTakesTurnsAgain(t *testing.T) {
+	for what, bad := range map[string]*miscounting{"it could not count": {fail: true}, "it was full": {n: 1_000_000}} {
+		inBubble(t, func(b *bubble) {
+			b.stop()
+			hold := make(chan struct{})
+			b.house.asker.hold = hold
+			b.run(func(c *worker.Config) {
+				c.Slots, c.Queue, c.Ahead = 2, 4, -1
+				bad.Store = c.Store
+				c.Store = bad
+			})
+			flood := func(first int) {
+				for i := first; i < first+20; i++ {
+					b.sendOf("flood", i)
+				}
+				for i := first; i < first+20; i++ {
+					b.ask(ingest.Question{ID: fmt.Sprint("f-", i), Text: "a?", Camera: "flood", ClipID: fmt.Sprint("flood-", i)})
+				}
+			}
+			flood(0)
+			b.pass(time.Minute) // it is counted
+			close(hold)
+			bad.n, bad.fail = 0, false
+			b.pass(time.Minute)
+			if n := len(b.outcomes()); n != 20 {
+				t.Errorf("%s: %d of 20 questions have an outcome", what, n)
+			}
+			b.house.asker.hold = make(chan struct{})
+			before := b.finished()
+			flood(20)
+			if n := b.finished() - before; n < 30 { // 20 clips, and the questions that were put aside
+				t.Errorf("%s: afterwards %d of 40 records are done while nothing is asked", what, n)
+			}
+			close(b.house.asker.hold)
+			b.pass(time.Minute)
+		})
+	}
+}
+
+// A deadline ends waiting, not answering: what came in time is answered.
+func TestFootageThatCameInTimeIsAnsweredAfterTheDeadline(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.record("c-1", "a dog", 0, 10)
+		b.askRange("q-1", 5, 25, later(b.start, 5*time.Second))
+		b.ask(ingest.Question{ID: "q-2", Text: "a?", ClipID: "c-9", Deadline: later(b.start, 5*time.Second)})
+		b.pass(time.Second)
+		b.stop() // until both deadlines are past
+		b.pass(2 * time.Second)
+		b.inStore(func(s *sqlite.Store) {
+			c := b.house.clip("c-2", "a cow")
+			c.Camera, c.Start, c.End = "dock-3", later(b.start, 10*time.Second), later(b.start, 30*time.Second)
+			if err := errors.Join(s.PutClip(context.Background(), c, time.Now()), s.PutClip(context.Background(), b.house.clip("c-9", "a pig"), time.Now())); err != nil {
+				t.Fatal(err)
+			}
+		})
+		b.pass(10 * time.Second)
+		b.run(nil)
+		b.pass(time.Minute)
+		if got := strings.Join(b.got(b.start), ", "); !strings.Contains(got, "q-1 a dog+a cow") || !strings.Contains(got, "q-2 a pig") {
+			t.Errorf("published %s", got)
+		}
+	})
+}
+
+// Of a range of which one clip cannot be had, the others are answered about in time.
+func TestAClipThatCannotBeHadDoesNotTakeItsRangeAlong(t *testing.T) {
+	for _, tc := range []struct {
+		to       int // of 20 s that are recorded
+		deadline time.Duration
+		by       time.Duration
+	}{{20, 20 * time.Second, 20 * time.Second}, {40, 20 * time.Second, 20 * time.Second}, {40, 0, 30 * time.Second}, {20, 0, 30 * time.Second}} {
+		inBubble(t, func(b *bubble) {
+			b.record("c-1", "a dog", 0, 10)
+			b.send(ingest.TopicClips, ingest.Clip{ID: "c-2", URI: "file://" + filepath.Join(b.house.clips, "absent"), Camera: "dock-3", Start: later(b.start, 10*time.Second), End: later(b.start, 20*time.Second)})
+			var deadline *ingest.Time
+			if tc.deadline > 0 {
+				deadline = later(b.start, tc.deadline)
+			}
+			b.askRange("q-1", 0, tc.to, deadline)
+			b.pass(tc.by + time.Second)
+			if got := strings.Join(b.got(b.start), ", "); !strings.HasPrefix(got, "q-1 a dog") {
+				t.Errorf("to %d s with deadline %v: published %q", tc.to, tc.deadline, got)
+			}
+		})
+	}
+}
+
+// A clip that cannot be had before the deadline is said to be that.
+func TestAnAttemptAfterTheDeadlineIsNotWaitedFor(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.send(ingest.TopicClips, ingest.Clip{ID: "c-1", URI: "file://" + filepath.Join(b.house.clips, "absent")})
+		b.ask(ingest.Question{ID: "q-1", Text: "a?", ClipID: "c-1", Deadline: later(b.start, 30*time.Second)})
+		b.pass(time.Hour)
+		b.want("q-1 unreachable-uri 2 after 10s")
+	})
+}
+
+// What was in hand when a partition went is published by its next owner, also when the
+// broker was down meanwhile.
+func TestNothingIsPublishedAfterRevocation(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.mu.Lock()
+		b.down = fmt.Errorf("no broker: %w", fault.Unavailable)
+		b.mu.Unlock()
+		b.send(ingest.TopicClips, b.house.clip("c-1", "a dog"))
+		revoked := make(chan struct{})
+		b.in <- ingest.NewDelivery(ingest.Record{Origin: ingest.Origin{Topic: ingest.TopicQuestions, Offset: 77}, Value: []byte(`{"question_id":"q-1","question":"a?","clip_id":"c-1"}`), Time: time.Now()}, revoked, func(bool) {})
+		b.pass(time.Second)
+		close(revoked)
+		b.pass(30 * time.Second)
+		b.mu.Lock()
+		b.down = nil
+		b.mu.Unlock()
+		b.pass(time.Minute)
+		b.want()
+		b.inStore(func(s *sqlite.Store) {
+			if o, found, err := s.Outcome(context.Background(), "q-1"); err != nil || !found || o.State != store.Answered {
+				t.Errorf("what was worked out is not kept: %+v, %v, %v", o, found, err)
+			}
+		})
+	})
+}
+
+// crashed writes the journal of processes that ended with keys in hand.
+func (b *bubble) crashed(target string, times int, keys ...string) string {
+	journal := filepath.Join(b.house.dir, "journal")
+	if err := os.MkdirAll(journal, 0o700); err != nil {
+		b.t.Fatal(err)
+	}
+	for i := range times {
+		text := fmt.Sprintf(`{"target":%q,"keys":["%s"],"questions":["q-0"],"alone":true}`, target, strings.Join(keys, `","`))
+		if err := os.WriteFile(filepath.Join(journal, fmt.Sprint(i, ".part.json")), []byte(text), 0o600); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	return journal
+}
+
+// A range that ended two processes is dead; its clips, of which only one can be to
+// blame, are not.
+func TestARangeThatCrashedDoesNotCondemnItsClips(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.stop()
+		key := fmt.Sprintf("range dock-3 %d %d", b.start.UnixMilli(), b.start.Add(20*time.Second).UnixMilli())
+		journal := b.crashed(key, 2, "clip c-1", "clip c-2")
+		b.run(func(c *worker.Config) { c.Journal, c.Ahead = journal, -1 })
+		b.record("c-1", "a dog", 0, 10)
+		b.record("c-2", "a cow", 10, 20)
+		b.askRange("q-0", 0, 20, nil)
+		b.ask(ingest.Question{ID: "q-1", Text: "a?", ClipID: "c-1"})
+		b.askRange("q-2", 2, 18, nil)
+		b.pass(time.Minute)
+		got := strings.Join(b.got(b.start), ", ")
+		for _, want := range []string{"q-0 crashed-worker", "q-1 a dog", "q-2 a dog+a cow"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("published %s; want %s", got, want)
+			}
+		}
+	})
+}
+
+// A clip that is to blame is left out of ranges.
+func TestAClipThatIsToBlameIsLeftOutOfRanges(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.stop()
+		journal := b.crashed("clip c-1", 2, "clip c-1")
+		b.run(func(c *worker.Config) { c.Journal, c.Ahead = journal, -1 })
+		b.record("c-1", "a bomb", 0, 10)
+		b.record("c-2", "a cow", 10, 20)
+		b.askRange("q-1", 0, 20, nil)
+		b.askRange("q-2", 0, 9, nil)
+		b.pass(time.Minute)
+		if got := strings.Join(b.got(b.start), ", "); !strings.Contains(got, "q-1 a cow") || !strings.Contains(got, "q-2 crashed-worker") {
+			t.Errorf("published %s", got)
+		}
+	})
+}
+
+// Media that could not even be fetched are as suspect as before; and an operator's
+// pardon gives what was condemned two more exits, not endless ones.
+func TestSuspicionsEndByALookOnly(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.stop()
+		journal := b.crashed("clip c-1", 1, "clip c-1")
+		b.run(func(c *worker.Config) { c.Journal, c.Ahead = journal, -1 })
+		b.send(ingest.TopicClips, ingest.Clip{ID: "c-1", URI: "file://" + filepath.Join(b.house.clips, "absent")})
+		b.ask(ingest.Question{ID: "q-1", Text: "a?", ClipID: "c-1"})
+		b.pass(time.Second)
+		claimed := func(names ...string) {
+			t.Helper()
+			b.inStore(func(s *sqlite.Store) {
+				var got []string
+				for _, name := range []string{"suspect clip c-1", "alone 1 clip c-1", "alone 2 clip c-1"} {
+					if _, found, err := s.Claimed(context.Background(), name); err != nil {
+						t.Error(err)
+					} else if found {
+						got = append(got, name)
+					}
+				}
+				if strings.Join(got, ", ") != strings.Join(names, ", ") {
+					t.Errorf("claimed are %q; want %q", got, names)
+				}
+			})
+		}
+		claimed("suspect clip c-1", "alone 1 clip c-1")
+		b.inStore(func(s *sqlite.Store) {
+			if err := worker.Pardon(context.Background(), s, ingest.Question{ID: "q-1", ClipID: "c-1"}); err != nil {
+				t.Error(err)
+			}
+		})
+		claimed("suspect clip c-1")
+	})
+}
