@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A Store keeps bytes by key, for as long as it likes. Get returns a value for
@@ -175,17 +176,24 @@ func (c *Cache) compute(ctx context.Context, keys []string, mine []int, since in
 	if c.ended.Load() != since {
 		missing, _ = c.look(ctx, keys, mine, out)
 	}
-	ours, theirs, unlock := c.lock(ctx, keys, missing, out)
-	defer unlock()
-	if err := c.encode(ctx, keys, ours, out, encode); err != nil {
-		return 0, err
+	computed := 0
+	for until := time.Now().Add(patience); len(missing) > 0; {
+		ours, theirs, unlock := c.lock(ctx, keys, missing, out)
+		err := c.encode(ctx, keys, ours, out, encode)
+		unlock()
+		if err != nil {
+			return 0, err
+		}
+		computed += len(ours)
+		left, down, err := c.poll(ctx, keys, theirs, out, tryAgain)
+		if err != nil {
+			return 0, err
+		}
+		if missing = left; down || time.Now().After(until) {
+			return len(mine) - computed - len(left), c.encode(ctx, keys, left, out, encode)
+		}
 	}
-	unlock()
-	left, err := c.poll(ctx, keys, theirs, out)
-	if err != nil {
-		return 0, err
-	}
-	return len(mine) - len(ours) - len(left), c.encode(ctx, keys, left, out, encode)
+	return len(mine) - computed, nil
 }
 
 // encode computes places and remembers what comes of it.

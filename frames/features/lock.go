@@ -7,11 +7,13 @@ import (
 	"time"
 )
 
-// Whoever finds a picture in another process's hands looks again after so long,
-// and encodes it too if it has not come after as much as encoding takes.
+// Whoever finds a picture in another process's hands looks again after so long, tries
+// to have it in its own after much longer, and encodes it whoever has it when a process
+// that works would have been done. A process that is gone loses its lock before.
 const (
 	lookAgain = 40 * time.Millisecond
-	patience  = 3 * time.Second
+	tryAgain  = time.Second
+	patience  = time.Minute
 )
 
 // lock divides places into those that this process computes and those that others
@@ -46,24 +48,24 @@ func pick(keys []string, places []int) []string {
 	return names
 }
 
-// poll waits for what others compute, and returns what did not come in time. A
+// poll waits for what others compute, for so long, and returns what did not come. A
 // store that goes down is not waited for.
-func (c *Cache) poll(ctx context.Context, keys []string, places []int, out [][]float32) (left []int, err error) {
+func (c *Cache) poll(ctx context.Context, keys []string, places []int, out [][]float32, so time.Duration) (left []int, down bool, err error) {
 	left = places
-	for until := time.Now().Add(patience); len(left) > 0 && time.Now().Before(until); {
+	for until := time.Now().Add(so); len(left) > 0 && time.Now().Before(until); {
 		timer := time.NewTimer(lookAgain/2 + rand.N(lookAgain))
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil, context.Cause(ctx)
+			return nil, false, context.Cause(ctx)
 		}
 		var failed error
 		if left, failed = c.look(ctx, keys, left, out); failed != nil {
-			return left, nil
+			return left, true, nil
 		}
 	}
-	return left, nil
+	return left, false, nil
 }
 
 // look reads places once, and returns those that are not there.

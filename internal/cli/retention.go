@@ -2,19 +2,24 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"videoqa/answers/store"
+	"videoqa/internal/fault"
 )
 
 const forgetEvery = time.Hour
 
 // A retention is how long a store keeps what nobody writes to any more. It may
 // change while it is kept to.
-type retention struct{ time atomic.Int64 }
+type retention struct {
+	time  atomic.Int64
+	least atomic.Int64 // that the topics' records are kept, as far as was asked
+}
 
 func newRetention(d time.Duration) *retention {
 	r := &retention{}
@@ -25,11 +30,18 @@ func newRetention(d time.Duration) *retention {
 // shorterThan tells whether a topic that keeps its records for d, or for ever if that
 // is 0, keeps them longer. A nil r keeps all.
 func (r *retention) shorterThan(d time.Duration) bool {
-	return r != nil && (d == 0 || time.Duration(r.time.Load()) < d)
+	if r == nil {
+		return false
+	}
+	r.least.Store(max(r.least.Load(), int64(d)))
+	return d == 0 || time.Duration(r.time.Load()) < d
 }
 
 // set is a [reloader].
 func (r *retention) set(now Settings) error {
+	if least := time.Duration(r.least.Load()); now.Store.Retention < least {
+		return fmt.Errorf("--store-retention %s: topics keep their records for %s, and one that is read again then would be answered again: %w", spell(now.Store.Retention), spell(least), fault.BadRequest)
+	}
 	r.time.Store(int64(now.Store.Retention))
 	return nil
 }

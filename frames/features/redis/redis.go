@@ -25,6 +25,7 @@ import (
 	mrand "math/rand/v2"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -237,7 +238,8 @@ func (s *Store) lifetime() time.Duration {
 	return s.cfg.TTL*9/10 + mrand.N(s.cfg.TTL/5+1)
 }
 
-// unlockScript deletes a lock that is still ours.
+// prolongScript and unlockScript touch a lock that is still ours.
+var prolongScript = goredis.NewScript(`if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end return 0`)
 var unlockScript = goredis.NewScript(`if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0`)
 
 // Lock implements [features.Locker].
@@ -260,17 +262,49 @@ func (s *Store) Lock(ctx context.Context, keys []string) (held []bool, unlock fu
 	if err != nil {
 		return nil, nil, err
 	}
-	return held, func() { s.unlock(context.WithoutCancel(ctx), keys, held, token) }, nil
+	ctx = context.WithoutCancel(ctx)
+	stop := s.keepLocked(ctx, keys, held, token)
+	return held, func() {
+		stop()
+		s.unlock(ctx, keys, held, token)
+	}, nil
+}
+
+// keepLocked prolongs what is held until stop is called: encoding may wait for its
+// turn, and take long.
+func (s *Store) keepLocked(ctx context.Context, keys []string, held []bool, token string) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var kept sync.WaitGroup
+	kept.Go(func() {
+		again := time.NewTicker(s.cfg.Lock / 3)
+		defer again.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-again.C:
+				s.eachHeld(ctx, "keep features locked", prolongScript, keys, held, token, s.cfg.Lock.Milliseconds())
+			}
+		}
+	})
+	return func() {
+		cancel()
+		kept.Wait()
+	}
 }
 
 // unlock gives keys free; one that cannot be is free when its time is over.
 func (s *Store) unlock(ctx context.Context, keys []string, held []bool, token string) {
-	s.ask(ctx, "unlock features", func(ctx context.Context) error {
+	s.eachHeld(ctx, "unlock features", unlockScript, keys, held, token)
+}
+
+func (s *Store) eachHeld(ctx context.Context, what string, script *goredis.Script, keys []string, held []bool, args ...any) {
+	s.ask(ctx, what, func(ctx context.Context) error {
 		for i, key := range keys {
 			if !held[i] {
 				continue
 			}
-			if err := unlockScript.Run(ctx, s.client, []string{lockPrefix + key}, token).Err(); err != nil {
+			if err := script.Run(ctx, s.client, []string{lockPrefix + key}, args...).Err(); err != nil {
 				return err
 			}
 		}

@@ -179,12 +179,46 @@ func TestOneFrameIsEncodedOnceByManyProcesses(t *testing.T) {
 
 func TestAProcessThatDiesWhileItComputesIsNotWaitedForForEver(t *testing.T) {
 	s := start(t)
-	if held, _, err := s.store().Lock(t.Context(), []string{"a"}); err != nil || !held[0] {
+	dying, err := redis.New(redis.Config{URL: "unix://" + s.socket + "?db=0", Lock: 300 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if held, _, err := dying.Lock(t.Context(), []string{"a"}); err != nil || !held[0] {
 		t.Fatal(held, err)
 	}
+	dying.Close() // it can keep nothing locked any more
 	c := cacheOn(s.store())
 	if n := fill(t, c, "a", "bb"); n != 2 || c.Stats().Waited != 0 {
 		t.Errorf("%d encoded, %+v", n, c.Stats())
+	}
+}
+
+// Encoding that takes longer than a lock lasts is waited for all the same.
+func TestASlowProcessKeepsItsLock(t *testing.T) {
+	s := start(t)
+	var encoded atomic.Int64
+	var group sync.WaitGroup
+	for range 2 {
+		store, err := redis.New(redis.Config{URL: "unix://" + s.socket + "?db=0", Lock: 300 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		c := cacheOn(store)
+		group.Go(func() {
+			_, _, err := c.Fill(t.Context(), []string{"slow"}, func(context.Context, []int) ([][]float32, error) {
+				encoded.Add(1)
+				time.Sleep(2500 * time.Millisecond)
+				return [][]float32{vectorOf("slow")}, nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if n := encoded.Load(); n != 1 {
+		t.Errorf("encoded %d times", n)
 	}
 }
 
