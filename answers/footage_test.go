@@ -129,3 +129,18 @@ func TestAClipThatCannotBeReadIsLeftOutAndSaidSo(t *testing.T) {
 		t.Errorf("%d clips were opened and %d closed", r.opened, r.closed)
 	}
 }
+
+// What was looked at ahead of a range's question need not be when it comes.
+func TestFootageLookedAtAheadIsWarm(t *testing.T) {
+	s, r := service(t, answers.Config{}), &recorder{t: t}
+	clips := []answers.FootageClip{r.clip("c-1", "yard.mp4", 0, 3000)}
+	for from := 0; from < 3000; from += 1024 {
+		if err := s.WarmFootage(t.Context(), answers.Footage{Camera: "dock-3", From: later(from), To: later(from + 1024), Clips: clips}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := askFootage(t, s, answers.Footage{From: later(500), To: later(500 + 1024), Clips: clips})
+	if a.Cache.FramesMiss != 0 || len(a.Sampling.Frames) < 5 {
+		t.Errorf("%d frames, %+v", len(a.Sampling.Frames), a.Cache)
+	}
+}

@@ -158,6 +158,7 @@ func (w *Worker) find(ctx context.Context, q ingest.Question) (t target, missing
 // findFootage gathers the clips that overlap q's range. The range is complete once
 // the camera's recording has come to its end.
 func (w *Worker) findFootage(ctx context.Context, q ingest.Question) (t target, missing, err error) {
+	w.ahead.asked(q.Camera, q.End.Sub(q.Start.Time))
 	reached, known, err := w.cfg.Store.Reached(ctx, q.Camera) // before the clips are listed, lest one that comes between is missed
 	if err != nil {
 		return t, nil, err

@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"videoqa/ingest"
+	"videoqa/ingest/media"
 )
 
-// A Warmer is an [Asker] that can look at a clip ahead of questions, so that the
-// first of them is nearly warm.
+// A Warmer is an [Asker] that can look at a clip, or at footage, ahead of questions,
+// so that the first of them is nearly warm.
 type Warmer interface {
 	Warm(ctx context.Context, s Subject) error
 }
@@ -22,6 +23,27 @@ type ahead struct {
 	mu   sync.Mutex
 	list []ingest.Clip
 	more chan struct{}
+
+	ranges map[string]time.Duration // how long the range was that a camera was last asked about
+}
+
+const mostRanges = 10_000 // cameras of which that is known
+
+// asked notes a range that was asked about: the next one will be as long.
+func (a *ahead) asked(camera string, length time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ranges == nil || len(a.ranges) >= mostRanges {
+		a.ranges = map[string]time.Duration{}
+	}
+	a.ranges[camera] = length
+}
+
+// rangeOf returns how long the ranges are that a camera is asked about; 0: it is not.
+func (a *ahead) rangeOf(camera string) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.ranges[camera]
 }
 
 func (a *ahead) init(most int) { a.most, a.more = most, make(chan struct{}, 1) }
@@ -86,9 +108,17 @@ func (w *Worker) lookAhead(ctx context.Context) {
 	}
 }
 
-// warm looks at one clip, unless it was in hand at an unclean exit.
+// mostWindows is of how many ranges a clip is looked at ahead.
+const mostWindows = 64
+
+// warm looks at one clip, unless it was in hand at an unclean exit: as a question about
+// the clip would, or, where its camera is asked about ranges, as those would.
 func (w *Worker) warm(ctx context.Context, warmer Warmer, c ingest.Clip) error {
+	length := w.ahead.rangeOf(c.Camera)
 	return w.Look(ctx, c, func(ctx context.Context) error {
+		if length > 0 && c.Start != nil && c.End != nil {
+			return w.warmRanges(ctx, warmer, c, length)
+		}
 		file, err := w.cfg.Media.Open(ctx, c.URI, c.Digest)
 		if err != nil {
 			return err
@@ -96,4 +126,19 @@ func (w *Worker) warm(ctx context.Context, warmer Warmer, c ingest.Clip) error {
 		defer file.Close()
 		return warmer.Warm(ctx, Subject{Clip: c, File: file})
 	})
+}
+
+func (w *Worker) warmRanges(ctx context.Context, warmer Warmer, c ingest.Clip, length time.Duration) error {
+	open := func(ctx context.Context, c ingest.Clip) (*media.File, error) {
+		return w.cfg.Media.Open(ctx, c.URI, c.Digest)
+	}
+	from := c.Start.Time
+	for n := 0; n < mostWindows && from.Before(c.End.Time) && !w.desk.busy(); n++ {
+		f := &Footage{Camera: c.Camera, From: from, To: from.Add(length), Clips: []ingest.Clip{c}, Open: open}
+		if err := warmer.Warm(ctx, Subject{Footage: f}); err != nil {
+			return err
+		}
+		from = f.To
+	}
+	return nil
 }

@@ -22,6 +22,10 @@ type foresighted struct {
 func (f *foresighted) Warm(_ context.Context, s worker.Subject) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if r := s.Footage; r != nil {
+		f.seen = append(f.seen, fmt.Sprint(r.Clips[0].ID, " ", r.To.Sub(r.From)))
+		return nil
+	}
 	f.seen = append(f.seen, s.Clip.ID)
 	return nil
 }
@@ -30,6 +34,23 @@ func (f *foresighted) ahead() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.seen)
+}
+
+// Of a camera that is asked about ranges, new clips are looked at as those would be.
+func TestFootageIsLookedAtAheadAsItsCameraIsAskedAbout(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.stop()
+		f := &foresighted{asker: b.house.asker}
+		b.run(func(c *worker.Config) { c.Asker = f })
+		b.record("c-1", "a dog", 0, 10)
+		b.pass(time.Second)
+		b.askRange("q-1", 0, 5, nil)
+		b.record("c-2", "a cow", 10, 20)
+		b.pass(time.Second)
+		if got, want := f.ahead(), []string{"c-1", "c-2 5s", "c-2 5s"}; !slices.Equal(got, want) {
+			t.Errorf("looked ahead at %q; want %q", got, want)
+		}
+	})
 }
 
 func TestClipsAreLookedAtAheadWhileNobodyAsks(t *testing.T) {

@@ -209,6 +209,9 @@ func (a asker) Ask(ctx context.Context, s worker.Subject, questions []ingest.Que
 
 // Warm implements [worker.Warmer].
 func (a asker) Warm(ctx context.Context, s worker.Subject) error {
+	if s.Footage != nil {
+		return a.service.WarmFootage(ctx, footageOf(*s.Footage))
+	}
 	return a.service.Warm(ctx, subjectOf(s))
 }
 
