@@ -280,3 +280,54 @@ func TestSuspicionsEndByALookOnly(t *testing.T) {
 		claimed("suspect clip c-1")
 	})
 }
+
+// A slow asker takes a tenth of a second for a clip.
+type slowly struct{ worker.Asker }
+
+func (s slowly) Ask(ctx context.Context, subject worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
+	time.Sleep(100 * time.Millisecond)
+	return s.Asker.Ask(ctx, subject, questions)
+}
+
+// A camera that asks two hundred questions at once, while another has thousands
+// waiting, shares the slots with it, and afterwards does not wait at all.
+func TestABurstIsNotPutBehindAFlood(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.stop()
+		b.run(func(c *worker.Config) { c.Asker, c.Slots, c.Queue, c.Ahead = slowly{c.Asker}, 3, 64, -1 })
+		ask := func(id, camera string) {
+			c := b.house.clip("c-"+id, camera)
+			c.Camera = camera
+			b.send(ingest.TopicClips, c)
+			b.ask(ingest.Question{ID: id, Text: "a?", Camera: camera, ClipID: c.ID})
+		}
+		for i := range 1500 { // 75 s and more of work for two slots
+			ask(fmt.Sprint("f-", i), "flood")
+		}
+		asked := time.Now()
+		for i := range 100 {
+			ask(fmt.Sprint("q-", i), "quiet")
+		}
+		answered := func(prefix string, since time.Time) (n int) {
+			for _, line := range b.got(since) {
+				if strings.HasPrefix(line, prefix) {
+					n++
+				}
+			}
+			return n
+		}
+		b.pass(12 * time.Second) // half of three slots have done 180 by then
+		if n := answered("q-", asked); n != 100 {
+			t.Errorf("%d of 100 questions of the burst are answered after 12 s, and %d of the flood", n, answered("f-", asked))
+		}
+		ask("single", "quiet")
+		b.pass(time.Second)
+		if answered("single", asked) != 1 {
+			t.Error("a single question after the burst waits behind the flood")
+		}
+		b.pass(10 * time.Minute)
+		if n := answered("f-", asked); n != 1500 {
+			t.Errorf("%d of 1500 questions of the flood are answered", n)
+		}
+	})
+}

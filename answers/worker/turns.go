@@ -21,15 +21,30 @@ const (
 // the waiting room, where they wait for their turn, so that what lies behind them
 // in their partition is read. Once one of a camera waits there, those that come
 // after it do too, until none is left.
+//
+// Turns are fair among keys (start-time fair queueing): the place of a question is
+// one behind that of the last of its key, or behind the one that was taken last if
+// none of its key waits. So the questions of a key that has few there stand among the
+// first of one that has thousands. Places are milliseconds, which is how a row's Due
+// is stored, near the clock but not on it.
 type turns struct {
 	mu      sync.Mutex
 	jobs    []*job // not stored yet
 	more    chan struct{}
-	behind  map[string]time.Time // keys of which some wait, and when the last one went
-	refuses bool                 // too many wait, or nobody stores them any more
+	behind  map[string]queue // keys of which some wait
+	reached int64            // the place that was taken last
+	refuses bool             // too many wait, or nobody stores them any more
 }
 
-func (t *turns) init() { t.more, t.behind = make(chan struct{}, 1), map[string]time.Time{} }
+// A queue is what is known of a key's questions that wait for their turn.
+type queue struct {
+	place int64     // of the last one; 0: none is stored yet
+	at    time.Time // when it went there
+}
+
+func (t *turns) init() {
+	t.more, t.behind, t.reached = make(chan struct{}, 1), map[string]queue{}, time.Now().UnixMilli()
+}
 
 // add takes a question over; false: it has to wait elsewhere.
 func (t *turns) add(j *job) bool {
@@ -39,7 +54,9 @@ func (t *turns) add(j *job) bool {
 		return false
 	}
 	t.jobs = append(t.jobs, j)
-	t.behind[j.line()] = time.Now()
+	q := t.behind[j.line()]
+	q.at = time.Now()
+	t.behind[j.line()] = q
 	signal(t.more)
 	return true
 }
@@ -76,21 +93,29 @@ func (t *turns) take() []*job {
 	return some
 }
 
-// stored notes that jobs are in the waiting room now.
-func (t *turns) stored(jobs []*job) {
+// place gives j the place behind the last one of its key.
+func (t *turns) place(j *job) time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, j := range jobs {
-		t.behind[j.line()] = time.Now()
-	}
+	q := t.behind[j.line()]
+	q.place, q.at = max(q.place, t.reached)+1, time.Now()
+	t.behind[j.line()] = q
+	return time.UnixMilli(q.place)
 }
 
-// emptied notes that nobody waited for a turn at a moment.
-func (t *turns) emptied(at time.Time) {
+// taken notes rows that were taken at a moment, in the order of their places; last
+// says that nobody else waited then. Whoever comes of a key of which none is left
+// need not wait for its turn.
+func (t *turns) taken(rows []store.Row, at time.Time, last bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for line, last := range t.behind {
-		if last.Before(at) {
+	if len(rows) > 0 {
+		t.reached = rows[len(rows)-1].Due.UnixMilli()
+	} else if last {
+		t.reached = at.UnixMilli()
+	}
+	for line, q := range t.behind {
+		if q.at.Before(at) && (last || q.place != 0 && q.place <= t.reached) {
 			delete(t.behind, line)
 		}
 	}
@@ -145,7 +170,7 @@ func (w *Worker) shelveAll(ctx context.Context, jobs []*job) {
 	rows := make([]store.Row, len(jobs))
 	for i, j := range jobs {
 		rows[i] = w.rowOf(j)
-		rows[i].For, rows[i].Due = store.ForTurn, rows[i].FirstSeen
+		rows[i].For, rows[i].Due = store.ForTurn, w.turns.place(j)
 	}
 	var stored []store.Stored
 	err := w.insist(ctx, "let questions wait", func() (err error) {
@@ -156,7 +181,6 @@ func (w *Worker) shelveAll(ctx context.Context, jobs []*job) {
 		w.putAll(jobs, false)
 		return
 	}
-	w.turns.stored(jobs)
 	for i, j := range jobs {
 		j.fate = trail.Waiting
 		w.put(j, w.kept(ctx, j, stored[i].Outcome, stored[i].Fresh) == nil)
@@ -189,8 +213,6 @@ func (w *Worker) takeTurns(ctx, hard context.Context) int {
 	for _, row := range rows {
 		w.resume(hard, row)
 	}
-	if len(rows) < room {
-		w.turns.emptied(began)
-	}
+	w.turns.taken(rows, began, len(rows) < room)
 	return len(rows)
 }
