@@ -18,24 +18,30 @@ import (
 	"videoqa/internal/fault"
 )
 
-// remote is a spool in a store that speaks S3 in this process.
-func remote(t *testing.T) (r *spool.Remote, server *httptest.Server) {
+// objects is a store that speaks S3 in this process, with a bucket, media.
+func objects(t *testing.T) (*bucket.Client, *httptest.Server) {
 	t.Helper()
 	backend := s3mem.New()
 	if err := backend.CreateBucket("media"); err != nil {
 		t.Fatal(err)
 	}
-	server = httptest.NewServer(gofakes3.New(backend).Server())
+	server := httptest.NewServer(gofakes3.New(backend).Server())
 	t.Cleanup(server.Close)
 	c, err := bucket.New(bucket.Config{Endpoint: server.URL, AccessKey: "id", SecretKey: "secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err = spool.NewRemote(spool.RemoteConfig{Client: c, Bucket: "media", Prefix: "spool", Dir: t.TempDir(), MaxBytes: 1 << 20})
+	return c, server
+}
+
+// remote is a spool in such a store.
+func remote(t *testing.T, c *bucket.Client, maxBytes, quota int64) *spool.Remote {
+	t.Helper()
+	r, err := spool.NewRemote(spool.RemoteConfig{Client: c, Bucket: "media", Prefix: "spool", Dir: t.TempDir(), MaxBytes: maxBytes, Quota: quota})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r, server
+	return r
 }
 
 // A keeper is either spool.
@@ -47,7 +53,8 @@ type keeper interface {
 }
 
 func TestBothSpoolsKeepUploads(t *testing.T) {
-	far, _ := remote(t)
+	client, _ := objects(t)
+	far := remote(t, client, 1<<20, 0)
 	for name, s := range map[string]keeper{"folder": open(t, spool.Config{MaxBytes: 1 << 20}), "remote": far} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
@@ -96,7 +103,8 @@ func TestBothSpoolsKeepUploads(t *testing.T) {
 }
 
 func TestAStoreThatIsDownIsUnavailable(t *testing.T) {
-	far, server := remote(t)
+	client, server := objects(t)
+	far := remote(t, client, 1<<20, 0)
 	server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second) // else its client tries for minutes
 	defer cancel()
