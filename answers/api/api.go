@@ -22,12 +22,12 @@ import (
 	_ "embed" // the contract
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"videoqa/answers/store"
+	"videoqa/answers/upload"
 	"videoqa/ingest"
 )
 
@@ -44,13 +44,11 @@ type Store interface {
 	store.Clips
 	store.Outcomes
 	store.Claims
+	store.Uploads
 }
 
 // A Spool keeps uploads; [spool.Folder] does.
-type Spool interface {
-	Put(ctx context.Context, r io.Reader) (digest string, size int64, err error)
-	Remove(ctx context.Context, digest string) error
-}
+type Spool interface{ upload.Spool }
 
 // Pictures takes a frame from a clip.
 type Pictures interface {
@@ -126,8 +124,9 @@ func (c Config) withDefaults() Config {
 // An API serves requests.
 type API struct {
 	cfg     Config
-	waiting chan struct{} // one token a request that waits
-	uploads chan struct{} // one token an upload, or a picture
+	keeper  *upload.Keeper // nil: uploads are refused
+	waiting chan struct{}  // one token a request that waits
+	uploads chan struct{}  // one token an upload, or a picture
 }
 
 // New returns an interface that [API.Handler] serves.
@@ -136,7 +135,11 @@ func New(cfg Config) (*API, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	return &API{cfg, make(chan struct{}, cfg.Waiting), make(chan struct{}, cfg.Uploads)}, nil
+	a := &API{cfg: cfg, waiting: make(chan struct{}, cfg.Waiting), uploads: make(chan struct{}, cfg.Uploads)}
+	if cfg.Spool != nil {
+		a.keeper = upload.New(cfg.Spool, cfg.Store, cfg.Log)
+	}
+	return a, nil
 }
 
 // Server returns a server of the interface, with times that end slow heads and not

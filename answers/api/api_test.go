@@ -218,10 +218,9 @@ func deletionStep(h *house) {
 	// An upload goes with the last clip that uses it.
 	body, kind := form(h.t, "clip", `{"clip_id":"c-twin"}`, "a hen")
 	h.want(&call{method: "POST", path: "/v1/clips", body: body, kind: kind}, 201)
-	folder := h.spool.Folder
 	for i, id := range []string{"c-up", "c-twin"} {
 		h.want(&call{method: "DELETE", path: "/v1/clips/" + id}, 204)
-		file, err := folder.Get(h.t.Context(), digestOf("a hen"))
+		file, err := h.spool.Get(h.t.Context(), digestOf("a hen"))
 		if err == nil {
 			file.Close()
 		}

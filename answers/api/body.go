@@ -10,15 +10,17 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"sync"
 
-	"videoqa/ingest/media/spool"
 	"videoqa/internal/fault"
 )
 
 // A body is a request's: its JSON, and the upload that came with it.
 type body struct {
-	json   []byte
-	upload string // digest; "": none
+	json    []byte
+	upload  string // digest; "": none
+	uri     string // the upload's, as events name it
+	release func() // says that this request needs the upload no more
 }
 
 // digest identifies the whole body, so that a request that comes twice is known.
@@ -30,12 +32,11 @@ func (b body) digest() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// uri is the upload's, as events name it.
-func (b body) uri() string { return spool.URI(b.upload) }
-
 // read reads a request's body: JSON, or a form of two parts, of which the first,
-// named as, is JSON and the second, media, is spooled as it comes.
+// named as, is JSON and the second, media, is spooled as it comes. Whoever gets it
+// releases it.
 func (a *API) read(r *http.Request, as string) (b body, err error) {
+	b.release = func() {}
 	kind, params, err := content(r, jsonType, formType)
 	if err != nil {
 		return b, err
@@ -59,7 +60,8 @@ func (a *API) readJSON(r io.Reader) ([]byte, error) {
 }
 
 func (a *API) readForm(r *http.Request, form *multipart.Reader, as string) (b body, err error) {
-	if a.cfg.Spool == nil {
+	b.release = func() {}
+	if a.keeper == nil {
 		return b, fmt.Errorf("api: read body: uploads are not taken here: %w", fault.BadRequest)
 	}
 	leave, err := a.enter(a.uploads, "uploads")
@@ -78,12 +80,15 @@ func (a *API) readForm(r *http.Request, form *multipart.Reader, as string) (b bo
 		return b, fmt.Errorf("api: read body: the form's second part has to be media: %w", fault.BadRequest)
 	}
 	in := &incoming{r: part}
-	if b.upload, _, err = a.cfg.Spool.Put(r.Context(), in); err != nil {
+	u, err := a.keeper.Take(r.Context(), in, nil)
+	if err != nil {
 		if in.err != nil {
 			return b, fmt.Errorf("api: read upload: %w: %w", in.err, fault.BadRequest)
 		}
 		return b, fmt.Errorf("api: read upload: %w", err)
 	}
+	b.upload, b.uri = u.Digest, u.URI
+	b.release = sync.OnceFunc(func() { a.keeper.Release(r.Context(), u) })
 	return b, nil
 }
 

@@ -11,7 +11,6 @@ import (
 
 	"videoqa/answers/store"
 	"videoqa/ingest"
-	"videoqa/ingest/media/spool"
 	"videoqa/internal/fault"
 )
 
@@ -32,18 +31,38 @@ func (a *API) postClip(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	c, err := a.clipOf(r, b)
+	if err != nil {
+		b.release()
+		return err
+	}
+	// From here on an event may name the upload, even if we are told that none does.
+	if err := a.register(r, c); err != nil {
+		return err
+	}
+	b.release()
+	if err := a.clear(r.Context()); err != nil {
+		a.cfg.Log.Warn("the upload that a clip named before is not removed yet", "clip", c.ID, "error", err)
+	}
+	w.Header().Set("Location", "/v1/clips/"+url.PathEscape(c.ID))
+	return reply(w, http.StatusCreated, c)
+}
+
+// clipOf is the clip that a request describes.
+func (a *API) clipOf(r *http.Request, b body) (c ingest.Clip, err error) {
 	var in announced
 	if err := decode(b.json, &in); err != nil {
-		return err
+		return c, err
 	}
 	names, err := a.name(r, b)
 	if err != nil {
-		return err
+		return c, err
 	}
-	c, err := in.clip(names, b)
-	if err != nil {
-		return err
-	}
+	return in.clip(names, b)
+}
+
+// register publishes a clip's event and puts it into the registry.
+func (a *API) register(r *http.Request, c ingest.Clip) error {
 	at := ingest.NewTime(time.Now())
 	m, err := c.Message(a.cfg.Clips, a.cfg.Group, at)
 	if err != nil {
@@ -53,11 +72,7 @@ func (a *API) postClip(w http.ResponseWriter, r *http.Request) error {
 	if err := a.cfg.Stream.Publish(ctx, traced(m, r)); err != nil {
 		return err
 	}
-	if err := a.cfg.Store.PutClip(ctx, c, at.Time); err != nil {
-		return err
-	}
-	w.Header().Set("Location", "/v1/clips/"+url.PathEscape(c.ID))
-	return reply(w, http.StatusCreated, c)
+	return a.cfg.Store.PutClip(ctx, c, at.Time)
 }
 
 // clip is the event's data.
@@ -72,7 +87,7 @@ func (in announced) clip(n naming, b body) (ingest.Clip, error) {
 	case b.upload != "" && c.Digest != "" && c.Digest != b.upload:
 		return c, fmt.Errorf("api: register clip: the upload's bytes are %s: %w", b.upload, fault.DigestMismatch)
 	case b.upload != "":
-		c.URI, c.Digest = b.uri(), b.upload
+		c.URI, c.Digest = b.uri, b.upload
 	}
 	return c, c.Validate()
 }
@@ -124,24 +139,19 @@ func (a *API) deleteClip(w http.ResponseWriter, r *http.Request) error {
 	if err := a.cfg.Store.DeleteClip(ctx, id, at.Time); err != nil {
 		return err
 	}
-	if err := a.unspool(ctx, c.URI); err != nil {
+	if err := a.clear(ctx); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-// unspool removes an upload that no clip uses any more.
-func (a *API) unspool(ctx context.Context, uri string) error {
-	hexes, spooled := strings.CutPrefix(uri, spool.Scheme+":")
-	if !spooled || a.cfg.Spool == nil {
+// clear removes uploads that nothing uses any more.
+func (a *API) clear(ctx context.Context) error {
+	if a.keeper == nil {
 		return nil
 	}
-	users, err := a.cfg.Store.Using(ctx, uri)
-	if err != nil || users > 0 {
-		return err
-	}
-	return a.cfg.Spool.Remove(ctx, "sha256:"+hexes)
+	return a.keeper.Clear(context.WithoutCancel(ctx))
 }
 
 // frame replies with the picture that a clip shows at a time.

@@ -79,28 +79,35 @@ func (a *API) ask(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var in asking
-	if err := decode(b.json, &in); err != nil {
-		return err
-	}
-	if b.upload != "" {
-		if in.URI != "" || in.ClipID != "" {
-			return fmt.Errorf("api: ask: an upload, and a clip_id or uri: %w", fault.BadRequest)
-		}
-		in.URI = b.uri()
-	}
-	names, err := a.name(r, b)
-	if err != nil {
-		return err
-	}
-	questions, err := in.questions(names)
+	defer b.release()
+	questions, err := a.questionsOf(r, b)
 	if err != nil {
 		return err
 	}
 	if err := a.publishQuestions(r, questions); err != nil {
 		return err
 	}
+	b.release() // its questions use the upload now
 	return a.await(w, r, questions)
+}
+
+// questionsOf are the questions that a request asks.
+func (a *API) questionsOf(r *http.Request, b body) ([]ingest.Question, error) {
+	var in asking
+	if err := decode(b.json, &in); err != nil {
+		return nil, err
+	}
+	if b.upload != "" {
+		if in.URI != "" || in.ClipID != "" {
+			return nil, fmt.Errorf("api: ask: an upload, and a clip_id or uri: %w", fault.BadRequest)
+		}
+		in.URI = b.uri
+	}
+	names, err := a.name(r, b)
+	if err != nil {
+		return nil, err
+	}
+	return in.questions(names)
 }
 
 // publishQuestions is where questions are accepted.
@@ -116,8 +123,25 @@ func (a *API) publishQuestions(r *http.Request, questions []ingest.Question) err
 			return err
 		}
 	}
+	if err := a.useUpload(r.Context(), questions); err != nil {
+		return err
+	}
 	// Who goes away now must not leave half of it published.
 	return a.cfg.Stream.Publish(context.WithoutCancel(r.Context()), messages...)
+}
+
+// useUpload notes that questions, all about one thing, use an upload if that is
+// one, before a worker can have settled them.
+func (a *API) useUpload(ctx context.Context, questions []ingest.Question) error {
+	uri := questions[0].URI
+	if _, is := ingest.UploadDigest(uri); !is || a.keeper == nil {
+		return nil
+	}
+	users := make([]string, len(questions))
+	for i, q := range questions {
+		users[i] = store.QuestionUser(q.ID, q.RequestHash())
+	}
+	return a.keeper.Use(ctx, uri, users...)
 }
 
 // traced has an event continue a request's trace.

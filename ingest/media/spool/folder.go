@@ -1,8 +1,8 @@
 // Package spool keeps uploaded media until a worker has looked at them.
 //
 //	s, err := spool.Open(spool.Config{Dir: dir, MaxBytes: 1 << 30, Quota: 20 << 30})
-//	digest, size, err := s.Put(ctx, upload)   // on the disk when it returns
-//	file, err := s.Get(ctx, digest)           // "sha256:…", as Put gave it
+//	digest, size, err := s.Put(ctx, upload, nil) // on the disk when it returns
+//	file, err := s.Get(ctx, digest)              // "sha256:…", as Put gave it
 //
 // A file is named after its bytes, so uploading the same twice keeps one. What is
 // being written lies aside until it is whole. A [Folder] serves the processes that
@@ -24,16 +24,17 @@ import (
 	"slices"
 	"time"
 
+	"videoqa/ingest"
 	"videoqa/internal/fault"
 )
 
 // Scheme is that of spooled media.
-const Scheme = "videoqa-media"
+const Scheme = ingest.UploadScheme
 
 var digestPattern = regexp.MustCompile(`^sha256:([0-9a-f]{64})$`)
 
 // URI is how events name the media of a digest.
-func URI(digest string) string { return Scheme + ":" + digest[len("sha256:"):] }
+func URI(digest string) string { return ingest.UploadURI(digest) }
 
 // Config says where, and how much. Dir is needed.
 type Config struct {
@@ -162,9 +163,10 @@ func (f *Folder) each(do func(path string, info fs.FileInfo) error) error {
 }
 
 // Put writes r's bytes and returns their digest and number, once they are on the
-// disk. Errors: [fault.BadVideo] if there are none, [fault.TooLarge] beyond MaxBytes, [fault.Overloaded] beyond the
+// disk. accept, if it is not nil, is told the digest when all bytes are there and
+// have no name yet; its error comes back as it is, and they are forgotten. Errors: [fault.BadVideo] if there are none, [fault.TooLarge] beyond MaxBytes, [fault.Overloaded] beyond the
 // quota, r's own, ctx's, and [fault.Unavailable] if the disk fails.
-func (f *Folder) Put(ctx context.Context, r io.Reader) (digest string, size int64, err error) {
+func (f *Folder) Put(ctx context.Context, r io.Reader, accept func(digest string) error) (digest string, size int64, err error) {
 	part, err := os.CreateTemp(f.parts(), "*")
 	if err != nil {
 		return "", 0, fmt.Errorf("spool: put: %w: %w", err, fault.Unavailable)
@@ -187,6 +189,11 @@ func (f *Folder) Put(ctx context.Context, r io.Reader) (digest string, size int6
 		return "", 0, fmt.Errorf("spool: put: %w: %w", err, fault.Unavailable)
 	}
 	digest = "sha256:" + hex.EncodeToString(h.Sum(nil))
+	if accept != nil {
+		if err := accept(digest); err != nil {
+			return "", 0, err
+		}
+	}
 	if err := f.keep(part.Name(), digest); err != nil {
 		return "", 0, fmt.Errorf("spool: put: %w: %w", err, fault.Unavailable)
 	}

@@ -37,7 +37,7 @@ func digestOf(text string) string {
 
 func put(t *testing.T, f *spool.Folder, text string) string {
 	t.Helper()
-	digest, size, err := f.Put(t.Context(), strings.NewReader(text))
+	digest, size, err := f.Put(t.Context(), strings.NewReader(text), nil)
 	if err != nil || digest != digestOf(text) || size != int64(len(text)) {
 		t.Fatalf("Put(%q) = %s, %d, %v", text, digest, size, err)
 	}
@@ -106,13 +106,13 @@ func TestALimitEndsAnUploadAndLeavesNothing(t *testing.T) {
 		"beyond the quota":  {strings.NewReader("abc"), fault.Overloaded},
 		"a broken line":     {io.MultiReader(strings.NewReader("a"), iotest.ErrReader(broken)), broken},
 	} {
-		if _, _, err := f.Put(t.Context(), tc.r); !errors.Is(err, tc.want) {
+		if _, _, err := f.Put(t.Context(), tc.r, nil); !errors.Is(err, tc.want) {
 			t.Errorf("%s: %v; want %v", what, err, tc.want)
 		}
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := f.Put(ended, strings.NewReader("a")); !errors.Is(err, context.Canceled) {
+	if _, _, err := f.Put(ended, strings.NewReader("a"), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("an asker who has gone: %v", err)
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "parts", "*"))
@@ -132,7 +132,7 @@ func TestManyMayUploadAtOnce(t *testing.T) {
 	for i := range 16 {
 		group.Go(func() {
 			text := strings.Repeat("x", 1<<16+i/4)
-			if digest, _, err := f.Put(t.Context(), strings.NewReader(text)); err != nil || digest != digestOf(text) {
+			if digest, _, err := f.Put(t.Context(), strings.NewReader(text), nil); err != nil || digest != digestOf(text) {
 				t.Error(digest, err)
 			}
 		})

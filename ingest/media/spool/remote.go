@@ -150,7 +150,7 @@ func (r *Remote) nameless() (*os.File, error) {
 
 // Put is [Folder.Put]; the bytes are in the store when it returns. Their name is
 // their digest, so they pass through a file of ours first.
-func (r *Remote) Put(ctx context.Context, in io.Reader) (digest string, size int64, err error) {
+func (r *Remote) Put(ctx context.Context, in io.Reader, accept func(digest string) error) (digest string, size int64, err error) {
 	if err := r.Admit(ctx, 0); err != nil { // before it is all read
 		return "", 0, err
 	}
@@ -170,6 +170,11 @@ func (r *Remote) Put(ctx context.Context, in io.Reader) (digest string, size int
 		return "", 0, fmt.Errorf("spool: put: %w", tooLarge(r.cfg.MaxBytes))
 	}
 	digest = "sha256:" + hex.EncodeToString(h.Sum(nil))
+	if accept != nil {
+		if err := accept(digest); err != nil {
+			return "", 0, err
+		}
+	}
 	if err := r.keep(ctx, file, digest, size); err != nil {
 		return "", 0, fmt.Errorf("spool: put: %w", err)
 	}

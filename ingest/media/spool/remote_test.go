@@ -46,7 +46,7 @@ func remote(t *testing.T, c *bucket.Client, maxBytes, quota int64) *spool.Remote
 
 // A keeper is either spool.
 type keeper interface {
-	Put(ctx context.Context, r io.Reader) (digest string, size int64, err error)
+	Put(ctx context.Context, r io.Reader, accept func(string) error) (digest string, size int64, err error)
 	Get(ctx context.Context, digest string) (*os.File, error)
 	Remove(ctx context.Context, digest string) error
 	Sweep(ctx context.Context, before time.Time) (int, error)
@@ -59,7 +59,7 @@ func TestBothSpoolsKeepUploads(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
 			for _, text := range []string{"a dog", strings.Repeat("x", 1<<20), "a dog"} {
-				digest, size, err := s.Put(ctx, strings.NewReader(text))
+				digest, size, err := s.Put(ctx, strings.NewReader(text), nil)
 				if err != nil || digest != digestOf(text) || size != int64(len(text)) {
 					t.Fatalf("Put of %d bytes: %s, %d, %v", len(text), digest, size, err)
 				}
@@ -74,10 +74,10 @@ func TestBothSpoolsKeepUploads(t *testing.T) {
 				}
 				file.Close()
 			}
-			if _, _, err := s.Put(ctx, strings.NewReader(strings.Repeat("x", 1<<20+1))); !errors.Is(err, fault.TooLarge) {
+			if _, _, err := s.Put(ctx, strings.NewReader(strings.Repeat("x", 1<<20+1)), nil); !errors.Is(err, fault.TooLarge) {
 				t.Errorf("one byte too many: %v", err)
 			}
-			if _, _, err := s.Put(ctx, strings.NewReader("")); !errors.Is(err, fault.BadVideo) {
+			if _, _, err := s.Put(ctx, strings.NewReader(""), nil); !errors.Is(err, fault.BadVideo) {
 				t.Errorf("nothing at all: %v", err)
 			}
 			if err := s.Remove(ctx, digestOf("a dog")); err != nil {

@@ -40,7 +40,7 @@ func TestTwoProcessesKeepToOneQuota(t *testing.T) {
 	eachKind(t, 1<<20, 100, func(t *testing.T, one, other bounded) {
 		keep := func(s bounded, text string) (digest string) {
 			t.Helper()
-			digest, _, err := s.Put(t.Context(), strings.NewReader(text))
+			digest, _, err := s.Put(t.Context(), strings.NewReader(text), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -49,7 +49,7 @@ func TestTwoProcessesKeepToOneQuota(t *testing.T) {
 		first := keep(one, strings.Repeat("a", 60))
 		keep(other, strings.Repeat("b", 30))
 		for i, s := range []bounded{one, other} {
-			if _, _, err := s.Put(t.Context(), strings.NewReader(strings.Repeat("c", 11))); !errors.Is(err, fault.Overloaded) {
+			if _, _, err := s.Put(t.Context(), strings.NewReader(strings.Repeat("c", 11)), nil); !errors.Is(err, fault.Overloaded) {
 				t.Errorf("process %d takes 11 bytes where 10 are free: %v", i, err)
 			}
 			if err := s.Admit(t.Context(), 11); !errors.Is(err, fault.Overloaded) {
@@ -86,7 +86,7 @@ func TestWhatIsBeingWrittenCounts(t *testing.T) {
 		for i := range 16 {
 			group.Go(func() {
 				text := fmt.Sprintf("%02d", i) + strings.Repeat("x", 98)
-				_, n, err := []bounded{one, other}[i%2].Put(t.Context(), strings.NewReader(text))
+				_, n, err := []bounded{one, other}[i%2].Put(t.Context(), strings.NewReader(text), nil)
 				if err != nil && !errors.Is(err, fault.Overloaded) {
 					t.Error(err)
 				}
@@ -104,7 +104,7 @@ func TestWhatIsBeingWrittenCounts(t *testing.T) {
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		_, _, err := one.Put(t.Context(), r)
+		_, _, err := one.Put(t.Context(), r, nil)
 		done <- err
 	}()
 	if _, err := w.Write([]byte(strings.Repeat("a", 60))); err != nil {
@@ -113,7 +113,7 @@ func TestWhatIsBeingWrittenCounts(t *testing.T) {
 	if _, err := w.Write([]byte("a")); err != nil { // the first 60 are written when this is taken
 		t.Fatal(err)
 	}
-	if _, _, err := other.Put(t.Context(), strings.NewReader(strings.Repeat("b", 50))); !errors.Is(err, fault.Overloaded) {
+	if _, _, err := other.Put(t.Context(), strings.NewReader(strings.Repeat("b", 50)), nil); !errors.Is(err, fault.Overloaded) {
 		t.Errorf("50 bytes fit beside an upload of 61 that is under way: %v", err)
 	}
 	w.Close()
@@ -154,7 +154,7 @@ func TestARemoteSpoolLeavesTheObjectsOfOthersAlone(t *testing.T) {
 		}
 	}
 	far := remote(t, client, 100, 10)
-	if _, _, err := far.Put(ctx, strings.NewReader("0123456789")); err != nil {
+	if _, _, err := far.Put(ctx, strings.NewReader("0123456789"), nil); err != nil {
 		t.Error(err)
 	}
 	if n, err := far.Sweep(ctx, time.Now().Add(time.Hour)); n != 1 || err != nil {
