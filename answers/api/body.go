@@ -10,8 +10,10 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"strings"
 	"sync"
 
+	"videoqa/ingest"
 	"videoqa/internal/fault"
 )
 
@@ -32,20 +34,36 @@ func (b body) digest() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// read reads a request's body: JSON, or a form of two parts, of which the first,
-// named as, is JSON and the second, media, is spooled as it comes. Whoever gets it
-// releases it.
-func (a *API) read(r *http.Request, as string) (b body, err error) {
+// A reading says what a request's body has to be.
+type reading struct {
+	part   string                                // the form's part that is JSON
+	check  func(text []byte, uploads bool) error // told the JSON, before the media are read that it goes with
+	accept func(b body) error                    // told all of it, before an upload is kept
+}
+
+// anyDigest stands for that of media that are not read yet.
+var anyDigest = "sha256:" + strings.Repeat("0", 64)
+
+// read reads a request's body: JSON, or a form of two parts, of which the first is
+// JSON and the second, media, is spooled as it comes. What is wrong with the
+// request is found before the media are read, or else before they are kept. Whoever
+// gets the body releases it.
+func (a *API) read(r *http.Request, want reading) (b body, err error) {
 	b.release = func() {}
 	kind, params, err := content(r, jsonType, formType)
 	if err != nil {
 		return b, err
 	}
-	if kind == jsonType {
-		b.json, err = a.readJSON(r.Body)
+	if kind == formType {
+		return a.readForm(r, multipart.NewReader(r.Body, params["boundary"]), want)
+	}
+	if b.json, err = a.readJSON(r.Body); err != nil {
 		return b, err
 	}
-	return a.readForm(r, multipart.NewReader(r.Body, params["boundary"]), as)
+	if err := want.check(b.json, false); err != nil {
+		return b, err
+	}
+	return b, want.accept(b)
 }
 
 func (a *API) readJSON(r io.Reader) ([]byte, error) {
@@ -59,7 +77,7 @@ func (a *API) readJSON(r io.Reader) ([]byte, error) {
 	return text, nil
 }
 
-func (a *API) readForm(r *http.Request, form *multipart.Reader, as string) (b body, err error) {
+func (a *API) readForm(r *http.Request, form *multipart.Reader, want reading) (b body, err error) {
 	b.release = func() {}
 	if a.keeper == nil {
 		return b, fmt.Errorf("api: read body: uploads are not taken here: %w", fault.BadRequest)
@@ -70,24 +88,38 @@ func (a *API) readForm(r *http.Request, form *multipart.Reader, as string) (b bo
 	}
 	defer leave()
 	part, err := form.NextPart()
-	if err != nil || part.FormName() != as {
-		return b, fmt.Errorf("api: read body: the form's first part has to be %s, in JSON: %w", as, fault.BadRequest)
+	if err != nil || part.FormName() != want.part {
+		return b, fmt.Errorf("api: read body: the form's first part has to be %s, in JSON: %w", want.part, fault.BadRequest)
 	}
 	if b.json, err = a.readJSON(part); err != nil {
+		return b, err
+	}
+	if err := want.check(b.json, true); err != nil {
 		return b, err
 	}
 	if part, err = form.NextPart(); err != nil || part.FormName() != "media" {
 		return b, fmt.Errorf("api: read body: the form's second part has to be media: %w", fault.BadRequest)
 	}
-	in := &incoming{r: part}
-	u, err := a.keeper.Take(r.Context(), in, nil)
-	if err != nil {
-		if in.err != nil {
-			return b, fmt.Errorf("api: read upload: %w: %w", in.err, fault.BadRequest)
-		}
+	return a.take(r, part, b, want.accept)
+}
+
+// take keeps the media of a form, if they are accepted.
+func (a *API) take(r *http.Request, media io.Reader, b body, accept func(body) error) (body, error) {
+	in := &incoming{r: media}
+	var refused error
+	u, err := a.keeper.Take(r.Context(), in, func(digest string) error {
+		b.upload, b.uri = digest, ingest.UploadURI(digest)
+		refused = accept(b)
+		return refused
+	})
+	switch {
+	case refused != nil:
+		return b, refused
+	case in.err != nil:
+		return b, fmt.Errorf("api: read upload: %w: %w", in.err, fault.BadRequest)
+	case err != nil:
 		return b, fmt.Errorf("api: read upload: %w", err)
 	}
-	b.upload, b.uri = u.Digest, u.URI
 	b.release = sync.OnceFunc(func() { a.keeper.Release(r.Context(), u) })
 	return b, nil
 }

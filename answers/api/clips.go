@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -27,13 +28,12 @@ type announced struct {
 // postClip registers a clip: its event is acknowledged, and the registry knows it,
 // when the reply says 201.
 func (a *API) postClip(w http.ResponseWriter, r *http.Request) error {
-	b, err := a.read(r, "clip")
-	if err != nil {
+	var c ingest.Clip
+	b, err := a.read(r, reading{"clip", checkClip, func(b body) (err error) {
+		c, err = a.clipOf(r, b)
 		return err
-	}
-	c, err := a.clipOf(r, b)
+	}})
 	if err != nil {
-		b.release()
 		return err
 	}
 	// From here on an event may name the upload, even if we are told that none does.
@@ -46,6 +46,22 @@ func (a *API) postClip(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Location", "/v1/clips/"+url.PathEscape(c.ID))
 	return reply(w, http.StatusCreated, c)
+}
+
+// checkClip finds what is wrong with a clip's description, but for what the media
+// that go with it will show.
+func checkClip(text []byte, uploads bool) error {
+	var in announced
+	if err := decode(text, &in); err != nil {
+		return err
+	}
+	b := body{json: text}
+	if uploads {
+		b.upload = cmp.Or(in.Digest, anyDigest)
+		b.uri = ingest.UploadURI(b.upload)
+	}
+	_, err := in.clip(naming{"checked"}, b)
+	return err
 }
 
 // clipOf is the clip that a request describes.

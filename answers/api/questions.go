@@ -75,15 +75,15 @@ func (a *API) ask(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer leave()
-	b, err := a.read(r, "request")
+	var questions []ingest.Question
+	b, err := a.read(r, reading{"request", checkQuestions, func(b body) (err error) {
+		questions, err = a.questionsOf(r, b)
+		return err
+	}})
 	if err != nil {
 		return err
 	}
 	defer b.release()
-	questions, err := a.questionsOf(r, b)
-	if err != nil {
-		return err
-	}
 	if err := a.publishQuestions(r, questions); err != nil {
 		return err
 	}
@@ -91,23 +91,46 @@ func (a *API) ask(w http.ResponseWriter, r *http.Request) error {
 	return a.await(w, r, questions)
 }
 
+// checkQuestions finds what is wrong with questions.
+func checkQuestions(text []byte, uploads bool) error {
+	b := body{json: text}
+	if uploads {
+		b.upload, b.uri = anyDigest, ingest.UploadURI(anyDigest)
+	}
+	in, err := b.asking()
+	if err != nil {
+		return err
+	}
+	_, err = in.questions(naming{"checked"})
+	return err
+}
+
 // questionsOf are the questions that a request asks.
 func (a *API) questionsOf(r *http.Request, b body) ([]ingest.Question, error) {
-	var in asking
-	if err := decode(b.json, &in); err != nil {
+	in, err := b.asking()
+	if err != nil {
 		return nil, err
-	}
-	if b.upload != "" {
-		if in.URI != "" || in.ClipID != "" {
-			return nil, fmt.Errorf("api: ask: an upload, and a clip_id or uri: %w", fault.BadRequest)
-		}
-		in.URI = b.uri
 	}
 	names, err := a.name(r, b)
 	if err != nil {
 		return nil, err
 	}
 	return in.questions(names)
+}
+
+// asking is what a body asks, about its upload if it has one.
+func (b body) asking() (in asking, err error) {
+	if err := decode(b.json, &in); err != nil {
+		return in, err
+	}
+	if b.upload == "" {
+		return in, nil
+	}
+	if in.URI != "" || in.ClipID != "" {
+		return in, fmt.Errorf("api: ask: an upload, and a clip_id or uri: %w", fault.BadRequest)
+	}
+	in.URI = b.uri
+	return in, nil
 }
 
 // publishQuestions is where questions are accepted.

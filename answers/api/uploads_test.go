@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,6 +52,9 @@ func (h *house) upload(path, as, description, content string) *call {
 func (h *house) has(content string) bool {
 	h.t.Helper()
 	file, err := h.spool.Get(h.t.Context(), digestOf(content))
+	if errors.Is(err, fault.Unavailable) { // it went while it was being read
+		file, err = h.spool.Get(h.t.Context(), digestOf(content))
+	}
 	if err != nil && !errors.Is(err, fault.NotFound) {
 		h.t.Fatal(err)
 	}
@@ -171,4 +176,83 @@ func TestADeletionThatCannotRemoveTheUploadIsNotDone(t *testing.T) {
 	h.spool.stuck.Store(false)
 	h.want(&call{method: "DELETE", path: "/v1/clips/c-1"}, 204)
 	h.wantGone("when it is not", "a hen")
+}
+
+// A form that is refused leaves nothing in the spool, and what is wrong with its
+// JSON is said before its media are read.
+func TestWhatIsRefusedLeavesNoUpload(t *testing.T) {
+	h := newHouse(t)
+	again := map[string]string{"Idempotency-Key": "k-1"}
+	body, kind := form(t, "clip", `{"clip_id":"c-1"}`, "a hen")
+	h.want(&call{method: "POST", path: "/v1/clips", body: body, kind: kind, header: again}, 201)
+	for _, tc := range []struct {
+		path, as, description string
+		header                map[string]string
+		status                int
+		says                  string
+		unread                bool // without its media
+	}{
+		{"/v1/clips", "clip", `{not json`, nil, 400, "bad-request", true},
+		{"/v1/clips", "clip", `{"clip_id":"c/2"}`, nil, 400, "bad-id", true},
+		{"/v1/clips", "clip", `{"digest":"sha256:12"}`, nil, 400, "digest", true},
+		{"/v1/clips", "clip", `{"uri":"file:///a"}`, nil, 400, "an upload, and a uri", true},
+		{"/v1/clips", "clip", `{"clip_id":"c-2","digest":"` + digestOf("another") + `"}`, nil, 422, "digest-mismatch", false},
+		{"/v1/clips", "clip", `{"clip_id":"c-2"}`, again, 422, "idempotency-key-reused", false},
+		{"/v1/questions", "request", `{"questions":[]}`, nil, 400, "from 1 to 64", true},
+		{"/v1/questions", "request", `{"questions":[{"question_id":"q/1","question":"what?"}]}`, nil, 400, "bad-id", true},
+		{"/v1/questions", "request", `{"clip_id":"c-1","questions":[{"question":"what?"}]}`, nil, 400, "an upload, and a clip_id", true},
+	} {
+		body, kind := form(t, tc.as, tc.description, "a cow")
+		h.want(&call{method: "POST", path: tc.path, body: body, kind: kind, header: tc.header}, tc.status, tc.says)
+		if h.has("a cow") {
+			t.Errorf("%s, refused with %d, stays in the spool", tc.description, tc.status)
+		}
+		if tc.unread {
+			cut := strings.Index(body, "a cow")
+			h.want(&call{method: "POST", path: tc.path, body: body[:cut], kind: kind, header: tc.header}, tc.status, tc.says)
+		}
+	}
+	if n, err := h.spool.Used(t.Context()); err != nil || n != int64(len("a hen")) {
+		t.Errorf("%d bytes are in the spool (%v); want only those that were taken", n, err)
+	}
+	// What another clip has does not go because somebody's form was refused.
+	body, kind = form(t, "clip", `{"clip_id":"c-2","digest":"`+digestOf("another")+`"}`, "a hen")
+	h.want(&call{method: "POST", path: "/v1/clips", body: body, kind: kind}, 422)
+	h.wantKept("after a refusal of the same bytes", "a hen")
+}
+
+// Of many that bring the same bytes, some are refused: those that are taken have
+// their media.
+func TestTheSameBytesAreTakenAndRefusedAtOnce(t *testing.T) {
+	h := newHouse(t)
+	cfg := h.cfg
+	cfg.Uploads = 8
+	h.url = h.serve(cfg)
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			for turn := range 5 {
+				id, digest := fmt.Sprint("c-", i), ""
+				if (i+turn)%2 == 0 {
+					digest = digestOf("another")
+				}
+				body, kind := form(t, "clip", fmt.Sprintf(`{"clip_id":%q,"digest":%q}`, id, digest), "a hen")
+				c := h.do(&call{method: "POST", path: "/v1/clips", body: body, kind: kind, wrong: true})
+				if want := map[bool]int{true: 201, false: 422}[digest == ""]; c.status != want {
+					t.Errorf("%d %s; want %d", c.status, c.reply, want)
+				}
+				if c.status != 201 {
+					continue
+				}
+				if !h.has("a hen") {
+					t.Errorf("clip %s has no media", id)
+				}
+				if c := h.do(&call{method: "DELETE", path: "/v1/clips/" + id}); c.status != 204 {
+					t.Errorf("%d %s", c.status, c.reply)
+				}
+			}
+		})
+	}
+	group.Wait()
+	h.wantGoneSoon("after all were deleted", "a hen")
 }
