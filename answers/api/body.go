@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"mime/multipart"
 	"net/http"
 	"strings"
@@ -91,6 +92,9 @@ func (a *API) readForm(r *http.Request, form *multipart.Reader, want reading) (b
 	if err != nil || part.FormName() != want.part {
 		return b, fmt.Errorf("api: read body: the form's first part has to be %s, in JSON: %w", want.part, fault.BadRequest)
 	}
+	if err := isJSON(part); err != nil {
+		return b, err
+	}
 	if b.json, err = a.readJSON(part); err != nil {
 		return b, err
 	}
@@ -101,6 +105,15 @@ func (a *API) readForm(r *http.Request, form *multipart.Reader, want reading) (b
 		return b, fmt.Errorf("api: read body: the form's second part has to be media: %w", fault.BadRequest)
 	}
 	return a.take(r, part, b, want.accept)
+}
+
+// isJSON refuses a part that a form in a web page could have sent.
+func isJSON(part *multipart.Part) error {
+	given := part.Header.Get("Content-Type")
+	if kind, _, err := mime.ParseMediaType(given); err != nil || kind != jsonType {
+		return refusal{http.StatusUnsupportedMediaType, unsupported, 0, fmt.Errorf("api: the form's part %s has content type %.80q; it has to be %s", part.FormName(), given, jsonType)}
+	}
+	return nil
 }
 
 // take keeps the media of a form, if they are accepted.

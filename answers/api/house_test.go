@@ -400,9 +400,19 @@ func (h *house) want(c *call, status int, texts ...string) *call {
 // form is a body of two parts.
 func form(t *testing.T, as, description, upload string) (body, kind string) {
 	t.Helper()
+	return formOf(t, as, "application/json", description, upload)
+}
+
+// formOf is a form whose first part is of some type; "": of none.
+func formOf(t *testing.T, as, partType, description, upload string) (body, kind string) {
+	t.Helper()
 	var out bytes.Buffer
 	w := multipart.NewWriter(&out)
-	part, err := w.CreatePart(textproto.MIMEHeader{"Content-Disposition": {fmt.Sprintf(`form-data; name=%q`, as)}, "Content-Type": {"application/json"}})
+	head := textproto.MIMEHeader{"Content-Disposition": {fmt.Sprintf(`form-data; name=%q`, as)}}
+	if partType != "" {
+		head.Set("Content-Type", partType)
+	}
+	part, err := w.CreatePart(head)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -256,3 +256,16 @@ func TestTheSameBytesAreTakenAndRefusedAtOnce(t *testing.T) {
 	group.Wait()
 	h.wantGoneSoon("after all were deleted", "a hen")
 }
+
+// A form in a web page can name parts, and not say that one is JSON.
+func TestAFormsJSONHasToSayThatItIs(t *testing.T) {
+	h := newHouse(t)
+	for _, partType := range []string{"", "text/plain", "application/x-www-form-urlencoded", "application/json-seq", "nonsense;"} {
+		for path, as := range map[string]string{"/v1/clips": "clip", "/v1/questions": "request"} {
+			body, kind := formOf(t, as, partType, `{"questions":[{"question":"what is it?"}]}`, "a hen")
+			h.want(&call{method: "POST", path: path, body: body, kind: kind}, 415, "unsupported-media-type", "part "+as)
+		}
+	}
+	body, kind := formOf(t, "clip", `Application/JSON; charset="utf-8"`, `{"clip_id":"c-1"}`, "a hen")
+	h.want(&call{method: "POST", path: "/v1/clips", body: body, kind: kind}, 201)
+}

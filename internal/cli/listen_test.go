@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"net/textproto"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,10 +26,12 @@ func uploadTo(t *testing.T, url, as, description, path string) (int, []byte) {
 	}
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
-	if err := form.WriteField(as, description); err != nil {
+	part, err := form.CreatePart(textproto.MIMEHeader{"Content-Disposition": {`form-data; name="` + as + `"`}, "Content-Type": {"application/json"}})
+	if err != nil {
 		t.Fatal(err)
 	}
-	part, err := form.CreateFormFile("media", filepath.Base(path))
+	io.WriteString(part, description)
+	part, err = form.CreateFormFile("media", filepath.Base(path))
 	if err != nil {
 		t.Fatal(err)
 	}
