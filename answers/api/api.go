@@ -48,7 +48,11 @@ type Store interface {
 }
 
 // A Spool keeps uploads; [spool.Folder] does.
-type Spool interface{ upload.Spool }
+type Spool interface {
+	upload.Spool
+	// Admit says whether an upload of so many bytes, or more, would be taken now.
+	Admit(ctx context.Context, size int64) error
+}
 
 // Pictures takes a frame from a clip.
 type Pictures interface {
@@ -172,7 +176,7 @@ func (a *API) Handler() http.Handler {
 			}
 		})
 	}
-	return a.guard(unknownRoutes(mux))
+	return a.hear(a.guard(unknownRoutes(mux)))
 }
 
 func (a *API) models(w http.ResponseWriter, _ *http.Request) error {

@@ -58,6 +58,9 @@ func (a *API) read(r *http.Request, want reading) (b body, err error) {
 	if kind == formType {
 		return a.readForm(r, multipart.NewReader(r.Body, params["boundary"]), want)
 	}
+	if r.ContentLength > a.cfg.maxBody {
+		return b, a.tooMuchJSON()
+	}
 	if b.json, err = a.readJSON(r.Body); err != nil {
 		return b, err
 	}
@@ -73,10 +76,17 @@ func (a *API) readJSON(r io.Reader) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("api: read body: %w: %w", err, fault.BadRequest)
 	case int64(len(text)) > a.cfg.maxBody:
-		return nil, fmt.Errorf("api: read body: more than %d bytes of JSON: %w", a.cfg.maxBody, fault.TooLarge)
+		return nil, a.tooMuchJSON()
 	}
 	return text, nil
 }
+
+func (a *API) tooMuchJSON() error {
+	return fmt.Errorf("api: read body: more than %d bytes of JSON: %w", a.cfg.maxBody, fault.TooLarge)
+}
+
+// formHeads is more than the heads of a form's parts and its boundaries take.
+const formHeads = 64 << 10
 
 func (a *API) readForm(r *http.Request, form *multipart.Reader, want reading) (b body, err error) {
 	b.release = func() {}
@@ -88,6 +98,9 @@ func (a *API) readForm(r *http.Request, form *multipart.Reader, want reading) (b
 		return b, err
 	}
 	defer leave()
+	if err := a.cfg.Spool.Admit(r.Context(), max(0, r.ContentLength-a.cfg.maxBody-formHeads)); err != nil {
+		return b, fmt.Errorf("api: read upload: %w", err)
+	}
 	part, err := form.NextPart()
 	if err != nil || part.FormName() != want.part {
 		return b, fmt.Errorf("api: read body: the form's first part has to be %s, in JSON: %w", want.part, fault.BadRequest)
