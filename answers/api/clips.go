@@ -41,11 +41,20 @@ func (a *API) postClip(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	b.release()
-	if err := a.clear(r.Context()); err != nil {
-		a.cfg.Log.Warn("the upload that a clip named before is not removed yet", "clip", c.ID, "error", err)
-	}
+	a.replaced(r.Context())
 	w.Header().Set("Location", "/v1/clips/"+url.PathEscape(c.ID))
 	return reply(w, http.StatusCreated, c)
+}
+
+// replaced removes the upload that a clip may have named before. The clip is there
+// already: what fails now is tried again by whoever clears next.
+func (a *API) replaced(ctx context.Context) {
+	if a.keeper == nil {
+		return
+	}
+	if err := a.keeper.Clear(context.WithoutCancel(ctx)); err != nil {
+		a.cfg.Log.Warn("uploads that nothing uses are not removed yet", "error", err)
+	}
 }
 
 // checkClip finds what is wrong with a clip's description, but for what the media
@@ -155,19 +164,13 @@ func (a *API) deleteClip(w http.ResponseWriter, r *http.Request) error {
 	if err := a.cfg.Store.DeleteClip(ctx, id, at.Time); err != nil {
 		return err
 	}
-	if err := a.clear(ctx); err != nil {
-		return err
+	if a.keeper != nil {
+		if err := a.keeper.ClearAll(ctx); err != nil {
+			return err
+		}
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
-}
-
-// clear removes uploads that nothing uses any more.
-func (a *API) clear(ctx context.Context) error {
-	if a.keeper == nil {
-		return nil
-	}
-	return a.keeper.Clear(context.WithoutCancel(ctx))
 }
 
 // frame replies with the picture that a clip shows at a time.

@@ -23,6 +23,8 @@ type Uploads interface {
 	// TakeUnused lends at most n uploads that nobody uses any more, to be removed,
 	// until lease: nobody else gets them before, and UseUpload notes nothing.
 	TakeUnused(ctx context.Context, now, lease time.Time, n int) (uris []string, err error)
+	// Lent lists those that are lent at now.
+	Lent(ctx context.Context, now time.Time) (uris []string, err error)
 	// GiveBack ends the loan of an upload, which is gone, or is still there.
 	GiveBack(ctx context.Context, uri string, gone bool) error
 }

@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"videoqa/answers/store"
@@ -44,7 +45,7 @@ const (
 	clearAtOnce = 8
 	clearLease  = 2 * time.Minute  // of clearAtOnce uploads
 	removeLimit = 10 * time.Second // of each: so a loan never ends while it is removed
-	busyPause   = 50 * time.Millisecond
+	busyPause   = 20 * time.Millisecond
 	busyLimit   = 20 * time.Second
 )
 
@@ -98,14 +99,13 @@ func (k *Keeper) Use(ctx context.Context, uri string, users ...string) error {
 		if err != nil || noted {
 			return err
 		}
-		select {
-		case <-time.After(busyPause):
-		case <-limited.Done():
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			return fmt.Errorf("upload: keep: the same bytes are just being removed: %w", fault.Overloaded)
+		if pause(limited) == nil {
+			continue
 		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return fmt.Errorf("upload: keep: the same bytes are just being removed: %w", fault.Overloaded)
 	}
 }
 
@@ -142,6 +142,42 @@ func (k *Keeper) Clear(ctx context.Context) error {
 		if err != nil || len(uris) < clearAtOnce {
 			return err
 		}
+	}
+}
+
+// ClearAll is Clear, and waits for what another process is removing.
+func (k *Keeper) ClearAll(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, busyLimit)
+	defer cancel()
+	var awaited []string // lent when we came; what is lent later is nothing that we could promise
+	for turn := 0; ; turn++ {
+		if err := k.Clear(ctx); err != nil {
+			return err
+		}
+		lent, err := k.store.Lent(ctx, time.Now())
+		if err != nil {
+			return err
+		}
+		if turn == 0 {
+			awaited = lent
+		}
+		awaited = slices.DeleteFunc(awaited, func(uri string) bool { return !slices.Contains(lent, uri) })
+		if len(awaited) == 0 {
+			return nil
+		}
+		if err := pause(limited); err != nil {
+			return fmt.Errorf("upload: clear: %d are still being removed by another process: %w: %w", len(awaited), err, fault.Unavailable)
+		}
+	}
+}
+
+// pause waits a moment, or returns why ctx has ended.
+func pause(ctx context.Context) error {
+	select {
+	case <-time.After(busyPause):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 

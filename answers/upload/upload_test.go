@@ -122,6 +122,21 @@ func TestAnUploadWaitsForItsOwnRemoval(t *testing.T) {
 		if err := k.Use(ctx, u.URI, store.RequestUser("other")); !errors.Is(err, fault.Overloaded) {
 			t.Errorf("while it is being removed for an hour: %v", err)
 		}
+		if err := k.ClearAll(ctx); !errors.Is(err, fault.Unavailable) {
+			t.Errorf("all is cleared, they say, while it is being removed: %v", err)
+		}
+		go func() {
+			time.Sleep(3 * time.Second) // of the bubble's own clock
+			if err := db.GiveBack(ctx, u.URI, false); err != nil {
+				t.Error(err)
+			}
+		}()
+		if err := k.ClearAll(ctx); err != nil {
+			t.Errorf("when another gives it back: %v", err)
+		}
+		if _, err := folder.Get(ctx, u.Digest); err == nil {
+			t.Error("what another could not remove is still there")
+		}
 	})
 }
 

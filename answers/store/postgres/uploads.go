@@ -163,6 +163,19 @@ func takeSome(ctx context.Context, tx pgx.Tx, now, lease time.Time, n int) (uris
 	return uris, len(locked) == n, err
 }
 
+// Lent implements [store.Uploads].
+func (s *Store) Lent(ctx context.Context, now time.Time) ([]string, error) {
+	rows, err := s.pool.Query(ctx, "SELECT uri FROM videoqa_uploads WHERE lease_ms > $1", now.UnixMilli())
+	if err != nil {
+		return nil, down("list uploads that are lent", err)
+	}
+	uris, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, down("list uploads that are lent", err)
+	}
+	return uris, nil
+}
+
 // GiveBack implements [store.Uploads].
 func (s *Store) GiveBack(ctx context.Context, uri string, gone bool) error {
 	if gone {

@@ -118,6 +118,15 @@ func (s *Store) TakeUnused(ctx context.Context, now, lease time.Time, n int) (ur
 	return uris, nil
 }
 
+// Lent implements [store.Uploads].
+func (s *Store) Lent(ctx context.Context, now time.Time) ([]string, error) {
+	uris, err := column(s.db.QueryContext(ctx, "SELECT uri FROM uploads WHERE lease_ms > ?", now.UnixMilli()))
+	if err != nil {
+		return nil, down("list uploads that are lent", err)
+	}
+	return uris, nil
+}
+
 // GiveBack implements [store.Uploads].
 func (s *Store) GiveBack(ctx context.Context, uri string, gone bool) error {
 	return s.change(ctx, "give an upload back", func(tx *sql.Tx) error {

@@ -123,6 +123,11 @@ func removing(t *testing.T, open Open) {
 	if got := take(); len(got) > 0 {
 		t.Errorf("%v are to be removed by two", got)
 	}
+	for when, want := range map[time.Time][]string{time.Now(): {firstUpload}, time.Now().Add(time.Hour): nil} {
+		if lent, err := s.Lent(ctx, when); !slices.Equal(lent, want) || err != nil {
+			t.Errorf("%v are lent at %v (%v); want %v", lent, when, err, want)
+		}
+	}
 	if noted, err := s.UseUpload(ctx, firstUpload, time.Time{}, user); noted || err != nil {
 		t.Errorf("it is used while it is being removed: %v, %v", noted, err)
 	}
