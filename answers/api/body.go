@@ -61,13 +61,23 @@ func (a *API) read(r *http.Request, want reading) (b body, err error) {
 	if r.ContentLength > a.cfg.maxBody {
 		return b, a.tooMuchJSON()
 	}
-	if b.json, err = a.readJSON(r.Body); err != nil {
+	if b.json, err = a.readWhole(r.Body); err != nil {
 		return b, err
 	}
 	if err := want.check(b.json, false); err != nil {
 		return b, err
 	}
 	return b, want.accept(b)
+}
+
+// readWhole reads a body that is all JSON.
+func (a *API) readWhole(r io.Reader) ([]byte, error) {
+	leave, err := a.enter(a.bodies, "bodies")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return a.readJSON(r)
 }
 
 func (a *API) readJSON(r io.Reader) ([]byte, error) {
@@ -102,6 +112,9 @@ func (a *API) readForm(r *http.Request, form *multipart.Reader, want reading) (b
 		return b, fmt.Errorf("api: read upload: %w", err)
 	}
 	part, err := form.NextPart()
+	if slow(err) {
+		return b, err
+	}
 	if err != nil || part.FormName() != want.part {
 		return b, fmt.Errorf("api: read body: the form's first part has to be %s, in JSON: %w", want.part, fault.BadRequest)
 	}
@@ -114,11 +127,18 @@ func (a *API) readForm(r *http.Request, form *multipart.Reader, want reading) (b
 	if err := want.check(b.json, true); err != nil {
 		return b, err
 	}
-	if part, err = form.NextPart(); err != nil || part.FormName() != "media" {
+	part, err = form.NextPart()
+	if slow(err) {
+		return b, err
+	}
+	if err != nil || part.FormName() != "media" {
 		return b, fmt.Errorf("api: read body: the form's second part has to be media: %w", fault.BadRequest)
 	}
 	return a.take(r, part, b, want.accept)
 }
+
+// slow tells whether it was the body's slowness that ended it.
+func slow(err error) bool { return errors.As(err, new(refusal)) }
 
 // isJSON refuses a part that a form in a web page could have sent.
 func isJSON(part *multipart.Part) error {

@@ -187,7 +187,7 @@ func (a *API) frame(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	leave, err := a.enter(a.uploads, "uploads and pictures")
+	leave, err := a.enter(a.shown, "pictures")
 	if err != nil {
 		return err
 	}

@@ -121,3 +121,84 @@ func TestAClientThatAsksFirstSendsNothingInVain(t *testing.T) {
 		}
 	}
 }
+
+// impatient serves the house's interface to those that do not dawdle.
+func (h *house) impatient(grace time.Duration) {
+	cfg := h.cfg
+	cfg.BodyGrace, cfg.BodyRate, cfg.Bodies = grace, 1<<10, 64
+	h.url = h.serve(cfg)
+}
+
+// Many that send a byte and no more take nobody's place, and are told that they are
+// too slow.
+func TestSlowBodiesShutNobodyOut(t *testing.T) {
+	h := newHouse(t)
+	h.want(&call{method: "POST", path: "/v1/clips", body: object{"clip_id": "c-1", "uri": h.file("1", "a dog")}}, 201)
+	h.impatient(700 * time.Millisecond)
+	_, kind := form(t, "clip", `{}`, "")
+	var slow []*line
+	for range 4 * h.cfg.Waiting {
+		l := h.dial()
+		l.head("/v1/questions", "application/json", 100)
+		l.say("{")
+		slow = append(slow, l)
+	}
+	for range 2 * h.cfg.Uploads {
+		l := h.dial()
+		l.head("/v1/clips", kind, 1000)
+		l.say("--")
+		slow = append(slow, l)
+	}
+	h.want(&call{method: "POST", path: "/v1/questions", body: object{"clip_id": "c-1", "questions": []object{{"question": "what is it?"}}}}, 200, "a dog")
+	h.want(&call{method: "GET", path: "/v1/clips/c-1/frames/4.2.jpg"}, 200)
+	uploads := 0
+	for _, l := range slow {
+		r, text := l.reply()
+		if r.StatusCode == 429 { // all places for uploads were taken
+			uploads++
+			continue
+		}
+		if r.StatusCode != 408 || !strings.Contains(text, "request-timeout") || !r.Close {
+			t.Errorf("%d %s, the connection closed: %v", r.StatusCode, text, r.Close)
+		}
+	}
+	if uploads > h.cfg.Uploads {
+		t.Errorf("%d uploads were sent away; at least %d found a place", uploads, h.cfg.Uploads)
+	}
+	h.upload("/v1/clips", "clip", `{}`, "a hen")
+}
+
+// Whoever goes on sending may take longer than a pause may be, and the answer may
+// take longer than both.
+func TestABodyThatGoesOnIsHeard(t *testing.T) {
+	h := newHouse(t)
+	h.want(&call{method: "POST", path: "/v1/clips", body: object{"clip_id": "c-1", "uri": h.file("1", "a dog")}}, 201)
+	const grace = time.Second
+	h.impatient(grace)
+	h.hold.Lock()
+	body := `{"clip_id":"c-1","questions":[{"question":"what is it?"}]}` + strings.Repeat(" ", 6<<10)
+	l := h.dial()
+	l.head("/v1/questions", "application/json", len(body))
+	for began := time.Now(); len(body) > 1<<10 || time.Since(began) < grace*3/2; time.Sleep(grace / 5) {
+		n := min(512, len(body)-1)
+		l.say(body[:n])
+		body = body[n:]
+	}
+	l.say(body)
+	time.AfterFunc(grace*3/2, h.hold.Unlock)
+	if r, text := l.reply(); r.StatusCode != 200 || !strings.Contains(text, "a dog") {
+		t.Errorf("%d %s", r.StatusCode, text)
+	}
+}
+
+// A refused client that stops sending is not waited for.
+func TestARefusedClientIsNotWaitedForLong(t *testing.T) {
+	h := newHouse(t)
+	h.impatient(200 * time.Millisecond)
+	l := h.dial()
+	l.head("/v1/clips", "text/plain", 30<<20)
+	l.say("x")
+	if r, text := l.reply(); r.StatusCode != 415 || !r.Close {
+		t.Errorf("%d %s, the connection closed: %v", r.StatusCode, text, r.Close)
+	}
+}

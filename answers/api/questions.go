@@ -70,11 +70,11 @@ type Result struct {
 
 // ask takes questions, and waits for their outcomes unless it is asked not to.
 func (a *API) ask(w http.ResponseWriter, r *http.Request) error {
-	leave, err := a.enter(a.waiting, "requests")
+	peek, err := a.enter(a.waiting, "requests") // lest a body is read in vain
 	if err != nil {
 		return err
 	}
-	defer leave()
+	peek()
 	var questions []ingest.Question
 	b, err := a.read(r, reading{"request", checkQuestions, func(b body) (err error) {
 		questions, err = a.questionsOf(r, b)
@@ -84,6 +84,11 @@ func (a *API) ask(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer b.release()
+	leave, err := a.enter(a.waiting, "requests") // not before: a body may come slowly
+	if err != nil {
+		return err
+	}
+	defer leave()
 	if err := a.publishQuestions(r, questions); err != nil {
 		return err
 	}
