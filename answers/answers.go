@@ -138,9 +138,8 @@ type Subject struct {
 }
 
 func (s Subject) clipID() string {
-	const digits = len("sha256:")
-	if s.ClipID == "" && len(s.Digest) >= digits+12 {
-		return "clip-" + s.Digest[digits:digits+12]
+	if s.ClipID == "" && s.Digest != "" {
+		return ingest.NamelessClip(s.Digest)
 	}
 	return s.ClipID
 }

@@ -22,12 +22,12 @@ import (
 	_ "embed" // the contract
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"videoqa/answers/store"
+	"videoqa/answers/upload"
 	"videoqa/ingest"
 )
 
@@ -44,12 +44,14 @@ type Store interface {
 	store.Clips
 	store.Outcomes
 	store.Claims
+	store.Uploads
 }
 
 // A Spool keeps uploads; [spool.Folder] does.
 type Spool interface {
-	Put(ctx context.Context, r io.Reader) (digest string, size int64, err error)
-	Remove(ctx context.Context, digest string) error
+	upload.Spool
+	// Admit says whether an upload of so many bytes, or more, would be taken now.
+	Admit(ctx context.Context, size int64) error
 }
 
 // Pictures takes a frame from a clip.
@@ -74,12 +76,18 @@ type Config struct {
 	Models   []Model
 	Keys     *Keys // nil: nobody has to have one
 
-	Group    string        // names us in events' source; "": videoqa
-	Clips    string        // topics; "": the published names
-	Asked    string        //
-	Wait     time.Duration // an asker is kept waiting so long at most; 0: 1 min
-	Waiting  int           // requests that may wait for answers; 0: 256
-	Uploads  int           // at a time; 0: 8
+	Group   string        // names us in events' source; "": videoqa
+	Clips   string        // topics; "": the published names
+	Asked   string        //
+	Wait    time.Duration // an asker is kept waiting so long at most; 0: 1 min
+	Waiting int           // requests that may wait for answers; 0: 256
+	Bodies  int           // that are read at a time, uploads aside; 0: 1024
+	Uploads int           // at a time; 0: 8
+	Shown   int           // pictures made at a time; 0: 8
+
+	BodyGrace time.Duration // a body may pause so long, and come so long after its rate would have it; 0: 30 s
+	BodyRate  int64         // least of a body, in bytes a second; 0: 16 KiB
+
 	Log      *slog.Logger  // nil: nothing is logged
 	maxBody  int64         // of JSON
 	lookEach time.Duration // at an outcome that is waited for, at first
@@ -90,8 +98,10 @@ func (c Config) Validate() error {
 	switch {
 	case c.Stream == nil || c.Store == nil:
 		return errors.New("api: check Stream, Store: one is nil")
-	case c.Wait < 0 || c.Waiting < 0 || c.Uploads < 0:
-		return errors.New("api: check Wait, Waiting, Uploads: one is negative")
+	case c.Wait < 0 || c.Waiting < 0 || c.Bodies < 0 || c.Uploads < 0 || c.Shown < 0:
+		return errors.New("api: check Wait, Waiting, Bodies, Uploads, Shown: one is negative")
+	case c.BodyGrace < 0 || c.BodyRate < 0:
+		return errors.New("api: check BodyGrace, BodyRate: one is negative")
 	}
 	return nil
 }
@@ -108,13 +118,19 @@ func (c Config) withDefaults() Config {
 	for _, n := range []struct {
 		field *int
 		usual int
-	}{{&c.Waiting, 256}, {&c.Uploads, 8}} {
+	}{{&c.Waiting, 256}, {&c.Bodies, 1024}, {&c.Uploads, 8}, {&c.Shown, 8}} {
 		if *n.field == 0 {
 			*n.field = n.usual
 		}
 	}
 	if c.Wait == 0 {
 		c.Wait = time.Minute
+	}
+	if c.BodyGrace == 0 {
+		c.BodyGrace = 30 * time.Second
+	}
+	if c.BodyRate == 0 {
+		c.BodyRate = 16 << 10
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -126,8 +142,11 @@ func (c Config) withDefaults() Config {
 // An API serves requests.
 type API struct {
 	cfg     Config
-	waiting chan struct{} // one token a request that waits
-	uploads chan struct{} // one token an upload, or a picture
+	keeper  *upload.Keeper // nil: uploads are refused
+	waiting chan struct{}  // one token a request that waits
+	bodies  chan struct{}  // one token a body that is read, and is no upload
+	uploads chan struct{}  // one token an upload
+	shown   chan struct{}  // one token a picture
 }
 
 // New returns an interface that [API.Handler] serves.
@@ -136,11 +155,21 @@ func New(cfg Config) (*API, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	return &API{cfg, make(chan struct{}, cfg.Waiting), make(chan struct{}, cfg.Uploads)}, nil
+	a := &API{cfg: cfg}
+	for _, tokens := range []struct {
+		of *chan struct{}
+		n  int
+	}{{&a.waiting, cfg.Waiting}, {&a.bodies, cfg.Bodies}, {&a.uploads, cfg.Uploads}, {&a.shown, cfg.Shown}} {
+		*tokens.of = make(chan struct{}, tokens.n)
+	}
+	if cfg.Spool != nil {
+		a.keeper = upload.New(cfg.Spool, cfg.Store, cfg.Log)
+	}
+	return a, nil
 }
 
-// Server returns a server of the interface, with times that end slow heads and not
-// long uploads.
+// Server returns a server of the interface, with a time that ends slow heads. A slow
+// body is ended by [Config.BodyGrace] and [Config.BodyRate], however long it may be.
 func (a *API) Server(address string) *http.Server {
 	return &http.Server{
 		Addr: address, Handler: a.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
@@ -169,7 +198,7 @@ func (a *API) Handler() http.Handler {
 			}
 		})
 	}
-	return a.guard(unknownRoutes(mux))
+	return a.hear(a.guard(unknownRoutes(mux)))
 }
 
 func (a *API) models(w http.ResponseWriter, _ *http.Request) error {

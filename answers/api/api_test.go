@@ -54,7 +54,7 @@ func answersIn(t *testing.T, c *call) (list []string) {
 // The contract is exercised whole: every route, and every status that it names.
 func TestEveryRouteAndEveryDocumentedErrorIsExercised(t *testing.T) {
 	h := newHouse(t)
-	for _, step := range []func(*house){clipsStep, questionsStep, uploadsStep, answersStep, framesStep, deletionStep, refusalsStep, overloadStep, outageStep} {
+	for _, step := range []func(*house){clipsStep, questionsStep, uploadsStep, answersStep, framesStep, deletionStep, refusalsStep, overloadStep, slowStep, outageStep} {
 		step(h)
 	}
 	for pair := h.model().Paths.PathItems.First(); pair != nil; pair = pair.Next() {
@@ -234,10 +234,9 @@ func deletionStep(h *house) {
 	// An upload goes with the last clip that uses it.
 	body, kind := form(h.t, "clip", `{"clip_id":"c-twin"}`, "a hen")
 	h.want(&call{method: "POST", path: "/v1/clips", body: body, kind: kind}, 201)
-	folder := h.spool.Folder
 	for i, id := range []string{"c-up", "c-twin"} {
 		h.want(&call{method: "DELETE", path: "/v1/clips/" + id}, 204)
-		file, err := folder.Get(h.t.Context(), digestOf("a hen"))
+		file, err := h.spool.Get(h.t.Context(), digestOf("a hen"))
 		if err == nil {
 			file.Close()
 		}
@@ -405,6 +404,29 @@ func (s *slow) Read(p []byte) (int, error) {
 		s.parts = s.parts[1:]
 	}
 	return n, nil
+}
+
+// Whoever begins a body and does not go on is told so.
+func slowStep(h *house) {
+	open := h.url
+	defer func() { h.url = open }()
+	h.impatient(100 * time.Millisecond)
+	_, upload := form(h.t, "clip", "", "")
+	for _, path := range []string{"/v1/questions", "/v1/clips"} {
+		for _, kind := range []string{"application/json", upload} {
+			l := h.dial()
+			l.head(path, kind, 100)
+			response, text := l.reply()
+			request, err := http.NewRequest("POST", h.url+path, http.NoBody)
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			h.compare(&call{method: "POST", path: path, wrong: true, status: response.StatusCode, reply: []byte(text)}, request, response)
+			if response.StatusCode != http.StatusRequestTimeout {
+				h.t.Errorf("POST %s of %s without a body: %d %s", path, kind, response.StatusCode, text)
+			}
+		}
+	}
 }
 
 func outageStep(h *house) {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -11,7 +12,6 @@ import (
 
 	"videoqa/answers/store"
 	"videoqa/ingest"
-	"videoqa/ingest/media/spool"
 	"videoqa/internal/fault"
 )
 
@@ -28,23 +28,69 @@ type announced struct {
 // postClip registers a clip: its event is acknowledged, and the registry knows it,
 // when the reply says 201.
 func (a *API) postClip(w http.ResponseWriter, r *http.Request) error {
-	b, err := a.read(r, "clip")
+	var c ingest.Clip
+	var at ingest.Time
+	b, err := a.read(r, reading{"clip", checkClip, func(b body) (err error) {
+		c, at, err = a.clipOf(r, b)
+		return err
+	}})
 	if err != nil {
 		return err
 	}
+	// From here on an event may name the upload, even if we are told that none does.
+	if err := a.register(r, c, at); err != nil {
+		return err
+	}
+	b.release()
+	a.replaced(r.Context())
+	w.Header().Set("Location", "/v1/clips/"+url.PathEscape(c.ID))
+	return reply(w, http.StatusCreated, c)
+}
+
+// replaced removes the upload that a clip may have named before. The clip is there
+// already: what fails now is tried again by whoever clears next.
+func (a *API) replaced(ctx context.Context) {
+	if a.keeper == nil {
+		return
+	}
+	if err := a.keeper.Clear(context.WithoutCancel(ctx)); err != nil {
+		a.cfg.Log.Warn("uploads that nothing uses are not removed yet", "error", err)
+	}
+}
+
+// checkClip finds what is wrong with a clip's description, but for what the media
+// that go with it will show.
+func checkClip(text []byte, uploads bool) error {
+	var in announced
+	if err := decode(text, &in); err != nil {
+		return err
+	}
+	b := body{json: text}
+	if uploads {
+		b.upload = cmp.Or(in.Digest, anyDigest)
+		b.uri = ingest.UploadURI(b.upload)
+	}
+	_, err := in.clip(naming{base: "checked"}, b)
+	return err
+}
+
+// clipOf is the clip that a request describes, and when that was: of a request that
+// comes again, the first time, so that it does not bring back what was deleted since.
+func (a *API) clipOf(r *http.Request, b body) (c ingest.Clip, at ingest.Time, err error) {
 	var in announced
 	if err := decode(b.json, &in); err != nil {
-		return err
+		return c, at, err
 	}
 	names, err := a.name(r, b)
 	if err != nil {
-		return err
+		return c, at, err
 	}
-	c, err := in.clip(names, b)
-	if err != nil {
-		return err
-	}
-	at := ingest.NewTime(names.at) // a request that comes again does not bring back what was deleted since
+	c, err = in.clip(names, b)
+	return c, ingest.NewTime(names.at), err
+}
+
+// register publishes a clip's event and puts it into the registry.
+func (a *API) register(r *http.Request, c ingest.Clip, at ingest.Time) error {
 	m, err := c.Message(a.cfg.Clips, a.cfg.Group, at)
 	if err != nil {
 		return err
@@ -56,11 +102,8 @@ func (a *API) postClip(w http.ResponseWriter, r *http.Request) error {
 	if err := a.cfg.Store.PutClip(ctx, c, at.Time); err != nil {
 		return err
 	}
-	if c, err = a.known(ctx, c.ID); err != nil {
-		return err
-	}
-	w.Header().Set("Location", "/v1/clips/"+url.PathEscape(c.ID))
-	return reply(w, http.StatusCreated, c)
+	_, err = a.known(ctx, c.ID)
+	return err
 }
 
 // clip is the event's data.
@@ -75,7 +118,7 @@ func (in announced) clip(n naming, b body) (ingest.Clip, error) {
 	case b.upload != "" && c.Digest != "" && c.Digest != b.upload:
 		return c, fmt.Errorf("api: register clip: the upload's bytes are %s: %w", b.upload, fault.DigestMismatch)
 	case b.upload != "":
-		c.URI, c.Digest = b.uri(), b.upload
+		c.URI, c.Digest = b.uri, b.upload
 	}
 	return c, c.Validate()
 }
@@ -132,24 +175,13 @@ func (a *API) deleteClip(w http.ResponseWriter, r *http.Request) error {
 	if err := a.cfg.Store.DeleteClip(ctx, id, at.Time); err != nil {
 		return err
 	}
-	if err := a.unspool(ctx, c.URI); err != nil {
-		return err
+	if a.keeper != nil {
+		if err := a.keeper.ClearAll(ctx); err != nil {
+			return err
+		}
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
-}
-
-// unspool removes an upload that no clip uses any more.
-func (a *API) unspool(ctx context.Context, uri string) error {
-	hexes, spooled := strings.CutPrefix(uri, spool.Scheme+":")
-	if !spooled || a.cfg.Spool == nil {
-		return nil
-	}
-	users, err := a.cfg.Store.Using(ctx, uri)
-	if err != nil || users > 0 {
-		return err
-	}
-	return a.cfg.Spool.Remove(ctx, "sha256:"+hexes)
 }
 
 // frame replies with the picture that a clip shows at a time.
@@ -166,7 +198,7 @@ func (a *API) frame(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	leave, err := a.enter(a.uploads, "uploads and pictures")
+	leave, err := a.enter(a.shown, "pictures")
 	if err != nil {
 		return err
 	}

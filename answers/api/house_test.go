@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 	"videoqa/answers/api"
 	"videoqa/answers/store"
 	"videoqa/answers/store/sqlite"
+	"videoqa/answers/upload"
 	"videoqa/answers/worker"
 	"videoqa/ingest"
 	"videoqa/ingest/broker"
@@ -53,18 +55,33 @@ type house struct {
 	seen     map[string]bool // "GET /v1/models 200"
 }
 
-// A telling spool says when an upload begins.
-type telling struct {
-	*spool.Folder
-	began chan struct{}
+// A kept spool is one of either kind.
+type kept interface {
+	api.Spool
+	media.Spool
+	Used(ctx context.Context) (int64, error)
 }
 
-func (s telling) Put(ctx context.Context, r io.Reader) (digest string, size int64, err error) {
+// A telling spool says when an upload begins, and can be made to remove nothing.
+type telling struct {
+	kept
+	began chan struct{}
+	stuck *atomic.Bool
+}
+
+func (s telling) Put(ctx context.Context, r io.Reader, accept func(string) error) (digest string, size int64, err error) {
 	select {
 	case s.began <- struct{}{}:
 	default:
 	}
-	return s.Folder.Put(ctx, r)
+	return s.kept.Put(ctx, r, accept)
+}
+
+func (s telling) Remove(ctx context.Context, digest string) error {
+	if s.stuck.Load() {
+		return fmt.Errorf("spool: remove: the disk is read-only: %w", fault.Unavailable)
+	}
+	return s.kept.Remove(ctx, digest)
 }
 
 // A flaky store can be made to fail.
@@ -127,7 +144,7 @@ func (a reader) Ask(ctx context.Context, s worker.Subject, questions []ingest.Qu
 	}
 	id := s.Clip.ID
 	if id == "" {
-		id = "clip-" + s.File.Digest()[7:19]
+		id = ingest.NamelessClip(s.File.Digest())
 	}
 	for _, q := range questions {
 		results = append(results, worker.Result{Answer: ingest.Answer{
@@ -152,6 +169,14 @@ func (h *house) JPEG(_ context.Context, c ingest.Clip, at time.Duration) ([]byte
 }
 
 func newHouse(t *testing.T) *house {
+	folder, err := spool.Open(spool.Config{Dir: t.TempDir(), MaxBytes: 1 << 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newHouseWith(t, folder)
+}
+
+func newHouseWith(t *testing.T, uploads kept) *house {
 	h := &house{t: t, clips: t.TempDir(), seen: map[string]bool{}}
 	b, err := broker.Open(broker.Config{Dir: t.TempDir()})
 	if err != nil {
@@ -175,12 +200,8 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	h.store = &flaky{Store: db}
-	folder, err := spool.Open(spool.Config{Dir: t.TempDir(), MaxBytes: 1 << 16})
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.spool = telling{folder, make(chan struct{})}
-	h.work(db, folder)
+	h.spool = telling{uploads, make(chan struct{}), new(atomic.Bool)}
+	h.work(db)
 	h.cfg = api.Config{
 		Stream: h.client, Store: h.store, Spool: h.spool, Pictures: h, Wait: 20 * time.Second, Waiting: 4, Uploads: 1,
 		Models: []api.Model{{Model: ingest.Model{Name: "reader", Digest: "sha256:x", Precision: "fp32", Preprocess: "hub", Device: "cpu"}, Frames: 6}},
@@ -206,12 +227,12 @@ func newHouse(t *testing.T) *house {
 }
 
 // work runs a worker until the test ends.
-func (h *house) work(db *sqlite.Store, folder *spool.Folder) {
-	fetcher, err := media.New(media.Config{Roots: []string{h.clips}, SpoolDir: h.t.TempDir(), Spool: folder})
+func (h *house) work(db *sqlite.Store) {
+	fetcher, err := media.New(media.Config{Roots: []string{h.clips}, SpoolDir: h.t.TempDir(), Spool: h.spool})
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	w, err := worker.New(worker.Config{Stream: h.client, Store: db, Media: fetcher, Asker: reader{h}, Grace: time.Second})
+	w, err := worker.New(worker.Config{Stream: h.client, Store: db, Media: fetcher, Asker: reader{h}, Uploads: upload.New(h.spool, db, nil), Grace: time.Second})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -384,9 +405,19 @@ func (h *house) want(c *call, status int, texts ...string) *call {
 // form is a body of two parts.
 func form(t *testing.T, as, description, upload string) (body, kind string) {
 	t.Helper()
+	return formOf(t, as, "application/json", description, upload)
+}
+
+// formOf is a form whose first part is of some type; "": of none.
+func formOf(t *testing.T, as, partType, description, upload string) (body, kind string) {
+	t.Helper()
 	var out bytes.Buffer
 	w := multipart.NewWriter(&out)
-	part, err := w.CreatePart(textproto.MIMEHeader{"Content-Disposition": {fmt.Sprintf(`form-data; name=%q`, as)}, "Content-Type": {"application/json"}})
+	head := textproto.MIMEHeader{"Content-Disposition": {fmt.Sprintf(`form-data; name=%q`, as)}}
+	if partType != "" {
+		head.Set("Content-Type", partType)
+	}
+	part, err := w.CreatePart(head)
 	if err != nil {
 		t.Fatal(err)
 	}

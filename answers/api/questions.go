@@ -70,37 +70,72 @@ type Result struct {
 
 // ask takes questions, and waits for their outcomes unless it is asked not to.
 func (a *API) ask(w http.ResponseWriter, r *http.Request) error {
-	leave, err := a.enter(a.waiting, "requests")
+	peek, err := a.enter(a.waiting, "requests") // lest a body is read in vain
+	if err != nil {
+		return err
+	}
+	peek()
+	var questions []ingest.Question
+	b, err := a.read(r, reading{"request", checkQuestions, func(b body) (err error) {
+		questions, err = a.questionsOf(r, b)
+		return err
+	}})
+	if err != nil {
+		return err
+	}
+	defer b.release()
+	leave, err := a.enter(a.waiting, "requests") // not before: a body may come slowly
 	if err != nil {
 		return err
 	}
 	defer leave()
-	b, err := a.read(r, "request")
-	if err != nil {
-		return err
-	}
-	var in asking
-	if err := decode(b.json, &in); err != nil {
-		return err
-	}
-	if b.upload != "" {
-		if in.URI != "" || in.ClipID != "" {
-			return fmt.Errorf("api: ask: an upload, and a clip_id or uri: %w", fault.BadRequest)
-		}
-		in.URI = b.uri()
-	}
-	names, err := a.name(r, b)
-	if err != nil {
-		return err
-	}
-	questions, err := in.questions(names)
-	if err != nil {
-		return err
-	}
 	if err := a.publishQuestions(r, questions); err != nil {
 		return err
 	}
+	b.release() // its questions use the upload now
 	return a.await(w, r, questions)
+}
+
+// checkQuestions finds what is wrong with questions.
+func checkQuestions(text []byte, uploads bool) error {
+	b := body{json: text}
+	if uploads {
+		b.upload, b.uri = anyDigest, ingest.UploadURI(anyDigest)
+	}
+	in, err := b.asking()
+	if err != nil {
+		return err
+	}
+	_, err = in.questions(naming{base: "checked"})
+	return err
+}
+
+// questionsOf are the questions that a request asks.
+func (a *API) questionsOf(r *http.Request, b body) ([]ingest.Question, error) {
+	in, err := b.asking()
+	if err != nil {
+		return nil, err
+	}
+	names, err := a.name(r, b)
+	if err != nil {
+		return nil, err
+	}
+	return in.questions(names)
+}
+
+// asking is what a body asks, about its upload if it has one.
+func (b body) asking() (in asking, err error) {
+	if err := decode(b.json, &in); err != nil {
+		return in, err
+	}
+	if b.upload == "" {
+		return in, nil
+	}
+	if in.URI != "" || in.ClipID != "" {
+		return in, fmt.Errorf("api: ask: an upload, and a clip_id or uri: %w", fault.BadRequest)
+	}
+	in.URI = b.uri
+	return in, nil
 }
 
 // publishQuestions is where questions are accepted.
@@ -116,11 +151,28 @@ func (a *API) publishQuestions(r *http.Request, questions []ingest.Question) err
 			return err
 		}
 	}
+	if err := a.useUpload(r.Context(), questions); err != nil {
+		return err
+	}
 	ctx := context.WithoutCancel(r.Context()) // who goes away now must not leave half of it published
 	if err := a.cfg.Stream.Publish(ctx, messages...); err != nil {
 		return errors.Join(err, a.refused(ctx, questions))
 	}
 	return nil
+}
+
+// useUpload notes that questions, all about one thing, use an upload if that is
+// one, before a worker can have settled them.
+func (a *API) useUpload(ctx context.Context, questions []ingest.Question) error {
+	uri := questions[0].URI
+	if _, is := ingest.UploadDigest(uri); !is || a.keeper == nil {
+		return nil
+	}
+	users := make([]string, len(questions))
+	for i, q := range questions {
+		users[i] = store.QuestionUser(q.ID, q.RequestHash())
+	}
+	return a.keeper.Use(ctx, uri, users...)
 }
 
 // traced has an event continue a request's trace.

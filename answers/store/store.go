@@ -35,6 +35,7 @@ type Store interface {
 	Outcomes
 	WaitingRoom
 	Claims
+	Uploads
 	Close() error
 }
 
@@ -58,8 +59,6 @@ type Clips interface {
 	// by their start; at most [MostClips]. Clips whose start or end is not known
 	// are not among them.
 	Overlapping(ctx context.Context, camera string, from, to time.Time) ([]ingest.Clip, error)
-	// Using counts the clips whose media a URI names.
-	Using(ctx context.Context, uri string) (int, error)
 	// Reached returns up to when camera's recording has come: the latest end that
 	// an event told, of a clip or of its closing, deleted since or not. false: none.
 	Reached(ctx context.Context, camera string) (at time.Time, known bool, err error)

@@ -93,6 +93,9 @@ func (w *Worker) decide(ctx context.Context, j *job) (asked bool, err error) {
 	case found && j.row == nil:
 		return false, nil // it waits: its row is stored
 	}
+	if err := w.useUpload(ctx, j); err != nil {
+		return false, err
+	}
 	return w.locate(ctx, j)
 }
 

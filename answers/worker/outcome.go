@@ -140,10 +140,14 @@ func (w *Worker) publishWhile(ctx context.Context, jobs []*job, messages []inges
 	return err
 }
 
-// leave removes the rows of questions whose outcomes are published.
+// leave removes the rows of questions whose outcomes are published, and says that
+// they use no uploads any more.
 func (w *Worker) leave(ctx context.Context, jobs ...*job) error {
 	var ids []string
 	for _, j := range jobs {
+		if err := w.leaveUpload(ctx, j); err != nil {
+			return err
+		}
 		if j.row != nil {
 			ids = append(ids, j.question.ID)
 		}
@@ -173,7 +177,10 @@ func (w *Worker) die(ctx context.Context, j *job, cause error) error {
 func (w *Worker) conflict(ctx context.Context, j *job) error {
 	cause := fmt.Errorf("worker: ask %s: this question_id was asked before with another request: %w", j.question.ID, fault.Conflict)
 	j.fate = trail.Refused
-	return w.publishDead(trail.With(ctx, j.trail), w.deadLetter(j, cause))
+	if err := w.publishDead(trail.With(ctx, j.trail), w.deadLetter(j, cause)); err != nil {
+		return err
+	}
+	return w.leaveUpload(ctx, j)
 }
 
 // publishDead publishes a dead letter that is nobody's outcome.

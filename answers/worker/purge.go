@@ -21,20 +21,30 @@ const (
 // purge has what was deleted forgotten, whichever process was told of it, until
 // ctx ends.
 func (w *Worker) purge(ctx context.Context) {
-	forgetter, ok := w.cfg.Asker.(Forgetter)
-	if !ok {
-		return
-	}
+	forgetter, forgets := w.cfg.Asker.(Forgetter)
 	tick := time.NewTicker(purgeEvery)
 	defer tick.Stop()
 	for since := time.Now().Add(-purgeBack); ; {
-		since = w.purgeSince(ctx, forgetter, since)
+		if forgets {
+			since = w.purgeSince(ctx, forgetter, since)
+		}
+		w.clearUploads(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		case <-w.deleted:
 		}
+	}
+}
+
+// clearUploads removes the uploads that nothing uses any more.
+func (w *Worker) clearUploads(ctx context.Context) {
+	if w.cfg.Uploads == nil {
+		return
+	}
+	if err := w.cfg.Uploads.Clear(ctx); err != nil && ctx.Err() == nil {
+		w.cfg.Log.Warn("uploads that nothing uses are not removed yet", "error", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -168,12 +169,18 @@ func (w *Worker) countTurns(ctx context.Context) {
 // shelveAll stores jobs. Those that have an outcome already say it again.
 func (w *Worker) shelveAll(ctx context.Context, jobs []*job) {
 	rows := make([]store.Row, len(jobs))
+	var err error
 	for i, j := range jobs {
 		rows[i] = w.rowOf(j)
 		rows[i].For, rows[i].Due = store.ForTurn, w.turns.place(j)
+		err = errors.Join(err, w.useUpload(ctx, j))
+	}
+	if err != nil { // ctx has ended
+		w.putAll(jobs, false)
+		return
 	}
 	var stored []store.Stored
-	err := w.insist(ctx, "let questions wait", func() (err error) {
+	err = w.insist(ctx, "let questions wait", func() (err error) {
 		stored, err = w.cfg.Store.WaitAll(ctx, rows)
 		return err
 	})

@@ -71,6 +71,13 @@ type Asker interface {
 	Ask(ctx context.Context, s Subject, questions []ingest.Question) ([]Result, error)
 }
 
+// Uploads are those that were made over HTTP, kept while something uses them;
+// [upload.Keeper] keeps them.
+type Uploads interface {
+	// Clear removes those that nothing uses any more.
+	Clear(ctx context.Context) error
+}
+
 // Config joins a worker with the rest. The four interfaces are needed; the rest
 // has a useful zero value.
 type Config struct {
@@ -79,6 +86,7 @@ type Config struct {
 	Media  Media
 	Asker  Asker
 
+	Uploads  Uploads          // nil: this process does not see them
 	Group    string           // names us in events' source; "": videoqa
 	Topics   Topics           // zero: the published names
 	Slots    int              // subjects asked about at a time, of one camera at most all but one; 0: 3
@@ -156,7 +164,7 @@ type Worker struct {
 	turns turns
 	kick  chan struct{} // the waiting room should be looked at now
 
-	deleted chan struct{} // and the deletions
+	deleted chan struct{} // and the deletions, and the uploads that nothing uses
 
 	lent lent
 

@@ -211,7 +211,7 @@ func TestWhatIsPermittedIsOpened(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept, _, err := folder.Put(t.Context(), strings.NewReader("one"))
+	kept, _, err := folder.Put(t.Context(), strings.NewReader("one"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

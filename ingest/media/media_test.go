@@ -157,7 +157,7 @@ func TestUploadsAreOpenedByTheirDigest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name, _, err := folder.Put(t.Context(), strings.NewReader("one"))
+	name, _, err := folder.Put(t.Context(), strings.NewReader("one"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

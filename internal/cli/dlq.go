@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"videoqa/answers/store"
+	"videoqa/answers/upload"
 	"videoqa/answers/worker"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
@@ -192,6 +193,20 @@ func pardon(ctx context.Context, s store.Claims, r ingest.Record) error {
 	return err
 }
 
+// useUpload notes that a question uses the upload that it names, if it names one,
+// until a worker has taken it from the waiting room.
+func useUpload(ctx context.Context, s store.Uploads, row store.Row) (leave func() error, err error) {
+	event, err := ingest.ReadEvent(row.Record, ingest.TypeQuestionAsked)
+	q, _ := event.Data.(ingest.Question)
+	_, is := ingest.UploadDigest(q.URI)
+	if err != nil || !is { // what cannot be read is refused again
+		return func() error { return nil }, nil
+	}
+	user := store.QuestionUser(row.QuestionID, row.Request)
+	_, err = s.UseUpload(ctx, q.URI, upload.Until(), user)
+	return func() error { return s.LeaveUpload(ctx, q.URI, user) }, err
+}
+
 func replay(ctx context.Context, a *App, s store.Store, o store.Outcome, d ingest.DeadLetter) error {
 	if d.Truncated || d.Origin == nil {
 		return fmt.Errorf("cli: replay %s: its dead letter does not hold the whole event; send it again under another id: %w", o.QuestionID, fault.BadRequest)
@@ -213,7 +228,14 @@ func replay(ctx context.Context, a *App, s store.Store, o store.Outcome, d inges
 	if d.FirstSeen != nil {
 		row.FirstSeen = d.FirstSeen.Time
 	}
+	leave, err := useUpload(ctx, s, row)
+	if err != nil {
+		return err
+	}
 	stored, ok, err := s.Replay(ctx, row)
+	if err == nil && !ok && stored.State != store.Dead {
+		err = leave()
+	}
 	switch {
 	case err != nil:
 		return err

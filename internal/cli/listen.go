@@ -185,7 +185,7 @@ func (s *Settings) spooled() (uploads, error) {
 	if err != nil {
 		return nil, err
 	}
-	return spool.NewRemote(spool.RemoteConfig{Client: client, Bucket: at.bucket, Prefix: at.prefix, Dir: filepath.Join(s.DataDir, "spool"), MaxBytes: int64(s.Spool.MaxBytes)})
+	return spool.NewRemote(spool.RemoteConfig{Client: client, Bucket: at.bucket, Prefix: at.prefix, Dir: filepath.Join(s.DataDir, "spool"), MaxBytes: int64(s.Spool.MaxBytes), Quota: int64(s.Spool.Quota)})
 }
 
 // sweep keeps uploads no longer than the clips that name them.

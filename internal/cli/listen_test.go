@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"net/textproto"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,8 +17,8 @@ import (
 	"videoqa/ingest"
 )
 
-// upload posts a form of JSON and a file, and returns the status and the reply.
-func upload(t *testing.T, url, as, description, path string) (int, []byte) {
+// uploadTo posts a form of JSON and a file, and returns the status and the reply.
+func uploadTo(t *testing.T, url, as, description, path string) (int, []byte) {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -25,10 +26,12 @@ func upload(t *testing.T, url, as, description, path string) (int, []byte) {
 	}
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
-	if err := form.WriteField(as, description); err != nil {
+	part, err := form.CreatePart(textproto.MIMEHeader{"Content-Disposition": {`form-data; name="` + as + `"`}, "Content-Type": {"application/json"}})
+	if err != nil {
 		t.Fatal(err)
 	}
-	part, err := form.CreateFormFile("media", filepath.Base(path))
+	io.WriteString(part, description)
+	part, err = form.CreateFormFile("media", filepath.Base(path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +63,7 @@ func TestServeAnswersAboutAnUploadOverHTTP(t *testing.T) {
 	p.quiet()
 	base := "http://" + p.http
 	clip := filepath.Join("..", "..", "testdata", "world", "demo", "yard.mp4")
-	status, text := upload(t, base+"/v1/clips", "clip", `{"clip_id":"c-1","camera":"yard","start":"2026-09-01T10:00:00.000Z","end":"2026-09-01T10:00:03.000Z"}`, clip)
+	status, text := uploadTo(t, base+"/v1/clips", "clip", `{"clip_id":"c-1","camera":"yard","start":"2026-09-01T10:00:00.000Z","end":"2026-09-01T10:00:03.000Z"}`, clip)
 	if status != http.StatusCreated || !strings.Contains(string(text), `"uri":"videoqa-media:`) {
 		t.Fatalf("%d %s", status, text)
 	}
@@ -87,7 +90,7 @@ func TestServeAnswersAboutAnUploadOverHTTP(t *testing.T) {
 	if status != http.StatusOK || !strings.Contains(string(text), a.Model.Digest) || !strings.Contains(string(text), `"frames":6`) {
 		t.Errorf("%d %s", status, text)
 	}
-	status, text = upload(t, base+"/v1/questions", "request", `{"questions":[{"question_id":"q-2","question":"is there a dog?","kind":"yesno"}]}`, clip)
+	status, text = uploadTo(t, base+"/v1/questions", "request", `{"questions":[{"question_id":"q-2","question":"is there a dog?","kind":"yesno"}]}`, clip)
 	if status != http.StatusOK || !strings.Contains(string(text), `"answer":"yes"`) {
 		t.Errorf("%d %s", status, text)
 	}

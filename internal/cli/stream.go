@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"videoqa/answers"
+	"videoqa/answers/upload"
 	"videoqa/answers/worker"
 	"videoqa/frames"
 	"videoqa/ingest"
@@ -36,7 +37,8 @@ type stream struct {
 	Log     *slog.Logger
 	Ready   func(brokers []string, http string) // told once the topics are there, and where HTTP is; nil: nobody
 
-	embedded bool // the broker is our own
+	keeper   *upload.Keeper // nil: there are no uploads
+	embedded bool           // the broker is our own
 }
 
 // run serves until ctx ends, and returns when all is put away.
@@ -87,6 +89,10 @@ func (s stream) run(ctx context.Context) (err error) {
 		s.Log.Error("a call hangs: the process ends, and begins with what it had in hand when it is started again", "why", why)
 		os.Exit(hung)
 	}
+	if s.Uploads != nil {
+		s.keeper = upload.New(s.Uploads, db, s.Log)
+		s.Work.Uploads = s.keeper
+	}
 	s.Work.Group, s.Work.Log, s.Work.Watch = s.Kafka.Group, s.Log, s.Observe.Watch
 	defer s.Keep.begin(ctx, db, s.Log)()
 	return s.work(ctx, client)
@@ -135,7 +141,13 @@ func (s stream) work(ctx context.Context, client *kafka.Client) (err error) {
 // ctx ends: a worker, if it has an asker.
 func (s stream) workers() (*worker.Guard, func(context.Context) error, error) {
 	if s.Asker == nil {
-		return worker.NewGuard(s.Work), func(ctx context.Context) error { <-ctx.Done(); return nil }, nil
+		return worker.NewGuard(s.Work), func(ctx context.Context) error {
+			if s.keeper != nil {
+				s.keeper.Run(ctx)
+			}
+			<-ctx.Done()
+			return nil
+		}, nil
 	}
 	w, err := worker.New(s.Work)
 	if err != nil {

@@ -340,7 +340,7 @@ def upload_at_one_process(program, folder, flags, client):
         request = urllib.request.Request(f'http://127.0.0.1:{port}{path}', body, {'content-type': kind})
         with urllib.request.urlopen(request, timeout=60) as reply:
             return json.load(reply)
-    part = b'--b\r\ncontent-disposition: form-data; name="clip"\r\n\r\n{"clip_id":"c-uploaded"}\r\n--b\r\ncontent-disposition: form-data; name="media"; filename="a.mp4"\r\n\r\n'
+    part = b'--b\r\ncontent-disposition: form-data; name="clip"\r\ncontent-type: application/json\r\n\r\n{"clip_id":"c-uploaded"}\r\n--b\r\ncontent-disposition: form-data; name="media"; filename="a.mp4"\r\n\r\n'
     clip = post('/v1/clips', part + (ROOT / 'world/demo/yard.mp4').read_bytes() + b'\r\n--b--\r\n', 'multipart/form-data; boundary=b')
     got = post('/v1/questions', json.dumps({'clip_id': clip['clip_id'], 'questions': [{'question_id': 'q-uploaded', 'question': 'what is it?'}]}).encode())['results'][0]
     if got.get('answer', {}).get('answer') != 'the dog':

@@ -35,11 +35,3 @@ func (s *Store) Claimed(ctx context.Context, name string) (content string, found
 	}
 	return content, true, nil
 }
-
-// Using implements [store.Clips].
-func (s *Store) Using(ctx context.Context, uri string) (n int, err error) {
-	if err := s.pool.QueryRow(ctx, "SELECT count(*) FROM videoqa_clips c WHERE c.uri = $1 AND c.uri <> '' AND "+live, uri).Scan(&n); err != nil {
-		return 0, down("count clips", err)
-	}
-	return n, nil
-}

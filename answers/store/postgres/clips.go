@@ -27,7 +27,10 @@ func (s *Store) PutClip(ctx context.Context, clip ingest.Clip, at time.Time) err
 		if err != nil {
 			return err
 		}
-		return news(ctx, tx, clip.ID, clip.Camera, clip.End)
+		if err := news(ctx, tx, clip.ID, clip.Camera, clip.End); err != nil {
+			return err
+		}
+		return useAsClip(ctx, tx, clip.ID)
 	})
 }
 
@@ -78,7 +81,10 @@ func erase(ctx context.Context, tx pgx.Tx, id string) error {
 			return err
 		}
 	}
-	return nil
+	if err := hold(ctx, tx, store.ForClip(id)); err != nil { // as UseUpload does: one of us sees the other
+		return err
+	}
+	return unuse(ctx, tx, "used_by = $1", store.ClipUser(id))
 }
 
 // wake makes due what waits for something.

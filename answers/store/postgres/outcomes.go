@@ -206,5 +206,7 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (pruned store.Prune
 			more = tag.RowsAffected() == pruneBatch
 		}
 	}
-	return pruned, nil
+	return pruned, s.change(ctx, "forget what used uploads", func(ctx context.Context, tx pgx.Tx) error {
+		return unuse(ctx, tx, "since_ms < $1", before.UnixMilli())
+	})
 }

@@ -76,6 +76,24 @@ CREATE INDEX videoqa_waiting_by_turn ON videoqa_waiting (due_ms, seen_ms) WHERE 
 `, `
 ALTER TABLE videoqa_clips ADD COLUMN gone_seen_ms bigint;
 CREATE INDEX videoqa_clips_by_deletion ON videoqa_clips (gone_seen_ms) WHERE gone_seen_ms IS NOT NULL;
+`, `
+CREATE TABLE videoqa_uploads (
+	uri      text PRIMARY KEY,
+	lease_ms bigint NOT NULL DEFAULT 0
+);
+CREATE TABLE videoqa_upload_users (
+	uri      text NOT NULL,
+	used_by  text NOT NULL,
+	since_ms bigint NOT NULL,
+	until_ms bigint,
+	PRIMARY KEY (uri, used_by)
+);
+CREATE INDEX videoqa_upload_users_by_user ON videoqa_upload_users (used_by);
+CREATE INDEX videoqa_upload_users_by_time ON videoqa_upload_users (since_ms);
+CREATE INDEX videoqa_upload_users_by_end ON videoqa_upload_users (until_ms) WHERE until_ms IS NOT NULL;
+INSERT INTO videoqa_upload_users SELECT uri, 'clip ' || clip_id, touched_ms, NULL FROM videoqa_clips
+	WHERE uri LIKE 'videoqa-media:%' AND put_ms IS NOT NULL AND (gone_ms IS NULL OR put_ms > gone_ms);
+DROP INDEX videoqa_clips_by_uri;
 `}
 
 // prepare brings the tables up to date; of several processes one does, and the

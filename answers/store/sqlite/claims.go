@@ -37,11 +37,3 @@ func (s *Store) Claimed(ctx context.Context, name string) (content string, found
 	}
 	return content, true, nil
 }
-
-// Using implements [store.Clips].
-func (s *Store) Using(ctx context.Context, uri string) (n int, err error) {
-	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM clips WHERE uri = ? AND uri <> '' AND "+live, uri).Scan(&n); err != nil {
-		return 0, down("count clips", err)
-	}
-	return n, nil
-}

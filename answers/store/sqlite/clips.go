@@ -26,6 +26,9 @@ func (s *Store) PutClip(ctx context.Context, c ingest.Clip, at time.Time) error 
 		if err != nil {
 			return err
 		}
+		if err := useAsClip(tx, c.ID); err != nil {
+			return err
+		}
 		return news(tx, c.ID, c.Camera, c.End)
 	})
 }
@@ -80,7 +83,7 @@ func erase(tx *sql.Tx, id string) error {
 			return err
 		}
 	}
-	return nil
+	return unuse(tx, "used_by = ?", store.ClipUser(id))
 }
 
 // news tells who waits for a clip, or for its camera, that there is something

@@ -174,7 +174,9 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (pruned store.Prune
 			}
 		}
 	}
-	return pruned, nil
+	return pruned, s.change(ctx, "forget what used uploads", func(tx *sql.Tx) error {
+		return unuse(tx, "since_ms < ?", before.UnixMilli())
+	})
 }
 
 // pruneBatch is how many rows are deleted in one transaction, which others wait for.

@@ -17,6 +17,7 @@ func TestAFileOfAnEarlierSchemaIsBroughtUpToDate(t *testing.T) {
 	for _, change := range []string{
 		schema[0], "PRAGMA user_version = 1",
 		"INSERT INTO clips (clip_id, uri, camera, start_ms, end_ms, put_ms) VALUES ('c-1', 'file:///1', 'x', 1000, 9000, 10000)",
+		"INSERT INTO clips (clip_id, uri, put_ms) VALUES ('c-2', 'videoqa-media:2', 20000)",
 		"INSERT INTO outcomes (question_id, request, state, message, settled_ms) VALUES ('q-1', 'h', 'answered', 'yes', 11000)",
 		"INSERT INTO outcomes (question_id, request, state) VALUES ('q-2', 'h', 'waiting')",
 		"INSERT INTO waiting VALUES ('q-2', 'h', '{}', '', 0, 0, 1, 0, 99999999999999)",
@@ -41,6 +42,12 @@ func TestAFileOfAnEarlierSchemaIsBroughtUpToDate(t *testing.T) {
 	}
 	if rows, err := s.Take(t.Context(), time.Now(), time.Now(), 9); err != nil || len(rows) != 1 || rows[0].Attempts != 1 {
 		t.Errorf("%+v (%v)", rows, err)
+	}
+	if err := s.DeleteClip(t.Context(), "c-2", time.UnixMilli(30000)); err != nil {
+		t.Error(err)
+	}
+	if uris, err := s.TakeUnused(t.Context(), time.Now(), time.Now(), 9); err != nil || len(uris) != 1 || uris[0] != "videoqa-media:2" {
+		t.Errorf("after its clip is deleted, %v is unused (%v)", uris, err)
 	}
 	if pruned, err := s.Prune(t.Context(), time.UnixMilli(10001)); err != nil || pruned.Clips != 1 || pruned.Outcomes != 0 {
 		t.Errorf("forgot %+v (%v)", pruned, err)

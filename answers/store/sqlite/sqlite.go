@@ -97,6 +97,24 @@ CREATE INDEX waiting_by_turn ON waiting (due_ms, seen_ms) WHERE awaits = 'turn';
 `, `
 ALTER TABLE clips ADD COLUMN gone_seen_ms INTEGER;
 CREATE INDEX clips_by_deletion ON clips (gone_seen_ms) WHERE gone_seen_ms IS NOT NULL;
+`, `
+CREATE TABLE uploads (
+	uri      TEXT PRIMARY KEY,
+	lease_ms INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE upload_users (
+	uri      TEXT NOT NULL,
+	used_by  TEXT NOT NULL,
+	since_ms INTEGER NOT NULL,
+	until_ms INTEGER,
+	PRIMARY KEY (uri, used_by)
+) WITHOUT ROWID;
+CREATE INDEX upload_users_by_user ON upload_users (used_by);
+CREATE INDEX upload_users_by_time ON upload_users (since_ms);
+CREATE INDEX upload_users_by_end ON upload_users (until_ms) WHERE until_ms IS NOT NULL;
+INSERT INTO upload_users SELECT uri, 'clip ' || clip_id, touched_ms, NULL FROM clips
+	WHERE uri LIKE 'videoqa-media:%' AND put_ms IS NOT NULL AND (gone_ms IS NULL OR put_ms > gone_ms);
+DROP INDEX clips_by_uri;
 `}
 
 // A Store is an open file.

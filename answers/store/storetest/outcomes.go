@@ -296,27 +296,6 @@ func claims(t *testing.T, open Open) {
 	}
 }
 
-func using(t *testing.T, open Open) {
-	s, _ := open(t)
-	ctx := t.Context()
-	want := func(uri string, want int) {
-		t.Helper()
-		if n, err := s.Using(ctx, uri); n != want || err != nil {
-			t.Errorf("%d clips use %q (%v); want %d", n, uri, err, want)
-		}
-	}
-	for _, id := range []string{"c-1", "c-2", "c-3"} {
-		must(t, s.PutClip(ctx, ingest.Clip{ID: id, URI: "videoqa-media:1"}, at(1)))
-	}
-	must(t, s.PutClip(ctx, ingest.Clip{ID: "c-3", URI: "videoqa-media:2"}, at(2)))
-	want("videoqa-media:1", 2)
-	must(t, s.DeleteClip(ctx, "c-1", at(3)))
-	want("videoqa-media:1", 1)
-	want("videoqa-media:2", 1)
-	want("videoqa-media:3", 0)
-	want("", 0)
-}
-
 // noRoom: text that a database cannot hold is wrong, whoever sent it, and will stay
 // wrong; it must not look as if the store were down, which is waited for.
 func noRoom(t *testing.T, open Open) {

@@ -48,8 +48,11 @@ func Run(t *testing.T, open Open) {
 		{"a deleted clip takes its answers along", erased},
 		{"what is old is forgotten, and what waits is not", prune},
 		{"of many that claim a name at once, one does", claims},
-		{"clips that use the same media are counted", using},
 		{"what a store has no room for is refused for good", noRoom},
+		{"an upload is unused when the last clip that names it is deleted, or names another", clipsUse},
+		{"an upload is used by questions and requests, for good or for a time", othersUse},
+		{"an upload that is being removed is not used again before it is gone", removing},
+		{"whoever begins to use an upload while others end it is not overlooked", useRace},
 		{"everything is there after a restart, and free to be taken", restart},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.do(t, open) })

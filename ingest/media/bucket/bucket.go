@@ -84,15 +84,22 @@ func (c *Client) Remove(ctx context.Context, bucket, key string) error {
 	return nil
 }
 
-// Each shows do every object under a prefix.
-func (c *Client) Each(ctx context.Context, bucket, prefix string, do func(key string, written time.Time) error) error {
+// An Object is what a listing says of one.
+type Object struct {
+	Key     string
+	Size    int64
+	Written time.Time
+}
+
+// Each shows do every object whose key begins with prefix.
+func (c *Client) Each(ctx context.Context, bucket, prefix string, do func(Object) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	for o := range c.client.ListObjects(ctx, bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true}) {
 		if o.Err != nil {
 			return failed("list", o.Err)
 		}
-		if err := do(o.Key, o.LastModified); err != nil {
+		if err := do(Object{o.Key, o.Size, o.LastModified}); err != nil {
 			return err
 		}
 	}

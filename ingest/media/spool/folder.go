@@ -1,8 +1,8 @@
 // Package spool keeps uploaded media until a worker has looked at them.
 //
 //	s, err := spool.Open(spool.Config{Dir: dir, MaxBytes: 1 << 30, Quota: 20 << 30})
-//	digest, size, err := s.Put(ctx, upload)   // on the disk when it returns
-//	file, err := s.Get(ctx, digest)           // "sha256:…", as Put gave it
+//	digest, size, err := s.Put(ctx, upload, nil) // on the disk when it returns
+//	file, err := s.Get(ctx, digest)              // "sha256:…", as Put gave it
 //
 // A file is named after its bytes, so uploading the same twice keeps one. What is
 // being written lies aside until it is whole. A [Folder] serves the processes that
@@ -21,19 +21,20 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"sync"
+	"slices"
 	"time"
 
+	"videoqa/ingest"
 	"videoqa/internal/fault"
 )
 
 // Scheme is that of spooled media.
-const Scheme = "videoqa-media"
+const Scheme = ingest.UploadScheme
 
 var digestPattern = regexp.MustCompile(`^sha256:([0-9a-f]{64})$`)
 
 // URI is how events name the media of a digest.
-func URI(digest string) string { return Scheme + ":" + digest[len("sha256:"):] }
+func URI(digest string) string { return ingest.UploadURI(digest) }
 
 // Config says where, and how much. Dir is needed.
 type Config struct {
@@ -45,16 +46,12 @@ type Config struct {
 // A Folder is a spool in a folder, for all processes that see it. It may be used
 // by many goroutines.
 type Folder struct {
-	cfg Config
-
-	naming sync.Mutex // held while a file gets its name; before mu
-
-	mu   sync.Mutex
-	used int64 // of the files that are whole, and of those being written
+	cfg   Config
+	tally tally
 }
 
-// Open makes the folder if need be, and counts what is in it. What a process that
-// ended was writing is removed.
+// Open makes the folder if need be. What a process that ended was writing is
+// removed.
 func Open(cfg Config) (*Folder, error) {
 	if cfg.MaxBytes < 0 || cfg.Quota < 0 {
 		return nil, errors.New("spool: check MaxBytes, Quota: one is negative")
@@ -66,20 +63,11 @@ func Open(cfg Config) (*Folder, error) {
 		cfg.Quota = 20 << 30
 	}
 	f := &Folder{cfg: cfg}
+	f.tally = tally{quota: cfg.Quota, most: cfg.MaxBytes, recent: time.Second, count: f.Used}
 	if err := os.MkdirAll(f.parts(), 0o700); err != nil {
 		return nil, fmt.Errorf("spool: open: %w", err)
 	}
-	err := f.each(func(path string, info fs.FileInfo) error {
-		if filepath.Dir(path) == f.parts() {
-			if time.Since(info.ModTime()) > staleAfter {
-				return os.Remove(path)
-			}
-			return nil
-		}
-		f.used += info.Size()
-		return nil
-	})
-	if err != nil {
+	if _, err := f.Used(context.Background()); err != nil {
 		return nil, fmt.Errorf("spool: open: %w", err)
 	}
 	return f, nil
@@ -87,7 +75,59 @@ func Open(cfg Config) (*Folder, error) {
 
 // staleAfter is how long after its last byte an upload is given up: another
 // process may be writing it.
-const staleAfter = 24 * time.Hour
+const staleAfter = time.Hour
+
+// Used lists how many bytes the uploads take that are whole, and those that any
+// process is writing. The latter are listed first, so that one that becomes whole
+// meanwhile is not missed, nor counted twice.
+func (f *Folder) Used(ctx context.Context) (total int64, err error) {
+	written, err := f.writing()
+	for _, part := range written {
+		total += part.Size()
+	}
+	if err == nil {
+		err = f.each(func(_ string, info fs.FileInfo) error {
+			if !slices.ContainsFunc(written, func(part fs.FileInfo) bool { return os.SameFile(part, info) }) {
+				total += info.Size()
+			}
+			return ctx.Err()
+		})
+	}
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("spool: list: %w: %w", err, fault.Unavailable)
+	}
+	return total, err
+}
+
+// writing lists the uploads that are being written. What nobody writes any more is
+// removed.
+func (f *Folder) writing() (list []fs.FileInfo, err error) {
+	entries, err := os.ReadDir(f.parts())
+	for _, entry := range entries {
+		info, err := entry.Info()
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // whole by now, or given up
+		case err != nil:
+			return nil, err
+		case time.Since(info.ModTime()) > staleAfter:
+			if err := forget(filepath.Join(f.parts(), entry.Name())); err != nil {
+				return nil, err
+			}
+		default:
+			list = append(list, info)
+		}
+	}
+	return list, err
+}
+
+// Admit says whether an upload of so many bytes would be taken now, and why not as
+// Put would.
+func (f *Folder) Admit(ctx context.Context, size int64) error {
+	if size > f.cfg.MaxBytes {
+		return fmt.Errorf("spool: %w", tooLarge(f.cfg.MaxBytes))
+	}
+	return f.tally.admits(ctx, size)
+}
 
 func (f *Folder) parts() string { return filepath.Join(f.cfg.Dir, "parts") }
 
@@ -100,10 +140,16 @@ func (f *Folder) path(digest string) (string, error) {
 	return filepath.Join(f.cfg.Dir, hexes[1][:2], hexes[1]), nil
 }
 
+// each shows do every upload that is whole.
 func (f *Folder) each(do func(path string, info fs.FileInfo) error) error {
 	return filepath.WalkDir(f.cfg.Dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		switch {
+		case err != nil:
 			return err
+		case entry.IsDir() && path == f.parts():
+			return fs.SkipDir
+		case entry.IsDir():
+			return nil
 		}
 		info, err := entry.Info()
 		if errors.Is(err, fs.ErrNotExist) { // gone meanwhile
@@ -117,9 +163,10 @@ func (f *Folder) each(do func(path string, info fs.FileInfo) error) error {
 }
 
 // Put writes r's bytes and returns their digest and number, once they are on the
-// disk. Errors: [fault.BadVideo] if there are none, [fault.TooLarge] beyond MaxBytes, [fault.Overloaded] beyond the
+// disk. accept, if it is not nil, is told the digest when all bytes are there and
+// have no name yet; its error comes back as it is, and they are forgotten. Errors: [fault.BadVideo] if there are none, [fault.TooLarge] beyond MaxBytes, [fault.Overloaded] beyond the
 // quota, r's own, ctx's, and [fault.Unavailable] if the disk fails.
-func (f *Folder) Put(ctx context.Context, r io.Reader) (digest string, size int64, err error) {
+func (f *Folder) Put(ctx context.Context, r io.Reader, accept func(digest string) error) (digest string, size int64, err error) {
 	part, err := os.CreateTemp(f.parts(), "*")
 	if err != nil {
 		return "", 0, fmt.Errorf("spool: put: %w: %w", err, fault.Unavailable)
@@ -128,8 +175,7 @@ func (f *Folder) Put(ctx context.Context, r io.Reader) (digest string, size int6
 	defer func() {
 		err = errors.Join(err, part.Close())
 		if err != nil {
-			f.reserve(-w.size)
-			err = errors.Join(err, os.Remove(part.Name()))
+			err = errors.Join(err, forget(part.Name()))
 		}
 	}()
 	h := sha256.New()
@@ -139,11 +185,16 @@ func (f *Folder) Put(ctx context.Context, r io.Reader) (digest string, size int6
 	if w.size == 0 {
 		return "", 0, errEmpty
 	}
-	if err := part.Sync(); err != nil {
+	if err := errors.Join(part.Truncate(w.size), part.Sync()); err != nil {
 		return "", 0, fmt.Errorf("spool: put: %w: %w", err, fault.Unavailable)
 	}
 	digest = "sha256:" + hex.EncodeToString(h.Sum(nil))
-	if err := f.keep(part.Name(), digest, w.size); err != nil {
+	if accept != nil {
+		if err := accept(digest); err != nil {
+			return "", 0, err
+		}
+	}
+	if err := f.keep(part.Name(), digest); err != nil {
 		return "", 0, fmt.Errorf("spool: put: %w: %w", err, fault.Unavailable)
 	}
 	return digest, w.size, nil
@@ -151,8 +202,9 @@ func (f *Folder) Put(ctx context.Context, r io.Reader) (digest string, size int6
 
 var errEmpty = fmt.Errorf("spool: put: no bytes came: %w", fault.BadVideo)
 
-// keep gives what was written its name, and makes the name last.
-func (f *Folder) keep(part, digest string, size int64) error {
+// keep gives what was written its name, and makes the name last. If the same bytes
+// are there, these take their place, and their age.
+func (f *Folder) keep(part, digest string) error {
 	path, err := f.path(digest)
 	if err != nil {
 		return err
@@ -161,7 +213,7 @@ func (f *Folder) keep(part, digest string, size int64) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	if err := f.rename(part, path, size); err != nil {
+	if err := os.Rename(part, path); err != nil {
 		return err
 	}
 	for _, dir := range []string{folder, f.cfg.Dir} {
@@ -172,18 +224,6 @@ func (f *Folder) keep(part, digest string, size int64) error {
 	return nil
 }
 
-// rename puts a file in its place. If the same bytes are there, these take their
-// place, and their age.
-func (f *Folder) rename(part, path string, size int64) error {
-	f.naming.Lock()
-	defer f.naming.Unlock()
-	_, err := os.Stat(path)
-	if there := err == nil; there {
-		defer f.reserve(-size)
-	}
-	return os.Rename(part, path)
-}
-
 func syncFolder(path string) error {
 	d, err := os.Open(path)
 	if err != nil {
@@ -192,47 +232,57 @@ func syncFolder(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// A writer writes one upload, within the limits.
+// A writer writes one upload, within the limits. Its file is made longer before
+// bytes come, which is how other processes see what it is going to take.
 type writer struct {
-	ctx  context.Context
-	f    *Folder
-	part *os.File
-	size int64
+	ctx      context.Context
+	f        *Folder
+	part     *os.File
+	size     int64 // written
+	reserved int64 // length of the file
 }
 
+// reserveStep is how much is reserved at a time, where there is room for it.
+const reserveStep = 8 << 20
+
 func (w *writer) Write(p []byte) (int, error) {
-	n := int64(len(p))
+	to := w.size + int64(len(p))
 	switch {
 	case w.ctx.Err() != nil:
 		return 0, context.Cause(w.ctx)
-	case w.size+n > w.f.cfg.MaxBytes:
-		return 0, fmt.Errorf("more than %d bytes: %w", w.f.cfg.MaxBytes, fault.TooLarge)
-	case !w.f.reserve(n):
-		return 0, fmt.Errorf("all uploads together would be more than %d bytes: %w", w.f.cfg.Quota, fault.Overloaded)
+	case to > w.f.cfg.MaxBytes:
+		return 0, tooLarge(w.f.cfg.MaxBytes)
 	}
-	w.size += n
+	if to > w.reserved {
+		if err := w.reserve(to); err != nil {
+			return 0, err
+		}
+	}
+	w.size = to
 	if _, err := w.part.Write(p); err != nil {
 		return 0, fmt.Errorf("%w: %w", err, fault.Unavailable)
 	}
 	return len(p), nil
 }
 
-// reserve takes n bytes of the quota, or gives them back.
-func (f *Folder) reserve(n int64) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if n > 0 && f.used+n > f.cfg.Quota {
-		return false
+// reserve makes room for a file of needed bytes, and for some more if it can.
+func (w *writer) reserve(needed int64) error {
+	err := w.extend(max(needed, min(w.reserved+reserveStep, w.f.cfg.MaxBytes)))
+	if errors.Is(err, fault.Overloaded) {
+		err = w.extend(needed)
 	}
-	f.used += n
-	return true
+	return err
 }
 
-// Used is how many bytes of the quota are taken.
-func (f *Folder) Used() int64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.used
+func (w *writer) extend(to int64) error {
+	if err := w.part.Truncate(to); err != nil {
+		return fmt.Errorf("%w: %w", err, fault.Unavailable)
+	}
+	if err := w.f.tally.fits(w.ctx, to-w.reserved); err != nil {
+		return errors.Join(err, w.part.Truncate(w.reserved))
+	}
+	w.reserved = to
+	return nil
 }
 
 // Get opens the media of a digest; the caller closes it. [fault.NotFound]: there
@@ -258,21 +308,14 @@ func (f *Folder) Remove(_ context.Context, digest string) error {
 	if err != nil {
 		return err
 	}
-	return f.remove(path)
+	return forget(path)
 }
 
-func (f *Folder) remove(path string) error {
-	info, err := os.Stat(path)
-	if err == nil {
-		err = os.Remove(path)
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+// forget removes a file, if it is there.
+func forget(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("spool: remove: %w: %w", errors.Unwrap(err), fault.Unavailable)
 	}
-	f.reserve(-info.Size())
 	return nil
 }
 
@@ -283,11 +326,11 @@ func (f *Folder) Sweep(ctx context.Context, before time.Time) (n int, err error)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if filepath.Dir(path) == f.parts() || !info.ModTime().Before(before) {
+		if !info.ModTime().Before(before) {
 			return nil
 		}
 		n++
-		return f.remove(path)
+		return forget(path)
 	})
 	return n, err
 }

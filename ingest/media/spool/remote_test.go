@@ -18,41 +18,48 @@ import (
 	"videoqa/internal/fault"
 )
 
-// remote is a spool in a store that speaks S3 in this process.
-func remote(t *testing.T) (r *spool.Remote, server *httptest.Server) {
+// objects is a store that speaks S3 in this process, with a bucket, media.
+func objects(t *testing.T) (*bucket.Client, *httptest.Server) {
 	t.Helper()
 	backend := s3mem.New()
 	if err := backend.CreateBucket("media"); err != nil {
 		t.Fatal(err)
 	}
-	server = httptest.NewServer(gofakes3.New(backend).Server())
+	server := httptest.NewServer(gofakes3.New(backend).Server())
 	t.Cleanup(server.Close)
 	c, err := bucket.New(bucket.Config{Endpoint: server.URL, AccessKey: "id", SecretKey: "secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err = spool.NewRemote(spool.RemoteConfig{Client: c, Bucket: "media", Prefix: "spool", Dir: t.TempDir(), MaxBytes: 1 << 20})
+	return c, server
+}
+
+// remote is a spool in such a store.
+func remote(t *testing.T, c *bucket.Client, maxBytes, quota int64) *spool.Remote {
+	t.Helper()
+	r, err := spool.NewRemote(spool.RemoteConfig{Client: c, Bucket: "media", Prefix: "spool", Dir: t.TempDir(), MaxBytes: maxBytes, Quota: quota})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r, server
+	return r
 }
 
 // A keeper is either spool.
 type keeper interface {
-	Put(ctx context.Context, r io.Reader) (digest string, size int64, err error)
+	Put(ctx context.Context, r io.Reader, accept func(string) error) (digest string, size int64, err error)
 	Get(ctx context.Context, digest string) (*os.File, error)
 	Remove(ctx context.Context, digest string) error
 	Sweep(ctx context.Context, before time.Time) (int, error)
 }
 
 func TestBothSpoolsKeepUploads(t *testing.T) {
-	far, _ := remote(t)
+	client, _ := objects(t)
+	far := remote(t, client, 1<<20, 0)
 	for name, s := range map[string]keeper{"folder": open(t, spool.Config{MaxBytes: 1 << 20}), "remote": far} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
 			for _, text := range []string{"a dog", strings.Repeat("x", 1<<20), "a dog"} {
-				digest, size, err := s.Put(ctx, strings.NewReader(text))
+				digest, size, err := s.Put(ctx, strings.NewReader(text), nil)
 				if err != nil || digest != digestOf(text) || size != int64(len(text)) {
 					t.Fatalf("Put of %d bytes: %s, %d, %v", len(text), digest, size, err)
 				}
@@ -67,10 +74,10 @@ func TestBothSpoolsKeepUploads(t *testing.T) {
 				}
 				file.Close()
 			}
-			if _, _, err := s.Put(ctx, strings.NewReader(strings.Repeat("x", 1<<20+1))); !errors.Is(err, fault.TooLarge) {
+			if _, _, err := s.Put(ctx, strings.NewReader(strings.Repeat("x", 1<<20+1)), nil); !errors.Is(err, fault.TooLarge) {
 				t.Errorf("one byte too many: %v", err)
 			}
-			if _, _, err := s.Put(ctx, strings.NewReader("")); !errors.Is(err, fault.BadVideo) {
+			if _, _, err := s.Put(ctx, strings.NewReader(""), nil); !errors.Is(err, fault.BadVideo) {
 				t.Errorf("nothing at all: %v", err)
 			}
 			if err := s.Remove(ctx, digestOf("a dog")); err != nil {
@@ -96,7 +103,8 @@ func TestBothSpoolsKeepUploads(t *testing.T) {
 }
 
 func TestAStoreThatIsDownIsUnavailable(t *testing.T) {
-	far, server := remote(t)
+	client, server := objects(t)
+	far := remote(t, client, 1<<20, 0)
 	server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second) // else its client tries for minutes
 	defer cancel()
