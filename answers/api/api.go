@@ -74,6 +74,10 @@ type Config struct {
 	Models   []Model
 	Keys     *Keys // nil: nobody has to have one
 
+	// Routed is told, before a request is served, which route serves it: one of
+	// few, as "GET /v1/clips/{id}". nil: nobody is told.
+	Routed func(ctx context.Context, route string)
+
 	Group    string        // names us in events' source; "": videoqa
 	Clips    string        // topics; "": the published names
 	Asked    string        //
@@ -118,6 +122,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Routed == nil {
+		c.Routed = func(context.Context, string) {}
 	}
 	c.maxBody, c.lookEach = 1<<20, 10*time.Millisecond
 	return c
@@ -164,6 +171,7 @@ func (a *API) Handler() http.Handler {
 		"GET /openapi.yaml":                 a.contract,
 	} {
 		mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
+			a.cfg.Routed(r.Context(), route) // here, because the guard hands on a copy of the request: r.Pattern stays in it
 			if err := serve(w, r); err != nil {
 				a.refuse(w, r, err)
 			}

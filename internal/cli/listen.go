@@ -58,7 +58,7 @@ func spoolPlace(spoolURL, dataDir string) (p place, err error) {
 type httpSide struct {
 	Listen string // "": not at all
 	Config api.Config
-	Traces *ops.Tracing // nil: off
+	Web    *ops.Web // nil: nobody sees its requests
 }
 
 // begin serves until stop is called, which lets requests under way end for as long
@@ -67,6 +67,7 @@ func (s httpSide) begin(fail context.CancelCauseFunc, grace time.Duration) (addr
 	if s.Listen == "" {
 		return "", func() error { return nil }, nil
 	}
+	s.Config.Routed = s.Web.Routed
 	a, err := api.New(s.Config)
 	if err != nil {
 		return "", nil, err
@@ -76,7 +77,7 @@ func (s httpSide) begin(fail context.CancelCauseFunc, grace time.Duration) (addr
 		return "", nil, fmt.Errorf("cli: listen for HTTP: %w (--listen chooses another address)", err)
 	}
 	server := a.Server(s.Listen)
-	server.Handler = s.Traces.HTTP(server.Handler)
+	server.Handler = s.Web.Around(server.Handler)
 	var running sync.WaitGroup
 	var failed error
 	running.Go(func() {

@@ -8,6 +8,7 @@ import (
 	"videoqa/answers"
 	"videoqa/answers/api"
 	"videoqa/answers/worker"
+	"videoqa/internal/ops"
 )
 
 // Serve is videoqa serve.
@@ -56,7 +57,7 @@ func (c *Serve) serve(ctx context.Context, a *App, log *slog.Logger, o *operatio
 	if err != nil {
 		return err
 	}
-	side := httpSide{Listen: c.Listen, Config: api.Config{Models: []api.Model{model}, Keys: keys}, Traces: o.tracing}
+	side := httpSide{Listen: c.Listen, Config: api.Config{Models: []api.Model{model}, Keys: keys}, Web: ops.NewWeb(o.tracing)}
 	if c.Role == roleWorker {
 		side.Listen = ""
 	}

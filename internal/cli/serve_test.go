@@ -115,6 +115,19 @@ func (p *process) scrape(line string) (body string) {
 	return body
 }
 
+// ask asks over HTTP, as part of a trace, and returns the status.
+func (p *process) ask(method, path, body, traceparent string) int {
+	p.t.Helper()
+	request, err := http.NewRequest(method, "http://"+p.http+path, strings.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("traceparent", traceparent)
+	status, _ := reply(p.t)(http.DefaultClient.Do(request))
+	return status
+}
+
 // outcome publishes a question and returns its answer or dead letter.
 func (p *process) outcome(q ingest.Question, headers ...ingest.Header) (found ingest.Record) {
 	p.t.Helper()
@@ -198,6 +211,46 @@ func TestOperatorsSeeWhatAServingProcessDoes(t *testing.T) {
 		if s, ok := spans[stage]; !ok || s.Parent != question.ID || s.Failed {
 			t.Errorf("the span of %s is %+v", stage, s)
 		}
+	}
+}
+
+// Through the guard and the routes of the real interface: the span of a request is
+// named after its route, and the question's goes on from it.
+func TestAnHTTPQuestionIsTracedFromItsRequestToItsAnswer(t *testing.T) {
+	collector := opstest.New(t)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
+	roots, uri := clipURI(t)
+	p := launch(t, "--data-dir", filepath.Join(t.TempDir(), "data"), "--media-roots", roots)
+	p.quiet()
+	const trace = "1af7651916cd43dd8448eb211c80319c"
+	parent := "00-" + trace + "-b7ad6b7169203331-01"
+	for _, call := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"POST", "/v1/questions", `{"uri":"` + uri + `","questions":[{"question_id":"q-1","question":"what is it?"}]}`, 200},
+		{"GET", "/v1/clips/c-none", "", 404}, {"GET", "/no/such/place", "", 404},
+	} {
+		if status := p.ask(call.method, call.path, call.body, parent); status != call.status {
+			t.Errorf("%s %s gives %d; want %d", call.method, call.path, status, call.status)
+		}
+	}
+	if status := p.stop(); status != 0 {
+		t.Errorf("it exits with %d", status)
+	}
+	spans := map[string]opstest.Span{}
+	for _, s := range collector.Spans() {
+		if s.Trace == trace {
+			spans[s.Name] = s
+		}
+	}
+	for name, status := range map[string]string{"POST /v1/questions": "200", "GET /v1/clips/{id}": "404", "GET": "404"} {
+		if s, ok := spans[name]; !ok || s.Attributes["http.response.status_code"] != status || s.Parent != "b7ad6b7169203331" {
+			t.Errorf("the span of %s is %+v; want status %s", name, s, status)
+		}
+	}
+	if question := spans["answer a question"]; question.Parent != spans["POST /v1/questions"].ID {
+		t.Errorf("the question's span is %+v; want it in %+v", question, spans["POST /v1/questions"])
 	}
 }
 
