@@ -24,6 +24,7 @@ import (
 	"videoqa/gitvideo"
 	"videoqa/ingest"
 	"videoqa/ingest/media"
+	"videoqa/ingest/media/bucket"
 	"videoqa/ingest/media/spool"
 	"videoqa/internal/fault"
 	"videoqa/internal/ops"
@@ -49,6 +50,9 @@ func spoolPlace(spoolURL, dataDir string) (p place, err error) {
 	case err == nil && u.Scheme == "file" && u.Host == "" && filepath.IsAbs(u.Path):
 		return place{dir: u.Path}, nil
 	case err == nil && u.Scheme == "s3" && u.Host != "" && u.User == nil && u.RawQuery == "":
+		if err := bucket.CheckName(u.Host); err != nil {
+			return p, fmt.Errorf("--spool-url: %w", err)
+		}
 		return place{bucket: u.Host, prefix: strings.Trim(u.Path, "/")}, nil
 	}
 	return p, fmt.Errorf("--spool-url has to be a folder, as file:///srv/uploads, or s3://bucket/prefix: %w", fault.BadRequest)
