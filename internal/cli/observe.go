@@ -144,10 +144,14 @@ func (o observer) store(s store.Store) {
 }
 
 // stream has the numbers of the consumer told: one that consumes is ready once the
-// group has given it something to read.
+// group has given it something to read, one that only publishes while a broker
+// answers.
 func (o observer) stream(c *kafka.Client, consumes bool) {
-	o.Health.Watch(partStream, func(context.Context) error {
-		if consumes && c.Assigned() == 0 {
+	o.Health.Watch(partStream, func(ctx context.Context) error {
+		switch {
+		case !consumes:
+			return c.Ping(ctx)
+		case c.Assigned() == 0:
 			return errors.New("no partition of the group is assigned to this process")
 		}
 		return nil

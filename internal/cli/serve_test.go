@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"videoqa/ingest"
+	"videoqa/ingest/broker"
 	"videoqa/ingest/kafka"
 	"videoqa/internal/ops/opstest"
 	"videoqa/internal/trail"
@@ -273,6 +274,29 @@ func TestASecondOperationsListenerIsRefusedByName(t *testing.T) {
 	a, _, errs := app(t, "HOME="+t.TempDir(), "VIDEOQA_OPS_LISTEN="+p.ops)
 	if status := a.run(t.Context(), []string{"serve"}); status != failed || !strings.Contains(errs.String(), p.ops) || !strings.Contains(errs.String(), "--ops-listen") {
 		t.Errorf("status %d: %s", status, errs)
+	}
+}
+
+// A process that only takes requests has no partitions that it could lose: it asks.
+func TestAProcessThatOnlyServesHTTPIsNotReadyWithoutABroker(t *testing.T) {
+	b, err := broker.Open(broker.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := sync.OnceFunc(b.Close)
+	defer closed()
+	p := launch(t, "--role", "api", "--kafka-brokers", b.Addr(), "--single-process", "--data-dir", filepath.Join(t.TempDir(), "data"))
+	p.quiet()
+	if status, body := p.get("/health/ready"); status != 200 || !strings.Contains(body, `"stream":"ready"`) {
+		t.Errorf("beside a broker it says %d %s", status, body)
+	}
+	closed()
+	status, body := 200, ""
+	for began := time.Now(); status == 200 && time.Since(began) < 30*time.Second; { // what was found is kept for seconds
+		status, body = p.get("/health/ready")
+	}
+	if status != 503 || !strings.Contains(body, "no broker answers") || !strings.Contains(body, `"store":"ready"`) {
+		t.Errorf("without one it says %d %s", status, body)
 	}
 }
 
