@@ -89,11 +89,18 @@ refused() { # refused WORDS OPTION…
 }
 refused 'spool.url is not s3' --set api.enabled=true,api.keys.secret=k
 refused 'spool.url is not s3' --set api.enabled=true,api.keys.secret=k,spool.url=/var/spool/videoqa
+refused 'spool.url is not s3' --set api.enabled=true,api.keys.secret=k --set-json 'extraEnv=[{"name":"VIDEOQA_SPOOL_URL","value":"file:///srv/uploads"}]'
+refused 'spool.url is not s3' --set api.enabled=true,api.keys.secret=k,spool.url=s3://bucket/spool --set-json 'extraEnv=[{"name":"VIDEOQA_SPOOL_URL","value":"file:///srv/uploads"}]'
 refused 'api.keys.secret is empty' --set api.enabled=true,spool.url=s3://bucket/spool
 refused 'config.kafka.brokers is empty' --set config.kafka.brokers=null
 refused 'no VIDEOQA_STORE_URL' --set secrets=null
 refused 'autoscaling.kind is none of' --set worker.autoscaling.kind=vpa
 refused 'neither lag nor answerAge' --set worker.autoscaling.kind=keda,worker.autoscaling.lag.enabled=false
+taken() { # taken OPTION…: what is known only in the cluster, or said elsewhere, is not refused
+	render helm/videoqa/ci/least-values.yaml --set api.enabled=true,api.keys.secret=k "$@" >"$scratch/out" 2>&1 || { cat "$scratch/out"; return 1; }
+	echo "taken: $*"
+}
+taken --set-json 'extraEnv=[{"name":"VIDEOQA_SPOOL_URL","valueFrom":{"secretKeyRef":{"name":"s","key":"k"}}}]'
 unrun+=("the chart was not installed in a cluster")
 
 step "systemd"
