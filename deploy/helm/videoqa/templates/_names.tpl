@@ -43,6 +43,10 @@ entries counts, then the file of settings, because an empty variable is not set.
 {{ include "videoqa.setting" (list . "VIDEOQA_SPOOL_URL" (ternary .Values.spool.url "" .Values.api.enabled) (.Values.config.spool_url | default (dig "spool" "url" "" .Values.config))) }}
 {{- end }}
 
+{{- define "videoqa.s3Endpoint" -}}
+{{ include "videoqa.setting" (list . "VIDEOQA_S3_ENDPOINT" "" (.Values.config.s3_endpoint | default (dig "s3" "endpoint" "" .Values.config))) }}
+{{- end }}
+
 {{- define "videoqa.group" -}}
 {{ .Values.config.kafka_group | default (dig "kafka" "group" "videoqa" .Values.config) }}
 {{- end }}

@@ -7,6 +7,9 @@
 {{- fail "secrets has no VIDEOQA_STORE_URL: processes of one group share their outcomes in PostgreSQL" }}
 {{- end }}
 {{- $spool := include "videoqa.spool" . }}
+{{- if and (hasPrefix "s3:" $spool) (not (include "videoqa.s3Endpoint" .)) }}
+{{- fail (printf "config.s3.endpoint is empty, and uploads lie in %s: no process would start without knowing where that is" $spool) }}
+{{- end }}
 {{- if .Values.api.enabled }}
 {{- if not (or (hasPrefix "s3://" $spool) (eq $spool "unseen")) }}
 {{- fail (printf "spool.url is not s3://BUCKET/PREFIX but %q: the API and the workers run apart, and a folder of one is not seen by the others, so that no upload could be answered" $spool) }}
