@@ -24,7 +24,7 @@ PATH=$GOBIN:$PATH
 ls "$GOBIN"
 
 step "compose.yaml and the Dockerfiles"
-check compose compose.yaml
+check compose "$program" compose.yaml
 check dockerfile Dockerfile Dockerfile.cuda
 unrun+=("the images are not built and compose.yaml is not started: that takes a Docker daemon")
 
