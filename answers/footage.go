@@ -195,6 +195,7 @@ func (j *job) decodeClip(ctx context.Context, clip int, media Media) error {
 		return nil
 	}
 	pictures, report, err := frames.Sample(ctx, media.Reader, media.Size, plan, media.Limits)
+	j.s.taken.add(pictures, report)
 	if err != nil {
 		return j.leaveOut(ctx, clip, err)
 	}

@@ -181,12 +181,14 @@ func TestOperatorsSeeWhatAServingProcessDoes(t *testing.T) {
 	if status, body := p.get("/health/ready"); status != 200 || !strings.Contains(body, `"stream":"ready"`) {
 		t.Errorf("serving, it says %d %s", status, body)
 	}
-	scrape := p.scrape(`vqa_questions_total{kind="open",outcome="dead"} 1`) // counted last
+	scrape := p.scrape(`vqa_questions_total{kind="open",outcome="dead",route="stream"} 1`) // counted last
 	for _, want := range []string{
-		`vqa_questions_total{kind="open",outcome="answered"} 1`, `vqa_questions_total{kind="open",outcome="dead"} 1`,
+		`vqa_questions_total{kind="open",outcome="answered",route="stream"} 1`, `vqa_questions_total{kind="open",outcome="dead",route="stream"} 1`,
 		`vqa_dlq_total{reason="refused-uri"} 1`, `vqa_answer_latency_seconds_count{stage="generate"} 1`, `vqa_answer_age_seconds_count 1`,
 		`vqa_feature_cache_misses_total{level="frames"} 6`, `vqa_feature_cache_misses_total{level="prefixes"} 1`, `vqa_frames_total{state="encoded"} 6`,
 		`vqa_batch_size_count 1`, `vqa_questions_waiting 0`, `vqa_ready{part="stream"} 1`, `vqa_feature_cache_breaker{state="none"} 1`,
+		`vqa_frames_total{state="sampled"} 6`, `vqa_frames_total{state="dropped"} 0`,
+		`vqa_answers_published_total{result="failed"} 0`, `vqa_spool_bytes 0`, `vqa_spool_quota_bytes 2.147483648e+10`, `vqa_http_requests_total{code="429",route="POST /v1/questions"} 0`,
 	} {
 		if !strings.Contains(scrape, want+"\n") {
 			t.Errorf("%q is not in a scrape", want)
@@ -217,11 +219,11 @@ func TestOperatorsSeeWhatAServingProcessDoes(t *testing.T) {
 
 // Through the guard and the routes of the real interface: the span of a request is
 // named after its route, and the question's goes on from it.
-func TestAnHTTPQuestionIsTracedFromItsRequestToItsAnswer(t *testing.T) {
+func TestAnHTTPQuestionIsCountedAndTracedFromItsRequestToItsAnswer(t *testing.T) {
 	collector := opstest.New(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
 	roots, uri := clipURI(t)
-	p := launch(t, "--data-dir", filepath.Join(t.TempDir(), "data"), "--media-roots", roots)
+	p := launch(t, "--data-dir", filepath.Join(t.TempDir(), "data"), "--media-roots", roots, "--redis-url", "redis://127.0.0.1:1") // one that is down
 	p.quiet()
 	const trace = "1af7651916cd43dd8448eb211c80319c"
 	parent := "00-" + trace + "-b7ad6b7169203331-01"
@@ -234,6 +236,16 @@ func TestAnHTTPQuestionIsTracedFromItsRequestToItsAnswer(t *testing.T) {
 	} {
 		if status := p.ask(call.method, call.path, call.body, parent); status != call.status {
 			t.Errorf("%s %s gives %d; want %d", call.method, call.path, status, call.status)
+		}
+	}
+	scrape := p.scrape(`vqa_questions_total{kind="open",outcome="answered",route="http"} 1`)
+	for _, want := range []string{
+		`vqa_questions_total{kind="open",outcome="answered",route="http"} 1`, `vqa_http_requests_total{code="200",route="POST /v1/questions"} 1`,
+		`vqa_http_requests_total{code="404",route="GET /v1/clips/{id}"} 1`, `vqa_http_requests_total{code="404",route="none"} 1`,
+		`vqa_feature_cache_misses_total{level="redis"} 6`, `vqa_feature_cache_hits_total{level="redis"} 0`, `vqa_http_request_seconds_count{route="POST /v1/questions"} 1`,
+	} {
+		if !strings.Contains(scrape, want+"\n") {
+			t.Errorf("%q is not in a scrape", want)
 		}
 	}
 	if status := p.stop(); status != 0 {

@@ -84,9 +84,11 @@ func TestATraceThatIsNotSampledIsNotSentAndGoesOn(t *testing.T) {
 }
 
 // A request's span has its route's name, and its status however that comes about.
-func TestAnHTTPRequestIsPartOfItsCallersTrace(t *testing.T) {
+func TestAnHTTPRequestIsCountedAndPartOfItsCallersTrace(t *testing.T) {
 	tracing, closed := traced(t)
-	web := ops.NewWeb(tracing)
+	metrics := ops.NewMetrics("v0")
+	get := listen(t, ops.NewHealth(), metrics)
+	web := ops.NewWeb(metrics, tracing, []string{"GET /v1/models"})
 	inner := ""
 	gone, leave := context.WithCancel(t.Context())
 	leave()
@@ -131,6 +133,20 @@ func TestAnHTTPRequestIsPartOfItsCallersTrace(t *testing.T) {
 	if want := "00-" + traceID + "-" + spans[0].ID + "-01"; inner != want {
 		t.Errorf("inside, the traceparent is %s; want %s", inner, want)
 	}
+	_, scrape := get("/metrics")
+	for series, want := range map[string]string{
+		`vqa_http_requests_total{code="200",route="POST /v1/questions"}`: "1",
+		`vqa_http_requests_total{code="499",route="GET /v1/models"}`:     "1",
+		`vqa_http_requests_total{code="500",route="GET /v1/models"}`:     "1",
+		`vqa_http_requests_total{code="429",route="GET /v1/models"}`:     "0",
+		`vqa_http_requests_total{code="503",route="none"}`:               "1",
+		`vqa_http_request_seconds_count{route="GET /v1/models"}`:         "2",
+		`vqa_http_requests_in_flight`:                                    "0",
+	} {
+		if got := number(t, scrape, series); got != want {
+			t.Errorf("%s is %s; want %s", series, got, want)
+		}
+	}
 }
 
 func TestWithoutTracingATraceIsHandedOn(t *testing.T) {
@@ -144,7 +160,7 @@ func TestWithoutTracingATraceIsHandedOn(t *testing.T) {
 	f.End(trail.Answered, ingest.Answer{})
 	handler := http.NotFoundHandler()
 	recorder := httptest.NewRecorder()
-	ops.NewWeb(off).Around(handler).ServeHTTP(recorder, httptest.NewRequest("GET", "/", nil))
+	ops.NewWeb(ops.NewMetrics("v0"), off, nil).Around(handler).ServeHTTP(recorder, httptest.NewRequest("GET", "/", nil))
 	if err := off.Close(); err != nil || recorder.Code != 404 {
 		t.Errorf("%v, %d", err, recorder.Code)
 	}

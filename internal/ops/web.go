@@ -3,16 +3,37 @@ package ops
 import (
 	"context"
 	"net/http"
+	"strconv"
+	"time"
 )
 
-// A Web makes spans of HTTP requests. A nil Web makes none.
+// A Web makes numbers and spans of HTTP requests. A nil Web makes none.
 //
 //	server.Handler = web.Around(handler)
 //	web.Routed(r.Context(), "GET /v1/clips/{id}") // inside, once the route is known
-type Web struct{ tracing *Tracing }
+type Web struct {
+	metrics *Metrics
+	tracing *Tracing
+}
 
-// NewWeb returns a Web that tells tracing, unless that is nil.
-func NewWeb(tracing *Tracing) *Web { return &Web{tracing} }
+// none is the route of requests that none of ours served: those without a key, and
+// those for what is not there.
+const none = "none"
+
+// Replies that alerts are about: there from the start, so that the first is seen.
+var watchedCodes = []int{http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
+
+// NewWeb returns a Web that tells metrics and, unless it is nil, tracing. routes are
+// all that will be told of.
+func NewWeb(metrics *Metrics, tracing *Tracing, routes []string) *Web {
+	for _, route := range append([]string{none}, routes...) {
+		metrics.replies.WithLabelValues(route)
+		for _, code := range watchedCodes {
+			metrics.requests.WithLabelValues(route, strconv.Itoa(code))
+		}
+	}
+	return &Web{metrics, tracing}
+}
 
 // Around has next's requests seen.
 func (web *Web) Around(next http.Handler) http.Handler {
@@ -20,9 +41,14 @@ func (web *Web) Around(next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{ResponseWriter: w}
+		v, began := &visit{ResponseWriter: w}, time.Now()
 		ctx, end := web.tracing.request(r)
-		defer func() { end(v.route, v.said(ctx)) }()
+		web.metrics.open.Inc()
+		defer func() {
+			status := v.said(ctx)
+			end(v.route, status)
+			web.metrics.replied(v.route, status, time.Since(began))
+		}()
 		next.ServeHTTP(v, r.WithContext(context.WithValue(ctx, visitKey{}, v)))
 		v.served = true
 	})
@@ -33,6 +59,15 @@ func (web *Web) Routed(ctx context.Context, route string) {
 	if v, ok := ctx.Value(visitKey{}).(*visit); ok {
 		v.route = route
 	}
+}
+
+func (m *Metrics) replied(route string, status int, took time.Duration) {
+	if route == "" {
+		route = none
+	}
+	m.open.Dec()
+	m.requests.WithLabelValues(route, strconv.Itoa(status)).Inc()
+	m.replies.WithLabelValues(route).Observe(took.Seconds())
 }
 
 type visitKey struct{}

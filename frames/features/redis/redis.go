@@ -25,6 +25,7 @@ import (
 	mrand "math/rand/v2"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -64,6 +65,8 @@ type Store struct {
 	cfg     Config
 	client  *goredis.Client
 	breaker *gobreaker.CircuitBreaker[struct{}]
+
+	hits atomic.Int64 // values that it had
 }
 
 var (
@@ -151,6 +154,10 @@ func (s *Store) ask(ctx context.Context, what string, do func(ctx context.Contex
 	return nil
 }
 
+// Hits returns how many values were got from Redis. What it has not is asked for
+// several times before it is computed, so that is counted where it is computed.
+func (s *Store) Hits() int64 { return s.hits.Load() }
+
 // Get implements [features.Store].
 func (s *Store) Get(ctx context.Context, keys []string) ([][]byte, error) {
 	values := make([][]byte, len(keys))
@@ -175,6 +182,11 @@ func (s *Store) Get(ctx context.Context, keys []string) ([][]byte, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	for _, value := range values {
+		if value != nil {
+			s.hits.Add(1)
+		}
 	}
 	return values, nil
 }
