@@ -189,6 +189,7 @@ func (o observer) stream(c *kafka.Client, consumes bool) {
 	}
 	o.Metrics.MustAdd(
 		of("vqa_consumer_lag_records", "Records not accounted for, of partitions assigned to this process.", func(l kafka.Lag) float64 { return float64(l.Records) }),
+		of("vqa_consumer_position_offset", "Offset up to which all is accounted for, of those partitions.", func(l kafka.Lag) float64 { return float64(l.Position) }),
 		of("vqa_consumer_fetch_age_seconds", "Since the broker last answered a fetch, of those partitions.", func(l kafka.Lag) float64 { return l.Age.Seconds() }),
 		ops.Source{Name: "vqa_consumer_gaps_total", Help: "Times that records were gone before they were read.", Counts: true,
 			Read: func(emit ops.Emit) { emit(float64(c.Gaps().Count)) }},
