@@ -37,13 +37,21 @@ func (c *Client) Ping(ctx context.Context) error {
 	// Not ctx's own end: what is found is kept for others.
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingTime)
 	defer cancel()
-	got, err := c.client.ApiVersions(limited, &kgo.ApiVersionsRequest{})
-	if err == nil {
-		err = got.Error
+	err := c.askVersions(limited)
+	if err != nil && limited.Err() == nil {
+		err = c.askVersions(limited) // the connection that was kept may have been to a broker that went, and others are there
 	}
 	if err != nil {
 		err = fmt.Errorf("kafka: no broker answers: %w: %w", err, fault.Unavailable)
 	}
 	p.at, p.err = time.Now(), err
 	return err
+}
+
+func (c *Client) askVersions(ctx context.Context) error {
+	got, err := c.client.ApiVersions(ctx, &kgo.ApiVersionsRequest{})
+	if err != nil {
+		return err
+	}
+	return got.Error
 }
