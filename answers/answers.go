@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -67,6 +68,7 @@ type Service struct {
 	holdings *holdings                    // whose all that is
 	queue    chan struct{}                // one token a call that is inside
 	turns    *turns.Turns                 // one for a clip that is decoded and encoded
+	taken    taken                        // pictures, from clips
 }
 
 // New returns a service over cfg.Model, which is borrowed.
@@ -111,6 +113,23 @@ type Cached struct{ Hits, Misses, Evictions, Bytes uint64 }
 func (s *Service) Prefixes() Cached {
 	c := s.prefixes.Stats()
 	return Cached{c.Hits, c.Misses, c.Evictions, s.prefixes.WeightedSize()}
+}
+
+// Pictures counts what was taken from clips: pictures that were decoded, those of
+// them that were wanted, and those that were wanted and damaged.
+type Pictures struct{ Decoded, Sampled, Dropped int64 }
+
+type taken struct{ decoded, sampled, dropped atomic.Int64 }
+
+func (t *taken) add(pictures []frames.Picture, r frames.Report) {
+	t.decoded.Add(int64(r.Decoded))
+	t.sampled.Add(int64(len(pictures)))
+	t.dropped.Add(int64(r.Dropped))
+}
+
+// Pictures returns those since the service was made.
+func (s *Service) Pictures() Pictures {
+	return Pictures{s.taken.decoded.Load(), s.taken.sampled.Load(), s.taken.dropped.Load()}
 }
 
 // Model returns the model that answers.

@@ -198,6 +198,7 @@ func (j *job) decodeClip(ctx context.Context, clip int, media Media) error {
 		return nil
 	}
 	pictures, report, err := frames.Sample(ctx, media.Reader, media.Size, plan, media.Limits)
+	j.s.taken.add(pictures, report)
 	if media.Unchanged != nil { // before an error: that may come of it
 		err = cmp.Or(media.Unchanged(), err)
 	}

@@ -203,8 +203,12 @@ func (j *job) pictures(ctx context.Context) ([]frames.Picture, error) {
 		if sub.From != 0 || sub.To != 0 {
 			return nil, fmt.Errorf("a still picture has no span of time: %w", fault.BadRequest)
 		}
-		p, _, err := frames.DecodeStill(ctx, sub.Reader, sub.Size, sub.Limits)
-		return []frames.Picture{p}, err
+		p, report, err := frames.DecodeStill(ctx, sub.Reader, sub.Size, sub.Limits)
+		if err != nil {
+			return nil, err
+		}
+		j.s.taken.add([]frames.Picture{p}, report)
+		return []frames.Picture{p}, nil
 	}
 	plan := frames.Plan{Count: j.count, From: sub.From, To: sub.To}
 	var pictures []frames.Picture
@@ -215,6 +219,7 @@ func (j *job) pictures(ctx context.Context) ([]frames.Picture, error) {
 	} else {
 		pictures, report, err = frames.Sample(ctx, sub.Reader, sub.Size, plan, sub.Limits)
 	}
+	j.s.taken.add(pictures, report)
 	j.seen.length = temporal.NewSeconds(report.Duration.Microseconds(), 1, 1e6)
 	j.seen.notes = Notes(report)
 	return pictures, err

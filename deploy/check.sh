@@ -24,7 +24,7 @@ PATH=$GOBIN:$PATH
 ls "$GOBIN"
 
 step "compose.yaml and the Dockerfiles"
-check compose compose.yaml
+check compose "$program" compose.yaml
 check dockerfile Dockerfile Dockerfile.cuda
 unrun+=("the images are not built and compose.yaml is not started: that takes a Docker daemon")
 
@@ -72,9 +72,8 @@ for values in helm/videoqa/ci/*.yaml; do
 	helm lint --strict --kube-version "$kubernetes" helm/videoqa --values "$values" 2>/dev/null
 	render "$values" >"$scratch/rendered.yaml"
 	kubeconform -strict -summary -schema-location "$scratch/schemas/{{.ResourceKind}}-{{.ResourceAPIVersion}}.json" "$scratch/rendered.yaml"
-	# The file of settings that the pods would read, with the variables that their secrets would give.
-	sed -n '/^  videoqa.yaml: |$/,/^---$/ { s/^    //p }' "$scratch/rendered.yaml" >"$scratch/videoqa.yaml"
-	VIDEOQA_STORE_URL=postgres://x "$program" config check "$scratch/videoqa.yaml"
+	# As each pod would run it: its variables, those of secrets as here, and the file of settings.
+	VIDEOQA_STORE_URL=postgres://x VIDEOQA_REDIS_URL=redis://x VIDEOQA_S3_ACCESS_KEY=x VIDEOQA_S3_SECRET_KEY=x check pods "$program" "$scratch/rendered.yaml"
 done
 
 refused() { # refused WORDS OPTION…
@@ -89,11 +88,22 @@ refused() { # refused WORDS OPTION…
 }
 refused 'spool.url is not s3' --set api.enabled=true,api.keys.secret=k
 refused 'spool.url is not s3' --set api.enabled=true,api.keys.secret=k,spool.url=/var/spool/videoqa
-refused 'api.keys.secret is empty' --set api.enabled=true,spool.url=s3://bucket/spool
+refused 'spool.url is not s3' --set api.enabled=true,api.keys.secret=k --set-json 'extraEnv=[{"name":"VIDEOQA_SPOOL_URL","value":"file:///srv/uploads"}]'
+refused 'spool.url is not s3' --set api.enabled=true,api.keys.secret=k,spool.url=s3://bucket/spool --set-json 'extraEnv=[{"name":"VIDEOQA_SPOOL_URL","value":"file:///srv/uploads"}]'
+refused 'config.s3.endpoint is empty' --set api.enabled=true,api.keys.secret=k,spool.url=s3://bucket/spool
+refused 'config.s3.endpoint is empty' --set config.spool.url=s3://bucket/spool
+refused 'api.keys.secret is empty' --set api.enabled=true,spool.url=s3://bucket/spool,config.s3.endpoint=https://s3.example
 refused 'config.kafka.brokers is empty' --set config.kafka.brokers=null
 refused 'no VIDEOQA_STORE_URL' --set secrets=null
 refused 'autoscaling.kind is none of' --set worker.autoscaling.kind=vpa
 refused 'neither lag nor answerAge' --set worker.autoscaling.kind=keda,worker.autoscaling.lag.enabled=false
+taken() { # taken OPTION…: what is known only in the cluster, or said elsewhere, is not refused
+	render helm/videoqa/ci/least-values.yaml --set api.enabled=true,api.keys.secret=k "$@" >"$scratch/out" 2>&1 || { cat "$scratch/out"; return 1; }
+	echo "taken: $*"
+}
+taken --set-json 'extraEnv=[{"name":"VIDEOQA_SPOOL_URL","valueFrom":{"secretKeyRef":{"name":"s","key":"k"}}}]'
+taken --set-json 'extraEnv=[{"name":"VIDEOQA_SPOOL_URL","value":"s3://bucket/spool"},{"name":"VIDEOQA_S3_ENDPOINT","value":"https://s3.example"}]'
+taken --set config.spool.url=s3://bucket/spool,config.s3.endpoint=https://s3.example
 unrun+=("the chart was not installed in a cluster")
 
 step "systemd"

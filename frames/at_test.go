@@ -86,6 +86,15 @@ func TestATimeWhosePictureIsDamagedGetsAnotherAndSaysSo(t *testing.T) {
 	if err != nil || !report.Degraded || !slices.Contains(report.Instead, true) || !slices.Contains(report.Instead, false) {
 		t.Fatalf("%+v, %v", report, err)
 	}
+	instead := 0
+	for _, yes := range report.Instead {
+		if yes {
+			instead++
+		}
+	}
+	if report.Dropped != instead {
+		t.Errorf("%d pictures are said to be dropped; %d are not their own", report.Dropped, instead)
+	}
 	pts, _, num, den := x.PTS()
 	for i := range at {
 		p := pics[report.Shown[i]]

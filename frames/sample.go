@@ -13,6 +13,7 @@ type Report struct {
 	FewerFrames   bool // the span shows fewer pictures than were asked for
 	NoToneMapping bool // BT.2020 or HDR colours, converted by their matrix only
 	Decoded       int  // pictures that were decoded to get those wanted
+	Dropped       int  // pictures that were wanted and are damaged
 	Frames        int  // pictures that the whole video shows
 	Duration      time.Duration
 	Rotation      int    // degrees clockwise that the pictures were turned

@@ -56,6 +56,7 @@ func (s *sampling) sample(ctx context.Context, plan Plan) ([]Picture, Report, er
 		missing := slices.DeleteFunc(slices.Clone(picks), func(k int) bool { _, ok := s.found[k]; return ok })
 		if len(missing) == 0 {
 			s.report.Degraded = x.anyIn(plan, s.bad)
+			s.report.Dropped = s.dropped(plan)
 			if len(plan.At) > 0 {
 				s.place(plan.At, picks)
 			}
@@ -80,6 +81,23 @@ func (s *sampling) place(at []time.Duration, picks []int) {
 		s.report.Instead = append(s.report.Instead, own[i] != k)
 		s.report.Degraded = s.report.Degraded || own[i] != k
 	}
+}
+
+// dropped counts the pictures that plan would show if none were damaged, and are.
+func (s *sampling) dropped(plan Plan) (n int) {
+	if len(s.bad) == 0 {
+		return 0
+	}
+	wanted, err := s.x.pick(plan, func(k int) bool { return s.absent[k] })
+	if err != nil {
+		return 0 // pick has judged plan
+	}
+	for _, k := range wanted {
+		if s.bad[k] {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *sampling) leavesOut(k int) bool { return s.bad[k] || s.absent[k] }

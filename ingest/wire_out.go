@@ -81,6 +81,15 @@ func firstOf(names ...string) string {
 	return ""
 }
 
+// ownSource begins the source of every event that we write; our group follows.
+const ownSource = "/videoqa/"
+
+// Ours tells by a record's headers whether it is an event that we wrote.
+func Ours(headers []Header) bool {
+	source, _ := Record{Headers: headers}.Header("ce_source")
+	return strings.HasPrefix(source, ownSource)
+}
+
 func cloudEvent(topic, kind, id, group, subject string, at Time, key string, data any) (Message, error) {
 	var value bytes.Buffer
 	e := json.NewEncoder(&value)
@@ -90,7 +99,7 @@ func cloudEvent(topic, kind, id, group, subject string, at Time, key string, dat
 	}
 	m := Message{Topic: topic, Key: []byte(key), Value: bytes.TrimSuffix(value.Bytes(), []byte("\n"))}
 	for _, h := range []struct{ key, value string }{
-		{"ce_specversion", "1.0"}, {"ce_id", id}, {"ce_type", kind}, {"ce_source", "/videoqa/" + group},
+		{"ce_specversion", "1.0"}, {"ce_id", id}, {"ce_type", kind}, {"ce_source", ownSource + group},
 		{"ce_subject", subject}, {"ce_time", at.String()}, {"content-type", "application/json"},
 	} {
 		if h.value != "" {

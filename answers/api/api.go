@@ -23,7 +23,9 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"videoqa/answers/store"
@@ -75,6 +77,10 @@ type Config struct {
 	Pictures Pictures // nil: frames are not shown
 	Models   []Model
 	Keys     *Keys // nil: nobody has to have one
+
+	// Routed is told, before a request is served, which route serves it: one of
+	// few, as "GET /v1/clips/{id}". nil: nobody is told.
+	Routed func(ctx context.Context, route string)
 
 	Group   string        // names us in events' source; "": videoqa
 	Clips   string        // topics; "": the published names
@@ -135,6 +141,9 @@ func (c Config) withDefaults() Config {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.Routed == nil {
+		c.Routed = func(context.Context, string) {}
+	}
 	c.maxBody, c.lookEach = 1<<20, 10*time.Millisecond
 	return c
 }
@@ -177,23 +186,30 @@ func (a *API) Server(address string) *http.Server {
 	}
 }
 
+// What serves each route.
+var served = map[string]func(*API, http.ResponseWriter, *http.Request) error{
+	"POST /v1/questions":                (*API).ask,
+	"GET /v1/questions/{id}":            (*API).question,
+	"POST /v1/clips":                    (*API).postClip,
+	"GET /v1/clips/{id}":                (*API).clip,
+	"DELETE /v1/clips/{id}":             (*API).deleteClip,
+	"GET /v1/clips/{id}/frames/{frame}": (*API).frame,
+	"GET /v1/answers/{id}":              (*API).answer,
+	"GET /v1/answers":                   (*API).answers,
+	"GET /v1/models":                    (*API).models,
+	"GET /openapi.yaml":                 (*API).contract,
+}
+
+// Routes returns all that there are, in order.
+func Routes() []string { return slices.Sorted(maps.Keys(served)) }
+
 // Handler serves all routes.
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
-	for route, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
-		"POST /v1/questions":                a.ask,
-		"GET /v1/questions/{id}":            a.question,
-		"POST /v1/clips":                    a.postClip,
-		"GET /v1/clips/{id}":                a.clip,
-		"DELETE /v1/clips/{id}":             a.deleteClip,
-		"GET /v1/clips/{id}/frames/{frame}": a.frame,
-		"GET /v1/answers/{id}":              a.answer,
-		"GET /v1/answers":                   a.answers,
-		"GET /v1/models":                    a.models,
-		"GET /openapi.yaml":                 a.contract,
-	} {
+	for route, serve := range served {
 		mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
-			if err := serve(w, r); err != nil {
+			a.cfg.Routed(r.Context(), route) // here, because the guard hands on a copy of the request: r.Pattern stays in it
+			if err := serve(a, w, r); err != nil {
 				a.refuse(w, r, err)
 			}
 		})

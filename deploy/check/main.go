@@ -1,7 +1,8 @@
 // Command check holds the files of deploy to the formats that they are written
 // in, without a daemon, a cluster or the internet.
 //
-//	go run . compose ../compose.yaml
+//	go run . compose ../../bin/videoqa ../compose.yaml
+//	go run . pods ../../bin/videoqa rendered.yaml      # a rendered chart
 //	go run . dockerfile ../Dockerfile
 //	go run . schemas FOLDER swagger.json crd.yaml…     # for kubeconform
 //
@@ -16,9 +17,9 @@ import (
 )
 
 func main() {
-	commands := map[string]func(context.Context, []string) error{"compose": composeFile, "dockerfile": dockerfile, "schemas": schemas}
+	commands := map[string]func(context.Context, []string) error{"compose": composeFile, "pods": pods, "dockerfile": dockerfile, "schemas": schemas}
 	if len(os.Args) < 3 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: check compose FILE | dockerfile FILE | schemas FOLDER SWAGGER CRD…")
+		fmt.Fprintln(os.Stderr, "usage: check compose PROGRAM FILE | pods PROGRAM FILE | dockerfile FILE | schemas FOLDER SWAGGER CRD…")
 		os.Exit(2)
 	}
 	if err := commands[os.Args[1]](context.Background(), os.Args[2:]); err != nil {

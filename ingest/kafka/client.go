@@ -85,6 +85,7 @@ type Client struct {
 	writer    *kgo.Writer
 	assigned  assigned
 	gaps      gaps
+	pinged    pinged
 }
 
 const (

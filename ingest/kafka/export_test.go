@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"time"
 
 	kgo "github.com/segmentio/kafka-go"
 )
@@ -16,4 +17,11 @@ func CreateCompacted(ctx context.Context, c *Client, name string) error {
 		return err
 	}
 	return got.Errors[name]
+}
+
+// ForgetPing has the next Ping ask a broker.
+func ForgetPing(c *Client) {
+	c.pinged.mu.Lock()
+	defer c.pinged.mu.Unlock()
+	c.pinged.at = time.Time{}
 }

@@ -12,6 +12,7 @@ type Lag struct {
 	Topic     string
 	Partition int
 	Records   int64
+	Position  int64         // offset of the first of them
 	Age       time.Duration // of the last fetch that the broker answered
 }
 
@@ -42,8 +43,8 @@ func (c *Client) Assigned() int { return len(c.assigned.get()) }
 // that were not fetched from yet are left out.
 func (c *Client) Lags() (lags []Lag) {
 	for _, l := range c.assigned.get() {
-		if records, known := l.behind(); known {
-			lags = append(lags, Lag{l.topic, l.partition, records, time.Since(time.UnixMilli(l.fetched.Load()))})
+		if from, records, known := l.behind(); known {
+			lags = append(lags, Lag{l.topic, l.partition, records, from, time.Since(time.UnixMilli(l.fetched.Load()))})
 		}
 	}
 	return lags
@@ -51,12 +52,13 @@ func (c *Client) Lags() (lags []Lag) {
 
 // behind counts from the first unfinished record, else from where this
 // generation began, to the end as the broker last told it.
-func (l *lane) behind() (records int64, known bool) {
-	from, high := l.from.Load(), l.high.Load()
+func (l *lane) behind() (from, records int64, known bool) {
+	from = l.from.Load()
+	high := l.high.Load()
 	if next, ok := l.tracker.watermark(); ok {
 		from = max(from, next)
 	}
-	return max(0, high-from), from >= 0 && high >= 0
+	return from, max(0, high-from), from >= 0 && high >= 0
 }
 
 // Gaps are the records that were gone, by the topics' retention or by hand, before

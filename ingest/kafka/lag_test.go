@@ -24,8 +24,8 @@ func TestLagCountsWhatIsNotAccountedFor(t *testing.T) {
 	}
 	want := func(when string, records int64) {
 		t.Helper()
-		if lags := c.Lags(); c.Assigned() != 1 || len(lags) != 1 || lags[0].Topic != topic || lags[0].Partition != 0 || lags[0].Records != records || lags[0].Age < 0 || lags[0].Age > time.Minute {
-			t.Errorf("%s: %d partitions, lags %v; want %d records", when, c.Assigned(), lags, records)
+		if lags := c.Lags(); c.Assigned() != 1 || len(lags) != 1 || lags[0].Topic != topic || lags[0].Partition != 0 || lags[0].Records != records || lags[0].Position != 5-records || lags[0].Age < 0 || lags[0].Age > time.Minute {
+			t.Errorf("%s: %d partitions, lags %+v; want %d records of five", when, c.Assigned(), lags, records)
 		}
 	}
 	want("with five in hand", 5)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v3"
 
 	"videoqa/ingest"
 	"videoqa/internal/config"
@@ -71,6 +72,52 @@ func TestDashboardAndAlertsNameOnlyWhatMetricsHas(t *testing.T) {
 	}
 	if used < 60 {
 		t.Errorf("only %d names were looked at", used)
+	}
+}
+
+// An alert that was never seen to fire may be one that cannot.
+func TestEachAlertIsSeenToFireAndToBeSilent(t *testing.T) {
+	var rules struct {
+		Groups []struct{ Rules []struct{ Alert string } }
+	}
+	var tests struct {
+		Tests []struct {
+			Cases []struct {
+				Alert string `yaml:"alertname"`
+				Fires []any  `yaml:"exp_alerts"`
+			} `yaml:"alert_rule_test"`
+		}
+	}
+	for name, into := range map[string]any{"alerts.yml": &rules, "alerts_test.yml": &tests} {
+		text, err := os.ReadFile(deploy + "prometheus/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := yaml.Unmarshal(text, into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := map[string]map[bool]bool{}
+	for _, group := range rules.Groups {
+		for _, rule := range group.Rules {
+			seen[rule.Alert] = map[bool]bool{}
+		}
+	}
+	for _, test := range tests.Tests {
+		for _, c := range test.Cases {
+			if seen[c.Alert] == nil {
+				t.Fatalf("%q is tested, and is no alert", c.Alert)
+			}
+			seen[c.Alert][len(c.Fires) > 0] = true
+		}
+	}
+	for alert, how := range seen {
+		if !how[true] || !how[false] {
+			t.Errorf("%s is seen to fire: %v, to be silent: %v", alert, how[true], how[false])
+		}
+	}
+	if len(seen) < 20 {
+		t.Errorf("only %d alerts were looked at", len(seen))
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"videoqa/gitvideo"
 	"videoqa/ingest"
 	"videoqa/ingest/media"
+	"videoqa/ingest/media/bucket"
 	"videoqa/ingest/media/spool"
 	"videoqa/internal/fault"
 	"videoqa/internal/ops"
@@ -49,6 +50,9 @@ func spoolPlace(spoolURL, dataDir string) (p place, err error) {
 	case err == nil && u.Scheme == "file" && u.Host == "" && filepath.IsAbs(u.Path):
 		return place{dir: u.Path}, nil
 	case err == nil && u.Scheme == "s3" && u.Host != "" && u.User == nil && u.RawQuery == "":
+		if err := bucket.CheckName(u.Host); err != nil {
+			return p, fmt.Errorf("--spool-url: %w", err)
+		}
 		return place{bucket: u.Host, prefix: strings.Trim(u.Path, "/")}, nil
 	}
 	return p, fmt.Errorf("--spool-url has to be a folder, as file:///srv/uploads, or s3://bucket/prefix: %w", fault.BadRequest)
@@ -58,7 +62,7 @@ func spoolPlace(spoolURL, dataDir string) (p place, err error) {
 type httpSide struct {
 	Listen string // "": not at all
 	Config api.Config
-	Traces *ops.Tracing // nil: off
+	Web    *ops.Web // nil: nobody sees its requests
 }
 
 // begin serves until stop is called, which lets requests under way end for as long
@@ -67,6 +71,7 @@ func (s httpSide) begin(fail context.CancelCauseFunc, grace time.Duration) (addr
 	if s.Listen == "" {
 		return "", func() error { return nil }, nil
 	}
+	s.Config.Routed = s.Web.Routed
 	a, err := api.New(s.Config)
 	if err != nil {
 		return "", nil, err
@@ -76,7 +81,7 @@ func (s httpSide) begin(fail context.CancelCauseFunc, grace time.Duration) (addr
 		return "", nil, fmt.Errorf("cli: listen for HTTP: %w (--listen chooses another address)", err)
 	}
 	server := a.Server(s.Listen)
-	server.Handler = s.Traces.HTTP(server.Handler)
+	server.Handler = s.Web.Around(server.Handler)
 	var running sync.WaitGroup
 	var failed error
 	running.Go(func() {

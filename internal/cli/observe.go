@@ -80,21 +80,26 @@ func (o *operations) around(ctx context.Context, do func(context.Context) error)
 // service has the numbers of a service told; its model is loaded.
 func (o *operations) service(s *answers.Service, kept featureStore) {
 	o.health.Watch(partModel, func(context.Context) error { return nil })
-	levels := func(name, help string, counts bool, frames, prefixes func() float64) ops.Source {
+	levels := func(name, help string, counts bool, frames, prefixes, inRedis func() float64) ops.Source {
 		return ops.Source{Name: name, Help: help, Labels: []string{"level"}, Counts: counts, Read: func(emit ops.Emit) {
 			emit(frames(), "frames")
 			emit(prefixes(), "prefixes")
+			if kept.redis != nil && inRedis != nil {
+				emit(inRedis(), "redis")
+			}
 		}}
 	}
 	o.metrics.MustAdd(
-		levels("vqa_feature_cache_hits_total", "Found, frames' features or clips' prefixes.", true,
-			func() float64 { f := s.Features(); return float64(f.Hits + f.Shared) }, func() float64 { return float64(s.Prefixes().Hits) }),
+		levels("vqa_feature_cache_hits_total", "Found: frames' features wherever they were, those of them that came from Redis, and clips' prefixes.", true,
+			func() float64 { f := s.Features(); return float64(f.Hits + f.Shared) }, func() float64 { return float64(s.Prefixes().Hits) },
+			func() float64 { return float64(kept.redis.Hits()) }),
 		levels("vqa_feature_cache_misses_total", "Not found, and so computed.", true,
-			func() float64 { return float64(s.Features().Encoded) }, func() float64 { return float64(s.Prefixes().Misses) }),
+			func() float64 { return float64(s.Features().Encoded) }, func() float64 { return float64(s.Prefixes().Misses) },
+			func() float64 { return float64(s.Features().Encoded) }),
 		levels("vqa_feature_cache_evictions_total", "Forgotten for want of room.", true,
-			func() float64 { return float64(kept.memory.Evictions()) }, func() float64 { return float64(s.Prefixes().Evictions) }),
+			func() float64 { return float64(kept.memory.Evictions()) }, func() float64 { return float64(s.Prefixes().Evictions) }, nil),
 		levels("vqa_feature_cache_bytes", "Held in this process.", false,
-			func() float64 { return float64(kept.memory.Bytes()) }, func() float64 { return float64(s.Prefixes().Bytes) }),
+			func() float64 { return float64(kept.memory.Bytes()) }, func() float64 { return float64(s.Prefixes().Bytes) }, nil),
 		ops.Source{Name: "vqa_feature_cache_refused_total", Help: "Values that failed their check, and so were computed again.", Counts: true,
 			Read: func(emit ops.Emit) { emit(float64(s.Features().Refused)) }},
 		ops.Source{Name: "vqa_feature_cache_failed_total", Help: "Calls of the feature store that failed.", Counts: true,
@@ -105,12 +110,28 @@ func (o *operations) service(s *answers.Service, kept featureStore) {
 					emit(map[bool]float64{true: 1}[state == kept.breaker()], state)
 				}
 			}},
-		ops.Source{Name: "vqa_frames_total", Help: "Frames that answers looked at: encoded, or reused from the cache.", Labels: []string{"state"}, Counts: true,
+		ops.Source{Name: "vqa_frames_total", Help: "Frames decoded, of them those wanted (sampled) and those wanted but damaged (dropped); of frames looked at, those encoded and those reused.", Labels: []string{"state"}, Counts: true,
 			Read: func(emit ops.Emit) {
 				f := s.Features()
 				emit(float64(f.Encoded), "encoded")
 				emit(float64(f.Hits+f.Shared), "reused")
+				p := s.Pictures()
+				emit(float64(p.Decoded), "decoded")
+				emit(float64(p.Sampled), "sampled")
+				emit(float64(p.Dropped), "dropped")
 			}},
+	)
+}
+
+// spool has the room for uploads told. Of a bucket's nothing is known here.
+func (o *operations) spool(kept uploads, quota int64) {
+	folder, ok := kept.(interface{ Used() int64 })
+	if !ok {
+		return
+	}
+	o.metrics.MustAdd(
+		ops.Source{Name: "vqa_spool_bytes", Help: "Of uploads in the spool, those that are coming included.", Read: func(emit ops.Emit) { emit(float64(folder.Used())) }},
+		ops.Source{Name: "vqa_spool_quota_bytes", Help: "Most of all uploads together.", Read: func(emit ops.Emit) { emit(float64(quota)) }},
 	)
 }
 
@@ -144,10 +165,14 @@ func (o observer) store(s store.Store) {
 }
 
 // stream has the numbers of the consumer told: one that consumes is ready once the
-// group has given it something to read.
+// group has given it something to read, one that only publishes while a broker
+// answers.
 func (o observer) stream(c *kafka.Client, consumes bool) {
-	o.Health.Watch(partStream, func(context.Context) error {
-		if consumes && c.Assigned() == 0 {
+	o.Health.Watch(partStream, func(ctx context.Context) error {
+		switch {
+		case !consumes:
+			return c.Ping(ctx)
+		case c.Assigned() == 0:
 			return errors.New("no partition of the group is assigned to this process")
 		}
 		return nil
@@ -164,12 +189,36 @@ func (o observer) stream(c *kafka.Client, consumes bool) {
 	}
 	o.Metrics.MustAdd(
 		of("vqa_consumer_lag_records", "Records not accounted for, of partitions assigned to this process.", func(l kafka.Lag) float64 { return float64(l.Records) }),
+		of("vqa_consumer_position_offset", "Offset up to which all is accounted for, of those partitions.", func(l kafka.Lag) float64 { return float64(l.Position) }),
 		of("vqa_consumer_fetch_age_seconds", "Since the broker last answered a fetch, of those partitions.", func(l kafka.Lag) float64 { return l.Age.Seconds() }),
 		ops.Source{Name: "vqa_consumer_gaps_total", Help: "Times that records were gone before they were read.", Counts: true,
 			Read: func(emit ops.Emit) { emit(float64(c.Gaps().Count)) }},
 		ops.Source{Name: "vqa_consumer_gap_records_total", Help: "Records that were gone before they were read.", Counts: true,
 			Read: func(emit ops.Emit) { emit(float64(c.Gaps().Records)) }},
 	)
+}
+
+// publishing is s, with the outcomes that it did not publish told.
+func (o observer) publishing(s worker.Stream) worker.Stream {
+	if o.Metrics == nil {
+		return s
+	}
+	return told{s, o.Metrics}
+}
+
+// told is a worker's stream, which publishes outcomes and nothing else.
+type told struct {
+	worker.Stream
+	metrics *ops.Metrics
+}
+
+// Publish implements [worker.Stream].
+func (t told) Publish(ctx context.Context, messages ...ingest.Message) error {
+	err := t.Stream.Publish(ctx, messages...)
+	if err != nil {
+		t.metrics.Unpublished(len(messages))
+	}
+	return err
 }
 
 // counted tells how large the batches of an asker are.

@@ -8,6 +8,7 @@ import (
 	"videoqa/answers"
 	"videoqa/answers/api"
 	"videoqa/answers/worker"
+	"videoqa/internal/ops"
 )
 
 // Serve is videoqa serve.
@@ -56,9 +57,10 @@ func (c *Serve) serve(ctx context.Context, a *App, log *slog.Logger, o *operatio
 	if err != nil {
 		return err
 	}
-	side := httpSide{Listen: c.Listen, Config: api.Config{Models: []api.Model{model}, Keys: keys}, Traces: o.tracing}
-	if c.Role == roleWorker {
-		side.Listen = ""
+	side := httpSide{Config: api.Config{Models: []api.Model{model}, Keys: keys}}
+	if c.Role != roleWorker && c.Listen != "" {
+		side.Listen, side.Web = c.Listen, ops.NewWeb(o.metrics, o.tracing, api.Routes())
+		o.spool(kept, int64(c.Spool.Quota))
 	}
 	err = stream{
 		DataDir: c.DataDir, Store: c.Store.URL, Keep: keep, Listen: c.Kafka.Listen, Kafka: c.kafka(), Media: c.media(), Work: c.worker(), Topics: c.Topics,

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"videoqa/ingest"
+	"videoqa/ingest/broker"
 	"videoqa/ingest/kafka"
 	"videoqa/internal/ops/opstest"
 	"videoqa/internal/trail"
@@ -115,6 +116,19 @@ func (p *process) scrape(line string) (body string) {
 	return body
 }
 
+// ask asks over HTTP, as part of a trace, and returns the status.
+func (p *process) ask(method, path, body, traceparent string) int {
+	p.t.Helper()
+	request, err := http.NewRequest(method, "http://"+p.http+path, strings.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("traceparent", traceparent)
+	status, _ := reply(p.t)(http.DefaultClient.Do(request))
+	return status
+}
+
 // outcome publishes a question and returns its answer or dead letter.
 func (p *process) outcome(q ingest.Question, headers ...ingest.Header) (found ingest.Record) {
 	p.t.Helper()
@@ -167,12 +181,14 @@ func TestOperatorsSeeWhatAServingProcessDoes(t *testing.T) {
 	if status, body := p.get("/health/ready"); status != 200 || !strings.Contains(body, `"stream":"ready"`) {
 		t.Errorf("serving, it says %d %s", status, body)
 	}
-	scrape := p.scrape(`vqa_questions_total{kind="open",outcome="dead"} 1`) // counted last
+	scrape := p.scrape(`vqa_questions_total{kind="open",outcome="dead",route="stream"} 1`) // counted last
 	for _, want := range []string{
-		`vqa_questions_total{kind="open",outcome="answered"} 1`, `vqa_questions_total{kind="open",outcome="dead"} 1`,
+		`vqa_questions_total{kind="open",outcome="answered",route="stream"} 1`, `vqa_questions_total{kind="open",outcome="dead",route="stream"} 1`,
 		`vqa_dlq_total{reason="refused-uri"} 1`, `vqa_answer_latency_seconds_count{stage="generate"} 1`, `vqa_answer_age_seconds_count 1`,
 		`vqa_feature_cache_misses_total{level="frames"} 6`, `vqa_feature_cache_misses_total{level="prefixes"} 1`, `vqa_frames_total{state="encoded"} 6`,
 		`vqa_batch_size_count 1`, `vqa_questions_waiting 0`, `vqa_ready{part="stream"} 1`, `vqa_feature_cache_breaker{state="none"} 1`,
+		`vqa_frames_total{state="sampled"} 6`, `vqa_frames_total{state="dropped"} 0`,
+		`vqa_answers_published_total{result="failed"} 0`, `vqa_spool_bytes 0`, `vqa_spool_quota_bytes 2.147483648e+10`, `vqa_http_requests_total{code="429",route="POST /v1/questions"} 0`,
 	} {
 		if !strings.Contains(scrape, want+"\n") {
 			t.Errorf("%q is not in a scrape", want)
@@ -201,6 +217,56 @@ func TestOperatorsSeeWhatAServingProcessDoes(t *testing.T) {
 	}
 }
 
+// Through the guard and the routes of the real interface: the span of a request is
+// named after its route, and the question's goes on from it.
+func TestAnHTTPQuestionIsCountedAndTracedFromItsRequestToItsAnswer(t *testing.T) {
+	collector := opstest.New(t)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
+	roots, uri := clipURI(t)
+	p := launch(t, "--data-dir", filepath.Join(t.TempDir(), "data"), "--media-roots", roots, "--redis-url", "redis://127.0.0.1:1") // one that is down
+	p.quiet()
+	const trace = "1af7651916cd43dd8448eb211c80319c"
+	parent := "00-" + trace + "-b7ad6b7169203331-01"
+	for _, call := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"POST", "/v1/questions", `{"uri":"` + uri + `","questions":[{"question_id":"q-1","question":"what is it?"}]}`, 200},
+		{"GET", "/v1/clips/c-none", "", 404}, {"GET", "/no/such/place", "", 404},
+	} {
+		if status := p.ask(call.method, call.path, call.body, parent); status != call.status {
+			t.Errorf("%s %s gives %d; want %d", call.method, call.path, status, call.status)
+		}
+	}
+	scrape := p.scrape(`vqa_questions_total{kind="open",outcome="answered",route="http"} 1`)
+	for _, want := range []string{
+		`vqa_questions_total{kind="open",outcome="answered",route="http"} 1`, `vqa_http_requests_total{code="200",route="POST /v1/questions"} 1`,
+		`vqa_http_requests_total{code="404",route="GET /v1/clips/{id}"} 1`, `vqa_http_requests_total{code="404",route="none"} 1`,
+		`vqa_feature_cache_misses_total{level="redis"} 6`, `vqa_feature_cache_hits_total{level="redis"} 0`, `vqa_http_request_seconds_count{route="POST /v1/questions"} 1`,
+	} {
+		if !strings.Contains(scrape, want+"\n") {
+			t.Errorf("%q is not in a scrape", want)
+		}
+	}
+	if status := p.stop(); status != 0 {
+		t.Errorf("it exits with %d", status)
+	}
+	spans := map[string]opstest.Span{}
+	for _, s := range collector.Spans() {
+		if s.Trace == trace {
+			spans[s.Name] = s
+		}
+	}
+	for name, status := range map[string]string{"POST /v1/questions": "200", "GET /v1/clips/{id}": "404", "GET": "404"} {
+		if s, ok := spans[name]; !ok || s.Attributes["http.response.status_code"] != status || s.Parent != "b7ad6b7169203331" {
+			t.Errorf("the span of %s is %+v; want status %s", name, s, status)
+		}
+	}
+	if question := spans["answer a question"]; question.Parent != spans["POST /v1/questions"].ID {
+		t.Errorf("the question's span is %+v; want it in %+v", question, spans["POST /v1/questions"])
+	}
+}
+
 func TestHangupReloadsTheFileOfSettings(t *testing.T) {
 	file := write(t, "log_level: info\n")
 	p := launch(t, "--data-dir", filepath.Join(t.TempDir(), "data"), "--config", file)
@@ -220,6 +286,29 @@ func TestASecondOperationsListenerIsRefusedByName(t *testing.T) {
 	a, _, errs := app(t, "HOME="+t.TempDir(), "VIDEOQA_OPS_LISTEN="+p.ops)
 	if status := a.run(t.Context(), []string{"serve"}); status != failed || !strings.Contains(errs.String(), p.ops) || !strings.Contains(errs.String(), "--ops-listen") {
 		t.Errorf("status %d: %s", status, errs)
+	}
+}
+
+// A process that only takes requests has no partitions that it could lose: it asks.
+func TestAProcessThatOnlyServesHTTPIsNotReadyWithoutABroker(t *testing.T) {
+	b, err := broker.Open(broker.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := sync.OnceFunc(b.Close)
+	defer closed()
+	p := launch(t, "--role", "api", "--kafka-brokers", b.Addr(), "--single-process", "--data-dir", filepath.Join(t.TempDir(), "data"))
+	p.quiet()
+	if status, body := p.get("/health/ready"); status != 200 || !strings.Contains(body, `"stream":"ready"`) {
+		t.Errorf("beside a broker it says %d %s", status, body)
+	}
+	closed()
+	status, body := 200, ""
+	for began := time.Now(); status == 200 && time.Since(began) < 30*time.Second; { // what was found is kept for seconds
+		status, body = p.get("/health/ready")
+	}
+	if status != 503 || !strings.Contains(body, "no broker answers") || !strings.Contains(body, `"store":"ready"`) {
+		t.Errorf("without one it says %d %s", status, body)
 	}
 }
 

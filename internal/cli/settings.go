@@ -263,6 +263,12 @@ func (s *Settings) checkHTTP() (wrong []error) {
 	if strings.HasPrefix(s.Spool.URL, "s3:") && s.S3.Endpoint == "" {
 		wrong = append(wrong, errors.New("--spool-url s3: needs --s3-endpoint"))
 	}
+	for _, prefix := range s.S3.Prefixes {
+		name, _, _ := strings.Cut(prefix, "/")
+		if err := bucket.CheckName(name); err != nil {
+			wrong = append(wrong, fmt.Errorf("--s3-prefixes: %w", err))
+		}
+	}
 	if s.S3.Endpoint != "" {
 		if _, err := s.bucket(); err != nil {
 			wrong = append(wrong, fmt.Errorf("--s3-endpoint: %w", err))

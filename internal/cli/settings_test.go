@@ -24,6 +24,9 @@ func TestServeRefusesWhatItDoesNotKnow(t *testing.T) {
 		"--store-retention":      {Topics: TopicSettings{Retention: time.Hour}},
 		"goes with --kafka-brok": {Single: true},
 		"PLAIN without TLS":      {Kafka: KafkaSettings{Brokers: []string{"kafka:9092"}, SASL: "PLAIN", User: "u", Password: "p"}},
+		"--spool-url: bucket":    {Spool: SpoolSettings{URL: "s3://b/p"}},
+		"--s3-prefixes: bucket":  {S3: S3Settings{Prefixes: []string{"footage/a", "a..b/c"}}},
+		"needs --s3-endpoint":    {Spool: SpoolSettings{URL: "s3://bucket/p"}},
 		"--kafka-tls":            {Kafka: KafkaSettings{TLS: true}},
 	} {
 		a := &App{Getenv: func(key string) string {

@@ -83,7 +83,7 @@ func (s stream) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer put("the Kafka client", client.Close)
-	s.Work.Stream, s.Work.Store, s.Work.Media, s.Work.Asker = client, db, fetcher, s.Asker
+	s.Work.Stream, s.Work.Store, s.Work.Media, s.Work.Asker = s.Observe.publishing(client), db, fetcher, s.Asker
 	s.Work.Journal = dir.file("journal")
 	s.Work.Exit = func(why string) {
 		s.Log.Error("a call hangs: the process ends, and begins with what it had in hand when it is started again", "why", why)

@@ -33,9 +33,12 @@ type Metrics struct {
 	registry *prometheus.Registry
 	handler  http.Handler
 
-	questions *prometheus.CounterVec // kind, outcome
+	questions *prometheus.CounterVec // route, kind, outcome
 	published *prometheus.CounterVec // result
 	dead      *prometheus.CounterVec // reason
+	requests  *prometheus.CounterVec // route, code
+	replies   *prometheus.HistogramVec
+	open      prometheus.Gauge // requests
 	latency   *prometheus.HistogramVec
 	age       prometheus.Histogram
 	batch     prometheus.Histogram
@@ -54,9 +57,14 @@ func NewMetrics(version string) *Metrics {
 	}
 	m := &Metrics{
 		registry:  prometheus.NewRegistry(),
-		questions: counter("vqa_questions_total", "Questions that got their one outcome: answered, abstained or dead.", "kind", "outcome"),
-		published: counter("vqa_answers_published_total", "Outcomes published, new ones and repeats for questions that came again.", "result"),
+		questions: counter("vqa_questions_total", "Questions that got their one outcome: answered, abstained or dead.", "route", "kind", "outcome"),
+		published: counter("vqa_answers_published_total", "Outcomes published, new ones and repeats for questions that came again, and attempts at it that failed.", "result"),
 		dead:      counter("vqa_dlq_total", "Dead letters, by error_kind.", "reason"),
+		requests:  counter("vqa_http_requests_total", "HTTP requests, by the route that served them and the status of the reply.", "route", "code"),
+		replies: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "vqa_http_request_seconds", Help: "From a request's head to the end of its reply, the wait for an answer included.", Buckets: stageSeconds,
+		}, []string{"route"}),
+		open: gauge("vqa_http_requests_in_flight", "HTTP requests without a reply so far."),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "vqa_answer_latency_seconds", Help: "Time of an answer in each stage.", Buckets: stageSeconds,
 		}, []string{"stage"}),
@@ -69,7 +77,7 @@ func NewMetrics(version string) *Metrics {
 		inHand: gauge("vqa_questions_in_hand", "Questions taken from the stream or the waiting room and not put down."),
 		queue:  gauge("vqa_queue_questions", "Questions that wait for a free slot."),
 	}
-	for _, c := range []prometheus.Collector{m.questions, m.published, m.dead, m.latency, m.age, m.batch, m.inHand, m.queue,
+	for _, c := range []prometheus.Collector{m.questions, m.published, m.dead, m.latency, m.age, m.batch, m.inHand, m.queue, m.requests, m.replies, m.open,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
 		m.registry.MustRegister(c)
 	}
@@ -82,12 +90,14 @@ func NewMetrics(version string) *Metrics {
 
 // begin makes the series of every label value that there is.
 func (m *Metrics) begin() {
-	for _, kind := range append(ingest.Kinds(), other) {
-		for _, outcome := range []string{"answered", "abstained", "dead"} {
-			m.questions.WithLabelValues(string(kind), outcome)
+	for _, route := range []string{overStream, overHTTP} {
+		for _, kind := range append(ingest.Kinds(), other) {
+			for _, outcome := range []string{"answered", "abstained", "dead"} {
+				m.questions.WithLabelValues(route, string(kind), outcome)
+			}
 		}
 	}
-	for _, result := range []string{"new", "repeat"} {
+	for _, result := range []string{"new", "repeat", "failed"} {
 		m.published.WithLabelValues(result)
 	}
 	for _, reason := range append(fault.Names(), other) {
@@ -103,6 +113,12 @@ func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.handler.
 
 // Batch is told how many questions are asked together.
 func (m *Metrics) Batch(questions int) { m.batch.Observe(float64(questions)) }
+
+// Unpublished is told how many outcomes an attempt did not publish: they are tried
+// again.
+func (m *Metrics) Unpublished(outcomes int) {
+	m.published.WithLabelValues("failed").Add(float64(outcomes))
+}
 
 // Names returns the names of all metrics, as a scrape has them, in order.
 func (m *Metrics) Names() ([]string, error) {

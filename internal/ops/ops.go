@@ -6,6 +6,7 @@
 //	go server.Run(ctx)
 //	health.Watch("store", ping)                        // once there is a store
 //	worker.Config{Watch: ops.NewWatch(metrics, tracing)} // numbers and spans of every question
+//	web := ops.NewWeb(metrics, tracing, api.Routes())    // and of every request over HTTP
 //
 // What is served here tells about questions, memory and files, and a profile
 // takes time: so it listens on loopback unless told otherwise, and nothing of it

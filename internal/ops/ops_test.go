@@ -198,7 +198,11 @@ func TestMetricsCountEachQuestionOnceAndEachStageOfItsAnswer(t *testing.T) {
 	a.Begin(trail.Publish)(nil)
 	a.End(trail.Answered, ingest.Answer{Cost: ingest.Cost{QueueMS: 2, DecodeMS: 40, EncodeMS: 100}})
 	follow(ingest.Question{ID: "q-1", Text: "what is it?"}).End(trail.Repeated, ingest.Answer{})
-	follow(ingest.Question{ID: "q-2", Text: "is it?", Kind: ingest.YesNo}).End(trail.Answered, ingest.Answer{Abstained: true})
+	m, err := ingest.Question{ID: "q-2", Text: "is it?", Kind: ingest.YesNo}.Message(ingest.TopicQuestions, "videoqa", ingest.NewTime(time.Now()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	watch.Follow(ingest.Question{ID: "q-2", Text: "is it?", Kind: ingest.YesNo}, time.Now(), m.Headers).End(trail.Answered, ingest.Answer{Abstained: true})
 	follow(ingest.Question{ID: "q-3", Kind: "no such kind"}).End(trail.Dead, ingest.Answer{})
 	follow(ingest.Question{ID: "q-4", Text: "what is it?"}).End(trail.Waiting, ingest.Answer{})
 	held := follow(ingest.Question{ID: "q-5", Text: "what is it?"})
@@ -209,28 +213,30 @@ func TestMetricsCountEachQuestionOnceAndEachStageOfItsAnswer(t *testing.T) {
 	watch.DeadLetter("bad-video")
 	watch.DeadLetter("made up by an event")
 	metrics.Batch(3)
+	metrics.Unpublished(2)
 
 	_, scrape := get("/metrics")
 	for series, want := range map[string]string{
-		`vqa_questions_total{kind="open",outcome="answered"}`:         "1",
-		`vqa_questions_total{kind="yesno",outcome="abstained"}`:       "1",
-		`vqa_questions_total{kind="other",outcome="dead"}`:            "1",
-		`vqa_questions_total{kind="caption",outcome="answered"}`:      "0",
-		`vqa_answers_published_total{result="new"}`:                   "3",
-		`vqa_answers_published_total{result="repeat"}`:                "1",
-		`vqa_answer_latency_seconds_sum{stage="decode"}`:              "0.04",
-		`vqa_answer_latency_seconds_bucket{stage="encode",le="0.1"}`:  "2",
-		`vqa_answer_latency_seconds_bucket{stage="encode",le="0.05"}`: "1",
-		`vqa_answer_latency_seconds_count{stage="generate"}`:          "2",
-		`vqa_answer_latency_seconds_count{stage="recall"}`:            "missing",
-		`vqa_answer_age_seconds_count`:                                "2",
-		`vqa_dlq_total{reason="bad-video"}`:                           "1",
-		`vqa_dlq_total{reason="other"}`:                               "1",
-		`vqa_dlq_total{reason="conflict"}`:                            "0",
-		`vqa_batch_size_sum`:                                          "3",
-		`vqa_questions_in_hand`:                                       "1",
-		`vqa_queue_questions`:                                         "1",
-		`vqa_native_leaked_total`:                                     "0",
+		`vqa_questions_total{kind="open",outcome="answered",route="stream"}`:  "1",
+		`vqa_questions_total{kind="yesno",outcome="abstained",route="http"}`:  "1",
+		`vqa_questions_total{kind="other",outcome="dead",route="stream"}`:     "1",
+		`vqa_questions_total{kind="caption",outcome="answered",route="http"}`: "0",
+		`vqa_answers_published_total{result="failed"}`:                        "2",
+		`vqa_answers_published_total{result="new"}`:                           "3",
+		`vqa_answers_published_total{result="repeat"}`:                        "1",
+		`vqa_answer_latency_seconds_sum{stage="decode"}`:                      "0.04",
+		`vqa_answer_latency_seconds_bucket{stage="encode",le="0.1"}`:          "2",
+		`vqa_answer_latency_seconds_bucket{stage="encode",le="0.05"}`:         "1",
+		`vqa_answer_latency_seconds_count{stage="generate"}`:                  "2",
+		`vqa_answer_latency_seconds_count{stage="recall"}`:                    "missing",
+		`vqa_answer_age_seconds_count`:                                        "2",
+		`vqa_dlq_total{reason="bad-video"}`:                                   "1",
+		`vqa_dlq_total{reason="other"}`:                                       "1",
+		`vqa_dlq_total{reason="conflict"}`:                                    "0",
+		`vqa_batch_size_sum`:                                                  "3",
+		`vqa_questions_in_hand`:                                               "1",
+		`vqa_queue_questions`:                                                 "1",
+		`vqa_native_leaked_total`:                                             "0",
 	} {
 		if got := number(t, scrape, series); got != want {
 			t.Errorf("%s is %s; want %s", series, got, want)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -65,23 +66,29 @@ func (t *Tracing) Close() error {
 	return nil
 }
 
-// HTTP gives each request to next a span, which the request's own traceparent
-// names from then on: next hands that on with what it publishes.
-func (t *Tracing) HTTP(next http.Handler) http.Handler {
+// request begins the span of a request, which the request's own traceparent
+// names from then on: who serves it hands that on with what it publishes. route is
+// "" if none of ours served it.
+func (t *Tracing) request(r *http.Request) (ctx context.Context, end func(route string, status int)) {
 	if t == nil {
-		return next
+		return r.Context(), func(string, int) {}
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		headers := propagation.HeaderCarrier(r.Header)
-		ctx, self := t.tracer.Start(t.context.Extract(r.Context(), headers), r.Method, trace.WithSpanKind(trace.SpanKindServer))
-		defer self.End()
-		t.context.Inject(ctx, headers)
-		r = r.WithContext(ctx)
-		next.ServeHTTP(w, r)
-		if r.Pattern != "" { // of the mux; a path would be one of too many
-			self.SetName(r.Pattern)
+	headers := propagation.HeaderCarrier(r.Header)
+	ctx, self := t.tracer.Start(t.context.Extract(r.Context(), headers), r.Method, trace.WithSpanKind(trace.SpanKindServer),
+		trace.WithAttributes(attribute.String("http.request.method", r.Method)))
+	t.context.Inject(ctx, headers)
+	return ctx, func(route string, status int) {
+		if route != "" { // a path would be one of too many
+			_, path, _ := strings.Cut(route, " ")
+			self.SetName(route)
+			self.SetAttributes(attribute.String("http.route", path))
 		}
-	})
+		self.SetAttributes(attribute.Int("http.response.status_code", status))
+		if status >= http.StatusInternalServerError {
+			self.SetStatus(codes.Error, http.StatusText(status))
+		}
+		self.End()
+	}
 }
 
 // A span is a question's part of a trace, or what it came with if nothing is

@@ -1,6 +1,7 @@
 package ops_test
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -82,17 +83,69 @@ func TestATraceThatIsNotSampledIsNotSentAndGoesOn(t *testing.T) {
 	}
 }
 
-func TestAnHTTPRequestIsPartOfItsCallersTrace(t *testing.T) {
+// A request's span has its route's name, and its status however that comes about.
+func TestAnHTTPRequestIsCountedAndPartOfItsCallersTrace(t *testing.T) {
 	tracing, closed := traced(t)
-	mux := http.NewServeMux()
+	metrics := ops.NewMetrics("v0")
+	get := listen(t, ops.NewHealth(), metrics)
+	web := ops.NewWeb(metrics, tracing, []string{"GET /v1/models"})
 	inner := ""
-	mux.HandleFunc("POST /v1/questions", func(_ http.ResponseWriter, r *http.Request) { inner = r.Header.Get("traceparent") })
-	request := httptest.NewRequest("POST", "/v1/questions", nil)
-	request.Header.Set("traceparent", parent)
-	tracing.HTTP(mux).ServeHTTP(httptest.NewRecorder(), request)
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	for _, serve := range []struct {
+		ctx     context.Context
+		route   string
+		handler http.HandlerFunc
+	}{
+		{t.Context(), "POST /v1/questions", func(_ http.ResponseWriter, r *http.Request) { inner = r.Header.Get("traceparent") }},
+		{t.Context(), "GET /v1/clips/{id}", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(404) }},
+		{t.Context(), "GET /v1/answers", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("all")); w.WriteHeader(500) }},
+		{t.Context(), "", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }},
+		{gone, "GET /v1/models", func(http.ResponseWriter, *http.Request) {}},
+		{t.Context(), "GET /v1/models", func(http.ResponseWriter, *http.Request) { panic("a bug") }},
+	} {
+		request := httptest.NewRequestWithContext(serve.ctx, "GET", "/", nil)
+		request.Header.Set("traceparent", parent)
+		handler := web.Around(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if serve.route != "" {
+				web.Routed(r.Context(), serve.route)
+			}
+			serve.handler(w, r)
+		}))
+		func() {
+			defer func() { recover() }()
+			handler.ServeHTTP(httptest.NewRecorder(), request)
+		}()
+	}
 	spans := closed()
-	if len(spans) != 1 || spans[0].Name != "POST /v1/questions" || spans[0].Parent != spanID || inner != "00-"+traceID+"-"+spans[0].ID+"-01" {
-		t.Errorf("%+v, inside the traceparent is %s", spans, inner)
+	for i, want := range []struct {
+		name, route, status string
+		failed              bool
+	}{
+		{"POST /v1/questions", "/v1/questions", "200", false}, {"GET /v1/clips/{id}", "/v1/clips/{id}", "404", false}, {"GET /v1/answers", "/v1/answers", "200", false},
+		{"GET", "", "503", true}, {"GET /v1/models", "/v1/models", "499", false}, {"GET /v1/models", "/v1/models", "500", true},
+	} {
+		s := spans[i]
+		if s.Name != want.name || s.Attributes["http.route"] != want.route || s.Attributes["http.response.status_code"] != want.status || s.Failed != want.failed || s.Parent != spanID {
+			t.Errorf("%+v; want %+v", s, want)
+		}
+	}
+	if want := "00-" + traceID + "-" + spans[0].ID + "-01"; inner != want {
+		t.Errorf("inside, the traceparent is %s; want %s", inner, want)
+	}
+	_, scrape := get("/metrics")
+	for series, want := range map[string]string{
+		`vqa_http_requests_total{code="200",route="POST /v1/questions"}`: "1",
+		`vqa_http_requests_total{code="499",route="GET /v1/models"}`:     "1",
+		`vqa_http_requests_total{code="500",route="GET /v1/models"}`:     "1",
+		`vqa_http_requests_total{code="429",route="GET /v1/models"}`:     "0",
+		`vqa_http_requests_total{code="503",route="none"}`:               "1",
+		`vqa_http_request_seconds_count{route="GET /v1/models"}`:         "2",
+		`vqa_http_requests_in_flight`:                                    "0",
+	} {
+		if got := number(t, scrape, series); got != want {
+			t.Errorf("%s is %s; want %s", series, got, want)
+		}
 	}
 }
 
@@ -107,7 +160,7 @@ func TestWithoutTracingATraceIsHandedOn(t *testing.T) {
 	f.End(trail.Answered, ingest.Answer{})
 	handler := http.NotFoundHandler()
 	recorder := httptest.NewRecorder()
-	off.HTTP(handler).ServeHTTP(recorder, httptest.NewRequest("GET", "/", nil))
+	ops.NewWeb(ops.NewMetrics("v0"), off, nil).Around(handler).ServeHTTP(recorder, httptest.NewRequest("GET", "/", nil))
 	if err := off.Close(); err != nil || recorder.Code != 404 {
 		t.Errorf("%v, %d", err, recorder.Code)
 	}

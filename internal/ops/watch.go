@@ -32,13 +32,29 @@ func (w *Watch) DeadLetter(kind string) {
 // Follow implements [trail.Watch].
 func (w *Watch) Follow(q ingest.Question, at time.Time, headers []ingest.Header) trail.Trail {
 	w.metrics.inHand.Inc()
-	return &follower{m: w.metrics, span: w.tracing.follow(q, headers), kind: q.AsKind(), at: at}
+	return &follower{m: w.metrics, span: w.tracing.follow(q, headers), route: routeOf(headers), kind: q.AsKind(), at: at}
+}
+
+// The ways by which a question comes.
+const (
+	overStream = "stream"
+	overHTTP   = "http"
+)
+
+// routeOf says by which way a question came: those that we publish ourselves were
+// asked over HTTP.
+func routeOf(headers []ingest.Header) string {
+	if ingest.Ours(headers) {
+		return overHTTP
+	}
+	return overStream
 }
 
 // A follower is one question's trail.
 type follower struct {
 	m       *Metrics
 	span    span
+	route   string
 	kind    ingest.Kind
 	at      time.Time // of its event
 	queued  bool
@@ -95,7 +111,7 @@ func (f *follower) count(outcome string) {
 	if !slices.Contains(ingest.Kinds(), kind) {
 		kind = other
 	}
-	f.m.questions.WithLabelValues(string(kind), outcome).Inc()
+	f.m.questions.WithLabelValues(f.route, string(kind), outcome).Inc()
 	f.m.published.WithLabelValues("new").Inc()
 }
 

@@ -26,6 +26,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -65,6 +66,8 @@ type Store struct {
 	cfg     Config
 	client  *goredis.Client
 	breaker *gobreaker.CircuitBreaker[struct{}]
+
+	hits atomic.Int64 // values that it had
 }
 
 var (
@@ -152,6 +155,10 @@ func (s *Store) ask(ctx context.Context, what string, do func(ctx context.Contex
 	return nil
 }
 
+// Hits returns how many values were got from Redis. What it has not is asked for
+// several times before it is computed, so that is counted where it is computed.
+func (s *Store) Hits() int64 { return s.hits.Load() }
+
 // Get implements [features.Store].
 func (s *Store) Get(ctx context.Context, keys []string) ([][]byte, error) {
 	values := make([][]byte, len(keys))
@@ -176,6 +183,11 @@ func (s *Store) Get(ctx context.Context, keys []string) ([][]byte, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	for _, value := range values {
+		if value != nil {
+			s.hits.Add(1)
+		}
 	}
 	return values, nil
 }

@@ -128,8 +128,9 @@ func TestTwoProcessesShareWhatOneEncoded(t *testing.T) {
 	if n := fill(t, cacheOn(s.store()), "a", "bb"); n != 2 {
 		t.Errorf("the first encoded %d", n)
 	}
-	if n := fill(t, cacheOn(s.store()), "bb", "ccc", "a"); n != 1 {
-		t.Errorf("the second encoded %d; want what the first had not", n)
+	second := s.store()
+	if n := fill(t, cacheOn(second), "bb", "ccc", "a"); n != 1 || second.Hits() != 2 {
+		t.Errorf("the second encoded %d and got %d; want what the first had not, and what it had", n, second.Hits())
 	}
 	ttl, err := s.client.TTL(t.Context(), "videoqa:feature:a").Result()
 	if err != nil || ttl < 21*time.Hour || ttl > 27*time.Hour {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
 
 	"videoqa/internal/fault"
 )
@@ -50,6 +51,15 @@ func New(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("bucket: %w: %w", err, fault.BadRequest)
 	}
 	return &Client{client}, nil
+}
+
+// CheckName returns [fault.BadRequest] for a name that no bucket can have. Who takes
+// names from settings checks them at start, not at the first upload.
+func CheckName(bucket string) error {
+	if err := s3utils.CheckValidBucketName(bucket); err != nil {
+		return fmt.Errorf("bucket: %.80q: %w: %w", bucket, err, fault.BadRequest)
+	}
+	return nil
 }
 
 // Read opens an object and tells its size; the caller closes it. [fault.NotFound]:

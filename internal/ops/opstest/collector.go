@@ -12,17 +12,19 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync"
 	"testing"
 
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	common "go.opentelemetry.io/proto/otlp/common/v1"
 	"google.golang.org/protobuf/proto"
 )
 
 // A Span is what tests look at; ids are hexadecimal, Parent is empty for none.
 type Span struct {
 	Name, Trace, ID, Parent string
-	Attributes              map[string]string // those that are texts
+	Attributes              map[string]string // those that are texts or whole numbers
 	Failed                  bool
 }
 
@@ -68,6 +70,9 @@ func (c *Collector) keep(sent *collector.ExportTraceServiceRequest) {
 				}
 				for _, a := range append(resource.Resource.GetAttributes(), s.Attributes...) {
 					span.Attributes[a.Key] = a.Value.GetStringValue()
+					if _, whole := a.Value.GetValue().(*common.AnyValue_IntValue); whole {
+						span.Attributes[a.Key] = strconv.FormatInt(a.Value.GetIntValue(), 10)
+					}
 				}
 				c.spans = append(c.spans, span)
 			}

@@ -26,6 +26,27 @@ helm.sh/chart: {{ printf "%s-%s" (index . 0).Chart.Name (index . 0).Chart.Versio
 {{- if kindIs "slice" $brokers }}{{ join "," $brokers }}{{ else }}{{ $brokers | default "" }}{{ end }}
 {{- end }}
 
+{{/*
+What a pod finds under a variable, as far as it is known here: (list . VARIABLE OF-THE-CHART OF-THE-FILE). The last of its
+entries counts, then the file of settings, because an empty variable is not set. What only a cluster knows is "unseen".
+*/}}
+{{- define "videoqa.setting" -}}
+{{- $ := index . 0 }}{{ $variable := index . 1 }}{{ $said := index . 2 }}
+{{- range $.Values.secrets }}{{ if eq .variable $variable }}{{ $said = "unseen" }}{{ end }}{{ end }}
+{{- range $.Values.extraEnv }}
+{{- if eq .name $variable }}{{ $said = ternary "unseen" (.value | default "") (hasKey . "valueFrom") }}{{ end }}
+{{- end }}
+{{- $said | default (index . 3) }}
+{{- end }}
+
+{{- define "videoqa.spool" -}}
+{{ include "videoqa.setting" (list . "VIDEOQA_SPOOL_URL" (ternary .Values.spool.url "" .Values.api.enabled) (.Values.config.spool_url | default (dig "spool" "url" "" .Values.config))) }}
+{{- end }}
+
+{{- define "videoqa.s3Endpoint" -}}
+{{ include "videoqa.setting" (list . "VIDEOQA_S3_ENDPOINT" "" (.Values.config.s3_endpoint | default (dig "s3" "endpoint" "" .Values.config))) }}
+{{- end }}
+
 {{- define "videoqa.group" -}}
 {{ .Values.config.kafka_group | default (dig "kafka" "group" "videoqa" .Values.config) }}
 {{- end }}

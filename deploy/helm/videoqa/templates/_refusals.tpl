@@ -1,17 +1,18 @@
 {{/* What would start and then not do what is expected is refused here, where it is read. */}}
 {{- define "videoqa.refusals" -}}
-{{- $given := list }}
-{{- range .Values.secrets }}{{ $given = append $given .variable }}{{ end }}
-{{- range .Values.extraEnv }}{{ $given = append $given .name }}{{ end }}
-{{- if and (not (include "videoqa.brokers" .)) (not (has "VIDEOQA_KAFKA_BROKERS" $given)) }}
+{{- if not (include "videoqa.setting" (list . "VIDEOQA_KAFKA_BROKERS" "" (include "videoqa.brokers" .))) }}
 {{- fail "config.kafka.brokers is empty: a broker inside one pod would be seen by no other" }}
 {{- end }}
-{{- if not (has "VIDEOQA_STORE_URL" $given) }}
+{{- if not (include "videoqa.setting" (list . "VIDEOQA_STORE_URL" "" "")) }}
 {{- fail "secrets has no VIDEOQA_STORE_URL: processes of one group share their outcomes in PostgreSQL" }}
 {{- end }}
+{{- $spool := include "videoqa.spool" . }}
+{{- if and (hasPrefix "s3:" $spool) (not (include "videoqa.s3Endpoint" .)) }}
+{{- fail (printf "config.s3.endpoint is empty, and uploads lie in %s: no process would start without knowing where that is" $spool) }}
+{{- end }}
 {{- if .Values.api.enabled }}
-{{- if and (not (hasPrefix "s3://" .Values.spool.url)) (not (has "VIDEOQA_SPOOL_URL" $given)) }}
-{{- fail "spool.url is not s3://BUCKET/PREFIX: the API and the workers run apart, and a folder of one is not seen by the others, so that no upload could be answered" }}
+{{- if not (or (hasPrefix "s3://" $spool) (eq $spool "unseen")) }}
+{{- fail (printf "spool.url is not s3://BUCKET/PREFIX but %q: the API and the workers run apart, and a folder of one is not seen by the others, so that no upload could be answered" $spool) }}
 {{- end }}
 {{- if not .Values.api.keys.secret }}
 {{- fail "api.keys.secret is empty: without keys the API listens on loopback only" }}
