@@ -149,17 +149,15 @@ func (k *Keeper) Clear(ctx context.Context) error {
 func (k *Keeper) ClearAll(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, busyLimit)
 	defer cancel()
-	var awaited []string // lent when we came; what is lent later is nothing that we could promise
-	for turn := 0; ; turn++ {
+	if err := k.Clear(ctx); err != nil {
+		return err
+	}
+	awaited, err := k.store.Lent(ctx, time.Now()) // what is lent later is nothing that we could promise
+	for lent := awaited; err == nil; lent, err = k.store.Lent(ctx, time.Now()) {
+		// What was given back before that list was read, because it could not be
+		// removed, is ours to remove now.
 		if err := k.Clear(ctx); err != nil {
 			return err
-		}
-		lent, err := k.store.Lent(ctx, time.Now())
-		if err != nil {
-			return err
-		}
-		if turn == 0 {
-			awaited = lent
 		}
 		awaited = slices.DeleteFunc(awaited, func(uri string) bool { return !slices.Contains(lent, uri) })
 		if len(awaited) == 0 {
@@ -169,6 +167,7 @@ func (k *Keeper) ClearAll(ctx context.Context) error {
 			return fmt.Errorf("upload: clear: %d are still being removed by another process: %w: %w", len(awaited), err, fault.Unavailable)
 		}
 	}
+	return err
 }
 
 // pause waits a moment, or returns why ctx has ended.

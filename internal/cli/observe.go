@@ -14,6 +14,7 @@ import (
 	"videoqa/answers/worker"
 	"videoqa/ingest"
 	"videoqa/ingest/kafka"
+	"videoqa/ingest/media/spool"
 	"videoqa/internal/ops"
 	"videoqa/internal/trail"
 )
@@ -125,12 +126,17 @@ func (o *operations) service(s *answers.Service, kept featureStore) {
 
 // spool has the room for uploads told. Of a bucket's nothing is known here.
 func (o *operations) spool(kept uploads, quota int64) {
-	folder, ok := kept.(interface{ Used() int64 })
+	folder, ok := kept.(*spool.Folder)
 	if !ok {
 		return
 	}
+	used := func(emit ops.Emit) {
+		if n, err := folder.Used(context.Background()); err == nil { // else nothing is said of it
+			emit(float64(n))
+		}
+	}
 	o.metrics.MustAdd(
-		ops.Source{Name: "vqa_spool_bytes", Help: "Of uploads in the spool, those that are coming included.", Read: func(emit ops.Emit) { emit(float64(folder.Used())) }},
+		ops.Source{Name: "vqa_spool_bytes", Help: "Of uploads in the spool, those that are coming included.", Read: used},
 		ops.Source{Name: "vqa_spool_quota_bytes", Help: "Most of all uploads together.", Read: func(emit ops.Emit) { emit(float64(quota)) }},
 	)
 }
