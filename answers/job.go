@@ -224,7 +224,7 @@ func (j *job) keys(v seen) []string {
 }
 
 func (m *Model) featureKey(picture string) string {
-	return features.Key(m.git.Digest(), string(m.how), string(m.git.Precision()), m.git.Device(), gitvideo.Revision, picture)
+	return features.Key(m.git.Digest(), string(m.how), string(m.git.Precision().Pictures()), m.git.Device(), gitvideo.Revision, picture)
 }
 
 // encode gets the features of the looks that are without: remembered ones from
@@ -292,7 +292,7 @@ func (j *job) read(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, fault.BadRequest)
 	}
-	j.prefixID = features.Key(append([]string{fmt.Sprint(slots), string(j.s.model.git.Precision())}, j.keys(j.seen)...)...)
+	j.prefixID = features.Key(append([]string{fmt.Sprint(slots), string(j.s.model.git.Precision().Pictures())}, j.keys(j.seen)...)...)
 	for _, clip := range j.clipIDs() {
 		j.s.holdings.add(clip, prefix, j.prefixID)
 	}

@@ -24,7 +24,7 @@ import (
 // scores against a row's own words are a small product a row.
 func textGraph(s spec, l *layout) (onnx.Model, error) {
 	g := onnx.NewGraph("text")
-	t := s.text
+	t, l := s.text, l.as(l.words)
 	ids := g.Input("ids", onnx.Int64, "Q", "S")
 	places := g.Input("positions", onnx.Int64, "Q", "S")
 	step := textStep{
