@@ -62,7 +62,7 @@ func (f ModelFlags) open(ctx context.Context, a *App) (*opened, error) {
 }
 
 func (f ModelFlags) checkpoint(a *App) (*checkpoint.Checkpoint, error) {
-	if f.Model == "" {
+	if f.Model == "" || f.Model == builtIn {
 		c, err := checkpoint.OpenFS(model.Files)
 		if err == nil {
 			c.Name = builtIn
