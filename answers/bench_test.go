@@ -7,26 +7,28 @@ import (
 	"testing"
 
 	"videoqa/answers"
+	"videoqa/gitvideo"
 	"videoqa/ingest"
 	"videoqa/internal/checkpoint"
 )
 
 // The benchmarks ask the demonstration model about a small clip, or the
 // checkpoint and the clip that VIDEOQA_BENCH_MODEL and VIDEOQA_BENCH_CLIP name,
-// with VIDEOQA_THREADS cores: testdata/bench/bench.py does that beside
-// transformers.
+// with VIDEOQA_THREADS cores in VIDEOQA_PRECISION: testdata/bench/bench.py does that
+// beside transformers.
 func benchModel(b *testing.B) *answers.Model {
 	dir := os.Getenv("VIDEOQA_BENCH_MODEL")
 	threads, _ := strconv.Atoi(os.Getenv("VIDEOQA_THREADS"))
+	precision := gitvideo.Precision(os.Getenv("VIDEOQA_PRECISION"))
 	if dir == "" {
-		return openDemo(b, answers.ModelConfig{Threads: threads})
+		return openDemo(b, answers.ModelConfig{Threads: threads, Precision: precision})
 	}
 	c, err := checkpoint.Open(dir)
 	if err != nil {
 		b.Fatal(err)
 	}
 	c.CacheDir = dir
-	m, err := answers.OpenModel(b.Context(), c, answers.ModelConfig{CacheDir: dir, Library: library(b), Threads: threads})
+	m, err := answers.OpenModel(b.Context(), c, answers.ModelConfig{CacheDir: dir, Library: library(b), Threads: threads, Precision: precision})
 	if err != nil {
 		b.Fatal(err)
 	}

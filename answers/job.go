@@ -125,9 +125,9 @@ func (j *job) line() string {
 	return cmp.Or(j.subject.Camera, j.subject.clipID())
 }
 
-// takeTurn waits until the job may decode and encode, unless its frames are known.
+// takeTurn waits until the job may decode and encode, unless that is known.
 func (j *job) takeTurn(ctx context.Context) (err error) {
-	if j.vectors == nil {
+	if j.vectors == nil && j.prefix == nil {
 		j.done, err = j.s.turns.Take(ctx)
 	}
 	return err
@@ -145,24 +145,39 @@ func (j *job) planKey() string {
 		fmt.Sprintf("%+v", j.s.model.prepare))
 }
 
-// recall finds a clip whose frames are known, with all their features.
+// recall finds a clip whose frames are known, with their prefix or all their features.
 func (j *job) recall(ctx context.Context) error {
 	j.s.holdings.add(j.subject.ClipID, plan, j.planKey()) // whoever it was looked at for first
 	known, ok := j.s.seen.GetIfPresent(j.planKey())
 	if !ok {
 		return nil
 	}
-	vectors, ok := j.s.features.Have(ctx, j.keys(known))
-	if !ok {
-		return nil
+	still := known.length == 0
+	if id, _, err := j.prefixKey(known, still); err == nil {
+		if p, ok := j.s.prefixes.GetEntryQuietly(id); ok { // then features need not be read; counted below
+			j.seen, j.still, j.prefix = known, still, p.Value
+			return nil
+		}
 	}
-	j.seen, j.vectors, j.still = known, vectors, known.length == 0
+	if vectors, ok := j.s.features.Have(ctx, j.keys(known)); ok {
+		j.seen, j.vectors, j.still = known, vectors, still
+	}
 	return nil
+}
+
+// prefixKey is the key of the prefix of what was seen, and the slots of its frames.
+func (j *job) prefixKey(v seen, still bool) (string, []int64, error) {
+	git := j.s.model.git
+	slots, err := temporal.Slots(len(v.looks), git.Frames(), !still && git.Frames() > 0)
+	if err != nil {
+		return "", nil, fmt.Errorf("%w: %w", err, fault.BadRequest)
+	}
+	return features.Key(append([]string{fmt.Sprint(slots), string(git.Precision().Pictures())}, j.keys(v)...)...), slots, nil
 }
 
 // decode takes the pictures from the clip and prepares them for the model.
 func (j *job) decode(ctx context.Context) error {
-	if j.vectors != nil {
+	if j.vectors != nil || j.prefix != nil {
 		return nil
 	}
 	pictures, err := j.pictures(ctx)
@@ -265,13 +280,18 @@ func (j *job) keys(v seen) []string {
 }
 
 func (m *Model) featureKey(picture string) string {
-	return features.Key(m.git.Digest(), string(m.how), string(m.git.Precision()), m.git.Device(), gitvideo.Revision, picture)
+	return features.Key(m.git.Digest(), string(m.how), string(m.git.Precision().Pictures()), m.git.Device(), gitvideo.Revision, picture)
 }
 
 // encode gets the features of the looks that are without: remembered ones from
 // the cache, the others in one run for each size of picture.
 func (j *job) encode(ctx context.Context) error {
 	defer j.endTurn()
+	if j.prefix != nil {
+		j.cache.FramesHit = len(j.seen.looks)
+		j.own(ctx)
+		return nil
+	}
 	var without []int
 	var keys []string
 	for i, key := range j.keys(j.seen) {
@@ -330,13 +350,18 @@ func (j *job) encodeLooks(ctx context.Context, looks []int) ([][]float32, error)
 
 // read gets the clip's prefix, which does not depend on any question.
 func (j *job) read(ctx context.Context) error {
-	slots, err := temporal.Slots(len(j.vectors), j.s.model.git.Frames(), !j.still && j.s.model.git.Frames() > 0)
+	id, slots, err := j.prefixKey(j.seen, j.still)
 	if err != nil {
-		return fmt.Errorf("%w: %w", err, fault.BadRequest)
+		return err
 	}
-	j.prefixID = features.Key(append([]string{fmt.Sprint(slots), string(j.s.model.git.Precision())}, j.keys(j.seen)...)...)
+	j.prefixID = id
 	for _, clip := range j.clipIDs() {
 		j.s.holdings.add(clip, prefix, j.prefixID)
+	}
+	if j.prefix != nil { // known since it was looked up, and only counted here
+		j.s.prefixes.GetIfPresent(j.prefixID)
+		j.cache.Prefix = "hit"
+		return nil
 	}
 	for {
 		j.cache.Prefix = "hit"

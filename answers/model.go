@@ -85,7 +85,7 @@ func (m *Model) Frames() int { return max(1, m.git.Frames()) }
 
 // stored is the type that features are kept in, which follows the precision.
 func (m *Model) stored() features.Type {
-	if m.git.Precision() == gitvideo.FP32 {
+	if m.git.Precision().Pictures() == gitvideo.FP32 {
 		return features.Float32
 	}
 	return features.Float16

@@ -1,9 +1,12 @@
 package answers_test
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
 
 	"videoqa/answers"
+	"videoqa/frames/features"
 	"videoqa/ingest"
 )
 
@@ -24,5 +27,32 @@ func TestAClipThatWasLookedAtAheadIsNearlyWarm(t *testing.T) {
 	}
 	if a := results[0].Answer; a.Cache.FramesHit != 6 || a.Cache.FramesMiss != 0 || a.Text != "the dog" {
 		t.Errorf("%+v %s", a.Cache, a.Text)
+	}
+}
+
+// A countingStore counts the values that it is asked for.
+type countingStore struct {
+	features.Store
+	asked atomic.Int64
+}
+
+func (s *countingStore) Get(ctx context.Context, keys []string) ([][]byte, error) {
+	s.asked.Add(int64(len(keys)))
+	return s.Store.Get(ctx, keys)
+}
+
+// Six frames' features take longer to open and check than much else of a warm answer.
+func TestAClipWhosePrefixIsKnownNeedsNoFeatures(t *testing.T) {
+	store := &countingStore{Store: features.NewMemory(1 << 26)}
+	s := service(t, answers.Config{Features: store})
+	clip := subject(t, "world/demo/yard.mp4")
+	first := ask(t, s, clip, ingest.Question{Text: "what is it?"})
+	before := store.asked.Load()
+	second := ask(t, s, clip, ingest.Question{Text: "what is it?"})
+	if n := store.asked.Load() - before; n > 0 {
+		t.Errorf("%d features were read for a clip whose prefix is known", n)
+	}
+	if c := second[0].Cache; c != (ingest.CacheUse{FramesHit: 6, Prefix: "hit"}) || second[0].ID != first[0].ID || second[0].Score != first[0].Score {
+		t.Errorf("%+v after %+v", second[0], first[0])
 	}
 }

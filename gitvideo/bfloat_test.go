@@ -1,15 +1,12 @@
 package gitvideo
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
 	"slices"
 	"testing"
 
-	"videoqa/internal/checkpoint"
-	"videoqa/internal/fault"
 	"videoqa/internal/onnx"
 )
 
@@ -95,42 +92,5 @@ func TestAFrameIsEncodedAlikeInAnyCompany(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-func TestPrecisionFollowsProcessorLibraryAndSize(t *testing.T) {
-	base, err := checkpoint.ParseConfig([]byte(`{"model_type":"git"}`), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tiny := base
-	tiny.Vision.HiddenSize, tiny.Vision.IntermediateSize, tiny.Vision.Layers = 8, 8, 1
-	tiny.HiddenSize, tiny.IntermediateSize, tiny.Layers, tiny.VocabSize = 8, 8, 1, 10
-	alone := filepath.Join(t.TempDir(), "libonnxruntime.so")
-	for _, tc := range []struct {
-		name    string
-		p       Precision
-		c       checkpoint.Config
-		library string
-		want    Precision // of a processor that has bfloat16
-		without Precision // of one that has not; "": refused
-	}{
-		{"auto takes bf16 where it pays", Auto, base, library(t), BF16, FP32},
-		{"auto is the default", "", base, library(t), BF16, FP32},
-		{"a small model gains nothing", Auto, tiny, library(t), FP32, FP32},
-		{"a small model may be run so all the same", BF16, tiny, library(t), BF16, ""},
-		{"fp32 is fp32", FP32, base, library(t), FP32, FP32},
-		{"a library alone has no bf16", Auto, base, alone, FP32, FP32},
-		{"and says so", BF16, base, alone, "", ""},
-		{"int8 is not built in", INT8, base, library(t), "", ""},
-	} {
-		want := tc.want
-		if !onnx.BFloat16() || !onnx.HasOpenVINO(library(t)) {
-			want = tc.without
-		}
-		got, err := tc.p.For(tc.c, tc.library)
-		if got != want || (want == "") != errors.Is(err, fault.BadRequest) {
-			t.Errorf("%s: %q is %q, %v; want %q", tc.name, tc.p, got, err, want)
-		}
 	}
 }

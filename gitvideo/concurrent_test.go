@@ -137,7 +137,6 @@ func TestALoadThatIsRefusedSaysWhy(t *testing.T) {
 		"no library":                {CacheDir: "x"},
 		"fewer than no threads":     {CacheDir: "x", Library: "x", Threads: -1},
 		"a device not built in":     {CacheDir: "x", Library: "x", Device: "cuda"},
-		"a precision not built in":  {CacheDir: "x", Library: "x", Precision: INT8},
 		"a precision not heard of":  {CacheDir: "x", Library: "x", Precision: "fp7"},
 		"a second library, at last": {CacheDir: t.TempDir(), Library: filepath.Join(t.TempDir(), "none.so")},
 	} {

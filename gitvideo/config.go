@@ -2,6 +2,8 @@ package gitvideo
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/fault"
@@ -53,27 +55,53 @@ func (c Config) Validate() error {
 type Precision string
 
 // The precisions by their names on the command line. FP32 is what parity is
-// measured with. BF16 rounds what goes into the products of the vision tower and
-// the prefix to bfloat16, through OpenVINO; it needs a processor with
-// AVX512-BF16 or AMX. Auto is BF16 where it pays, else FP32.
+// measured with. BF16 rounds what goes into the products over pictures, those of the
+// vision tower and the prefix, to bfloat16, through OpenVINO; it needs a processor
+// with AVX512-BF16 or AMX. INT8 rounds what goes into all products to 8 bits; sums,
+// norms, attention and embeddings stay float32. Those in two words have products over
+// pictures in the first, and the text step in 8 bits. Auto is what pays of all but
+// INT8, whose features an outlier among a picture's activations can hurt.
 const (
-	Auto Precision = "auto"
-	FP32 Precision = "fp32"
-	BF16 Precision = "bf16"
-	INT8 Precision = "int8"
+	Auto     Precision = "auto"
+	FP32     Precision = "fp32"
+	BF16     Precision = "bf16"
+	INT8     Precision = "int8"
+	FP32INT8 Precision = "fp32+int8"
+	BF16INT8 Precision = "bf16+int8"
 )
+
+// Precisions are all of them.
+func Precisions() []Precision { return []Precision{Auto, FP32, BF16, INT8, FP32INT8, BF16INT8} }
+
+// Pictures is the precision of features and prefixes: what keys of those hold.
+func (p Precision) Pictures() Precision {
+	pictures, _, _ := strings.Cut(string(p), "+")
+	return Precision(pictures)
+}
+
+// words is the precision of the text step.
+func (p Precision) words() Precision {
+	_, words, two := strings.Cut(string(p), "+")
+	switch {
+	case two:
+		return Precision(words)
+	case p == INT8:
+		return INT8
+	}
+	return FP32
+}
 
 // check refuses what is not built in, as [fault.BadRequest].
 func (p Precision) check() error {
-	switch p {
-	case "", Auto, FP32, BF16:
+	if p == "" || slices.Contains(Precisions(), p) {
 		return nil
 	}
-	return fmt.Errorf("gitvideo: choose precision: %q is not built in; have %s, %s, %s: %w", p, Auto, FP32, BF16, fault.BadRequest)
+	return fmt.Errorf("gitvideo: choose precision: %q is not built in; have %q: %w", p, Precisions(), fault.BadRequest)
 }
 
-// small is the size of weights below which BF16 does not pay: OpenVINO takes a
-// tenth of a second to open a graph, and a small one saves some milliseconds.
+// small is the size of weights below which neither BF16 nor 8 bits pay: OpenVINO
+// takes a tenth of a second to open a graph, and a small one saves some
+// milliseconds.
 const small = 64 << 20
 
 // For is the precision that a model of configuration c gets here by that ONNX
@@ -89,10 +117,25 @@ func (p Precision) For(c checkpoint.Config, library string) (Precision, error) {
 	switch {
 	case p.check() != nil:
 		return "", p.check()
-	case p == BF16 && missing != "":
+	case p.Pictures() == BF16 && missing != "":
 		return "", fmt.Errorf("gitvideo: choose precision %s: %s: %w", p, missing, fault.BadRequest)
-	case p == BF16, p != FP32 && missing == "" && newLayout(specOf(c), false).data.Size() >= small:
-		return BF16, nil
+	case p != Auto && p != "":
+		return p, nil
+	case newLayout(specOf(c), false, whole, whole).data.Size() < small:
+		return FP32, nil
 	}
-	return FP32, nil
+	return best(missing == "", onnx.ByteProducts()), nil
+}
+
+// best is what Auto becomes for a large model.
+func best(bfloat16, byteProducts bool) Precision {
+	switch {
+	case bfloat16 && byteProducts:
+		return BF16INT8
+	case bfloat16:
+		return BF16
+	case byteProducts:
+		return FP32INT8
+	}
+	return FP32
 }

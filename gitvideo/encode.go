@@ -21,17 +21,18 @@ const (
 
 // most is how many pictures of so many tokens one run encodes at most.
 func (m *Model) most(tokens int) int {
-	if m.precision == BF16 {
+	if m.precision.Pictures() != FP32 {
 		return max(1, m.spec.frames)
 	}
 	return max(1, min(maxBatch, maxTokens/tokens))
 }
 
-// together is how many of n pictures the next run encodes. Under OpenVINO every
+// together is how many of n pictures the next run encodes. But in fp32, every
 // number has a copy of the weights of its own, so there it is all frames of a clip
-// or one: one alone costs a third more, and a copy 200 MB under GIT-base.
+// or one: one alone costs a third more, and a copy of GIT-base's 200 MB in bf16 and
+// 90 in int8.
 func (m *Model) together(n, tokens int) int {
-	if most := m.most(tokens); n >= most || m.precision != BF16 {
+	if most := m.most(tokens); n >= most || m.precision.Pictures() == FP32 {
 		return min(n, most)
 	}
 	return 1
@@ -156,17 +157,18 @@ func (m *Model) vision(ctx context.Context, z size) (*onnx.Session, func(), erro
 // and share one mapping of the weights.
 func (m *Model) wide() onnx.SessionConfig {
 	cfg := m.session
-	if m.precision == BF16 {
+	switch m.precision.Pictures() {
+	case BF16:
 		cfg.Provider, cfg.BFloat16 = onnx.OpenVINO, true
-		return cfg
+	case FP32:
+		cfg.SharedWeights = true
 	}
-	cfg.SharedWeights = true
 	return cfg
 }
 
 // newWide begins a graph for wide.
 func (m *Model) newWide(name string) *onnx.Graph {
-	if m.precision == BF16 {
+	if m.precision.Pictures() == BF16 {
 		return onnx.NewPlainGraph(name)
 	}
 	return onnx.NewGraph(name)

@@ -22,13 +22,14 @@ func prefixGraph(g *onnx.Graph, s spec, l *layout, frames, tokens int) (onnx.Mod
 	x = l.layerNorm(g, "prefix.norm", x, s.vision.eps)
 	for i := range t.layers {
 		layer, name := g.In(fmt.Sprintf("layer.%d", i)), fmt.Sprintf("text.%d", i)
-		k, v := l.project(layer, name, x, t, 1), l.project(layer, name, x, t, 2)
+		o := l.operand(layer, "attended", x)
+		k, v := l.project(layer, name, o, t, 1), l.project(layer, name, o, t, 2)
 		g.Output(fmt.Sprintf("key.%d", i), byHead(layer, "keys by head", k, t, total))
 		g.Output(fmt.Sprintf("value.%d", i), byHead(layer, "values by head", v, t, total))
 		if i+1 == t.layers {
 			break
 		}
-		q := l.project(layer, name, x, t, 0)
+		q := l.project(layer, name, o, t, 0)
 		a := layer.MultiHeadAttention("attention", layer.Reshape("queries", q, 1, total, t.width),
 			layer.Reshape("keys", k, 1, total, t.width), layer.Reshape("values", v, 1, total, t.width), t.heads)
 		a = l.apply(layer, name+".out", layer.Reshape("heads", a, total, t.width))

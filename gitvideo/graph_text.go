@@ -3,6 +3,7 @@ package gitvideo
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"videoqa/internal/onnx"
 )
@@ -23,7 +24,7 @@ import (
 // scores against a row's own words are a small product a row.
 func textGraph(s spec, l *layout) (onnx.Model, error) {
 	g := onnx.NewGraph("text")
-	t := s.text
+	t, l := s.text, l.as(l.words)
 	ids := g.Input("ids", onnx.Int64, "Q", "S")
 	places := g.Input("positions", onnx.Int64, "Q", "S")
 	step := textStep{
@@ -61,6 +62,7 @@ type textStep struct {
 	joined onnx.Value // [heads, Q*S, T+S]
 	parts  onnx.Value // [P, T+S]
 	thirds onnx.Value // [heads, heads, heads]
+	scale  onnx.Value // [3*heads, 1, 1]: of queries, 1/√head; of keys and values, 1
 }
 
 func (s *textStep) plan(ids onnx.Value) {
@@ -71,6 +73,12 @@ func (s *textStep) plan(ids onnx.Value) {
 	s.joined = g.Concat("scores joined", 0, g.Integers("heads,rest", h, -1), t)
 	s.parts = g.Concat("parts", 0, g.Lengths("P", s.prefix[0], 1, 2), t)
 	s.thirds = g.Integers("thirds", h, h, h)
+	// One number for the queries alone would be made alpha of the product again.
+	scale := slices.Repeat([]float32{1}, 3*int(h))
+	for i := range h {
+		scale[i] = float32(1 / math.Sqrt(float64(s.tower.head())))
+	}
+	s.scale = g.Constant("scale", scale, 3*h, 1, 1)
 }
 
 // layer is decoder layer i over x [Q*S, width]. The last one goes on with the
@@ -86,9 +94,9 @@ func (s *textStep) layer(i int, x onnx.Value) onnx.Value {
 
 // attend is attention of layer i; qkv is [Q*S, 3*width].
 func (s *textStep) attend(g *onnx.Graph, i int, qkv onnx.Value) onnx.Value {
-	t, scale := s.tower, float32(1/math.Sqrt(float64(s.tower.head())))
+	t := s.tower
 	h, d := t.heads, t.head()
-	heads := g.Transpose("by head", g.Reshape("apart", qkv, "Q*S", 3*h, d), 1, 0, 2)
+	heads := g.Mul("scaled", g.Transpose("by head", g.Reshape("apart", qkv, "Q*S", 3*h, d), 1, 0, 2), s.scale)
 	third := g.Split("query, key, value", heads, 0, s.thirds, h, h, h)
 	own := func(name string, x onnx.Value) onnx.Value { return g.ReshapeTo(name, x, s.apart, h, "Q", "S", d) }
 
@@ -97,8 +105,8 @@ func (s *textStep) attend(g *onnx.Graph, i int, qkv onnx.Value) onnx.Value {
 	g.Output(fmt.Sprintf("key.%d", i), keys)
 	g.Output(fmt.Sprintf("value.%d", i), values)
 
-	clip := g.ScaledMatMulT("scores of the clip", third[0], s.prefix[2*i], scale)
-	words := g.Add("masked", g.ScaledMatMulT("scores of words", own("queries", third[0]), keys, scale), s.mask)
+	clip := g.MatMulT("scores of the clip", third[0], s.prefix[2*i])
+	words := g.Add("masked", g.MatMulT("scores of words", own("queries", third[0]), keys), s.mask)
 	all := g.Concat("scores", 2, clip, g.ReshapeTo("scores joined", words, s.joined, h, "Q*S", "T+S"))
 	part := g.Split("weights", g.Softmax("softmax", all), 2, s.parts, "P", "T+S")
 

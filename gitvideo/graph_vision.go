@@ -62,21 +62,13 @@ func embedPatches(g *onnx.Graph, s spec, z size, e embedding) onnx.Value {
 //
 //	x [B*N, width]  ->  [B*N, width]
 func (l *layout) attend(g *onnx.Graph, name string, x onnx.Value, t tower, batch, tokens int) onnx.Value {
-	q, k, v := l.project(g, name, x, t, 0), l.project(g, name, x, t, 1), l.project(g, name, x, t, 2)
+	o := l.operand(g, "attended", x)
+	q, k, v := l.project(g, name, o, t, 0), l.project(g, name, o, t, 1), l.project(g, name, o, t, 2)
 	a := g.MultiHeadAttention("attention",
 		g.Reshape("queries", q, batch, tokens, t.width),
 		g.Reshape("keys", k, batch, tokens, t.width),
 		g.Reshape("values", v, batch, tokens, t.width), t.heads)
 	return l.apply(g, name+".out", g.Reshape("heads", a, batch*tokens, t.width))
-}
-
-// project is the query (0), key (1) or value (2) of x.
-func (l *layout) project(g *onnx.Graph, name string, x onnx.Value, t tower, which int64) onnx.Value {
-	part := []string{"query", "key", "value"}[which]
-	from, to := which*int64(t.width), (which+1)*int64(t.width)
-	w := l.refs[name+".qkv.weight"].Rows(name+"."+part+".weight", from, to)
-	b := l.refs[name+".qkv.bias"].Rows(name+"."+part+".bias", from, to)
-	return g.Gemm(part, x, g.Weight(w), g.Weight(b))
 }
 
 // perceive is the two-layer perceptron of a layer.
@@ -91,11 +83,6 @@ func (l *layout) perceive(g *onnx.Graph, name string, x onnx.Value, act checkpoi
 		x = g.Gelu("activation", x)
 	}
 	return l.apply(g, name+".fc2", x)
-}
-
-// apply is a planned linear layer.
-func (l *layout) apply(g *onnx.Graph, name string, x onnx.Value) onnx.Value {
-	return g.Gemm(name, x, g.Weight(l.refs[name+".weight"]), g.Weight(l.refs[name+".bias"]))
 }
 
 // layerNorm is a planned norm.

@@ -56,7 +56,7 @@ func TestGraphsOfEveryReleasedCheckpointFit(t *testing.T) {
 func checkGraphs(t *testing.T, c checkpoint.Config, z size) {
 	t.Helper()
 	s := specOf(c)
-	l := newLayout(s, false)
+	l := newLayout(s, false, whole, whole)
 	e := embedding{
 		patch:    make([]float32, s.vision.width*s.patch*s.patch*3),
 		position: make([]float32, z.high*z.wide*s.vision.width),

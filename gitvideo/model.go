@@ -113,7 +113,7 @@ func (m *Model) prepare(ctx context.Context) error {
 func (m *Model) convert(ctx context.Context) error {
 	have := m.folder.size(weightsFile)
 	for _, tied := range []bool{false, true} {
-		if m.layout = newLayout(m.spec, tied); m.layout.data.Size() == have {
+		if m.layout = m.newLayout(tied); m.layout.data.Size() == have {
 			return nil
 		}
 	}
@@ -121,7 +121,7 @@ func (m *Model) convert(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.layout = newLayout(m.spec, tied)
+	m.layout = m.newLayout(tied)
 	return m.folder.write(weightsFile, func(w io.Writer) error {
 		return m.layout.data.Write(w, func(r onnx.Ref) ([]byte, error) {
 			if err := ctx.Err(); err != nil {
@@ -130,6 +130,12 @@ func (m *Model) convert(ctx context.Context) error {
 			return m.layout.convert(r, m.from)
 		})
 	})
+}
+
+// newLayout plans the weights in the forms of the model's precision.
+func (m *Model) newLayout(tied bool) *layout {
+	pictures, words := m.precision.forms()
+	return newLayout(m.spec, tied, pictures, words)
 }
 
 // headIsWords says whether the head's matrix holds the word embeddings, as the
@@ -161,7 +167,8 @@ func (m *Model) Name() string { return m.name }
 // Digest is the checkpoint's, "sha256:…".
 func (m *Model) Digest() string { return m.digest }
 
-// Precision is what Auto was resolved to.
+// Precision is what Auto was resolved to. Features and prefixes have its
+// [Precision.Pictures].
 func (m *Model) Precision() Precision { return m.precision }
 
 // Device is where the model runs.
@@ -207,7 +214,12 @@ func (m *Model) text(ctx context.Context) (*onnx.Session, func(), error) {
 	return m.graph(ctx, "text", m.session, func() (onnx.Model, error) { return textGraph(m.spec, m.layout) })
 }
 
-// folderFor is where graphs of that digest and precision lie.
+// folderFor is where graphs of that digest and precision lie. Processors of two kinds
+// that share it keep INT8 in two forms.
 func folderFor(cache, digest string, p Precision) folder {
-	return folder(filepath.Join(cache, "graphs", fmt.Sprintf("%s-%s-%s", strings.TrimPrefix(digest, "sha256:"), p, Revision)))
+	kept := string(p)
+	if pictures, _ := p.forms(); pictures == blocks {
+		kept += "-blocks"
+	}
+	return folder(filepath.Join(cache, "graphs", fmt.Sprintf("%s-%s-%s", strings.TrimPrefix(digest, "sha256:"), kept, Revision)))
 }

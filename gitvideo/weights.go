@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/onnx"
@@ -25,19 +26,28 @@ type layout struct {
 	refs    map[string]onnx.Ref
 	recipes map[string]recipe
 	tied    bool // the head's matrix is the word embeddings
+
+	pictures, words form // of matrices in the graphs over pictures and in the text step
+	form            form // that a graph being built reads
 }
 
 // A recipe makes one converted tensor: the checkpoint's parts one after the
-// other, times scale, then that many zeros.
+// other, times scale, then that many zeros, and what round makes of rows of in such
+// numbers.
 type recipe struct {
 	parts []string
 	scale float64
 	zeros int
+	in    int
+	round func(w []float32, in int) []byte // nil: float32
 }
 
 // newLayout plans the weights of s.
-func newLayout(s spec, tied bool) *layout {
-	l := &layout{data: onnx.NewData(weightsFile), refs: map[string]onnx.Ref{}, recipes: map[string]recipe{}, tied: tied}
+func newLayout(s spec, tied bool, pictures, words form) *layout {
+	l := &layout{
+		data: onnx.NewData(weightsFile), refs: map[string]onnx.Ref{}, recipes: map[string]recipe{}, tied: tied && words == whole,
+		pictures: pictures, words: words, form: pictures,
+	}
 	l.planVision(s)
 	l.planPrefix(s)
 	l.planText(s)
@@ -52,10 +62,10 @@ func (l *layout) planVision(s spec) {
 	for i := range v.layers {
 		to, from := fmt.Sprintf("vision.%d.", i), fmt.Sprintf("%sencoder.layers.%d.", visionPrefix, i)
 		l.norm(to+"norm1", v.width, from+"layer_norm1")
-		l.linear(to+"qkv", v.width, 3*v.width, 1, from+"self_attn.q_proj", from+"self_attn.k_proj", from+"self_attn.v_proj")
-		l.linear(to+"out", v.width, v.width, 1, from+"self_attn.out_proj")
+		l.attention(to, v, [3]string{from + "self_attn.q_proj", from + "self_attn.k_proj", from + "self_attn.v_proj"}, l.pictures)
+		l.linear(to+"out", v.width, v.width, 1, from+"self_attn.out_proj", l.pictures)
 		l.norm(to+"norm2", v.width, from+"layer_norm2")
-		l.perceptron(to, v, from+"mlp.fc1", from+"mlp.fc2")
+		l.perceptron(to, v, from+"mlp.fc1", from+"mlp.fc2", l.pictures)
 	}
 	l.norm("vision.post", v.width, visionPrefix+"post_layernorm")
 }
@@ -66,7 +76,7 @@ func (l *layout) planPrefix(s spec) {
 		slots.parts = append(slots.parts, fmt.Sprintf("git.img_temperal_embedding.%d", i))
 	}
 	l.plan("prefix.slots", slots, s.frames+1, s.vision.width)
-	l.linear("prefix.projection", s.vision.width, s.text.width, 1, "git.visual_projection.visual_projection.0")
+	l.linear("prefix.projection", s.vision.width, s.text.width, 1, "git.visual_projection.visual_projection.0", l.pictures)
 	l.norm("prefix.norm", s.text.width, "git.visual_projection.visual_projection.1")
 }
 
@@ -79,49 +89,85 @@ func (l *layout) planText(s spec) {
 	for i := range t.layers {
 		to, from := fmt.Sprintf("text.%d.", i), fmt.Sprintf("git.encoder.layer.%d.", i)
 		self := from + "attention.self."
-		l.linear(to+"qkv", t.width, 3*t.width, 1, self+"query", self+"key", self+"value")
-		l.linear(to+"out", t.width, t.width, 1, from+"attention.output.dense")
+		l.attention(to, t, [3]string{self + "query", self + "key", self + "value"}, l.pictures, l.words)
+		both := []form{l.pictures, l.words}
+		if i+1 == t.layers {
+			both = both[1:] // the prefix ends before
+		}
+		l.linear(to+"out", t.width, t.width, 1, from+"attention.output.dense", both...)
 		l.norm(to+"norm1", t.width, from+"attention.output.LayerNorm")
-		l.perceptron(to, t, from+"intermediate.dense", from+"output.dense")
+		l.perceptron(to, t, from+"intermediate.dense", from+"output.dense", both...)
 		l.norm(to+"norm2", t.width, from+"output.LayerNorm")
 	}
 	if l.tied {
 		l.refs["text.head.weight"] = l.refs["text.words"]
 	} else {
-		l.plan("text.head.weight", recipe{parts: []string{"output.weight"}, scale: 1}, s.vocab, t.width)
+		l.weight("text.head", t.width, s.vocab, recipe{parts: []string{"output.weight"}, scale: 1}, l.words)
 	}
 	l.plan("text.head.bias", recipe{parts: []string{"output.bias"}, scale: 1}, s.vocab)
 }
 
-// plan adds one tensor.
-func (l *layout) plan(name string, r recipe, shape ...int) {
+// plan adds one tensor of float32, or of what its recipe rounds to.
+func (l *layout) plan(name string, r recipe, shape ...int) { l.planAs(onnx.Float, name, r, shape...) }
+
+func (l *layout) planAs(t onnx.DType, name string, r recipe, shape ...int) {
 	dims := make([]int64, len(shape))
 	for i, n := range shape {
 		dims[i] = int64(n)
 	}
-	l.refs[name] = l.data.Add(name, onnx.Float, dims...)
+	l.refs[name] = l.data.Add(name, t, dims...)
 	l.recipes[name] = r
 }
 
-// linear adds a matrix [out, in] and a bias [out], of layers stacked on their outputs.
-func (l *layout) linear(name string, in, out int, scale float64, from ...string) {
-	w, b := recipe{scale: scale}, recipe{scale: scale}
-	for _, f := range from {
-		w.parts = append(w.parts, f+".weight")
-		b.parts = append(b.parts, f+".bias")
+// weight adds a matrix [out, in] in each of forms.
+func (l *layout) weight(name string, in, out int, r recipe, forms ...form) {
+	for i, f := range forms {
+		if slices.Contains(forms[:i], f) {
+			continue
+		}
+		at := name + f.suffix()
+		rounded := func(round func([]float32, int) []byte) recipe { return recipe{r.parts, r.scale, 0, in, round} }
+		switch f {
+		case whole:
+			l.plan(at, r, out, in)
+		case columns:
+			l.planAs(onnx.Int8, at, rounded(columnBytes), in, out)
+			l.plan(at+".scales", rounded(columnScales), out)
+		case blocks:
+			l.planAs(onnx.Uint8, at, rounded(blockBytes), out, blocksOf(in), blockSize(in))
+			l.plan(at+".scales", rounded(blockScales), out*blocksOf(in))
+		}
 	}
-	l.plan(name+".weight", w, out, in)
-	l.plan(name+".bias", b, out)
 }
 
-// perceptron adds the two matrices around an activation, with quick folded in.
-func (l *layout) perceptron(to string, t tower, fc1, fc2 string) {
+// linear adds a layer's matrix, in each of forms, and its bias.
+func (l *layout) linear(name string, in, out int, scale float64, from string, forms ...form) {
+	l.weight(name, in, out, recipe{parts: []string{from + ".weight"}, scale: scale}, forms...)
+	l.plan(name+".bias", recipe{parts: []string{from + ".bias"}, scale: scale}, out)
+}
+
+// attention adds query, key and value, one below the other; in columns, each by
+// itself.
+func (l *layout) attention(to string, t tower, from [3]string, forms ...form) {
+	w, b := recipe{scale: 1}, recipe{scale: 1}
+	for i, f := range from {
+		w.parts, b.parts = append(w.parts, f+".weight"), append(b.parts, f+".bias")
+		if slices.Contains(forms, columns) {
+			l.weight(to+thirds[i], t.width, t.width, recipe{parts: []string{f + ".weight"}, scale: 1}, columns)
+		}
+	}
+	l.weight(to+"qkv", t.width, 3*t.width, w, slices.DeleteFunc(slices.Clone(forms), func(f form) bool { return f == columns })...)
+	l.plan(to+"qkv.bias", b, 3*t.width)
+}
+
+// perceptron adds the two layers around an activation, with quick folded in.
+func (l *layout) perceptron(to string, t tower, fc1, fc2 string, forms ...form) {
 	up, down := 1.0, 1.0
 	if t.act == checkpoint.QuickGELU {
 		up, down = quick, 1/quick
 	}
-	l.linear(to+"fc1", t.width, t.hidden, up, fc1)
-	l.plan(to+"fc2.weight", recipe{parts: []string{fc2 + ".weight"}, scale: down}, t.width, t.hidden)
+	l.linear(to+"fc1", t.width, t.hidden, up, fc1, forms...)
+	l.weight(to+"fc2", t.hidden, t.width, recipe{parts: []string{fc2 + ".weight"}, scale: down}, forms...)
 	l.plan(to+"fc2.bias", recipe{parts: []string{fc2 + ".bias"}, scale: 1}, t.width)
 }
 
@@ -130,9 +176,10 @@ func (l *layout) norm(name string, width int, from string) {
 	l.plan(name+".bias", recipe{parts: []string{from + ".bias"}, scale: 1}, width)
 }
 
-// convert makes r's bytes, little-endian float32, from a checkpoint.
+// convert makes r's bytes, little-endian, from a checkpoint.
 func (l *layout) convert(r onnx.Ref, c *checkpoint.Checkpoint) ([]byte, error) {
 	how := l.recipes[r.Name]
+	var values []float32 // to be rounded
 	out := make([]byte, 0, r.Bytes())
 	for _, p := range how.parts {
 		t, err := c.Tensor(p)
@@ -143,8 +190,15 @@ func (l *layout) convert(r onnx.Ref, c *checkpoint.Checkpoint) ([]byte, error) {
 			if how.scale != 1 {
 				v = float32(float64(v) * how.scale)
 			}
+			if how.round != nil {
+				values = append(values, v)
+				continue
+			}
 			out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
 		}
+	}
+	if how.round != nil {
+		return how.round(values, how.in), nil
 	}
 	return append(out, make([]byte, 4*how.zeros)...), nil
 }

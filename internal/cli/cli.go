@@ -30,15 +30,16 @@ import (
 
 // Commands is the command line.
 type Commands struct {
-	Ask     Ask     `cmd:"" help:"Answer questions about a video or a picture."`
-	Caption Caption `cmd:"" help:"Describe a video or a picture."`
-	Frames  Frames  `cmd:"" help:"Write the frames that a model would look at."`
-	Pull    Pull    `cmd:"" help:"Fetch a checkpoint from the Hugging Face Hub."`
-	Serve   Serve   `cmd:"" help:"Answer clip and question events from Kafka."`
-	Config  Config  `cmd:"" help:"Check or show the settings of serve."`
-	DLQ     DLQ     `cmd:"" name:"dlq" help:"List, show and replay questions that got a dead letter."`
-	Demo    Demo    `cmd:"" help:"Run the event stream on the clips that come with the program."`
-	Version Version `cmd:"" help:"Say what this program is made of."`
+	Ask            Ask            `cmd:"" help:"Answer questions about a video or a picture."`
+	Caption        Caption        `cmd:"" help:"Describe a video or a picture."`
+	Frames         Frames         `cmd:"" help:"Write the frames that a model would look at."`
+	PrecisionCheck PrecisionCheck `cmd:"" name:"precision-check" help:"Say how far another precision's answers are from those in fp32."`
+	Pull           Pull           `cmd:"" help:"Fetch a checkpoint from the Hugging Face Hub."`
+	Serve          Serve          `cmd:"" help:"Answer clip and question events from Kafka."`
+	Config         Config         `cmd:"" help:"Check or show the settings of serve."`
+	DLQ            DLQ            `cmd:"" name:"dlq" help:"List, show and replay questions that got a dead letter."`
+	Demo           Demo           `cmd:"" help:"Run the event stream on the clips that come with the program."`
+	Version        Version        `cmd:"" help:"Say what this program is made of."`
 }
 
 // An App is where a command reads and writes.

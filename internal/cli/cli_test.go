@@ -183,7 +183,7 @@ func TestAnErrorIsOneSentenceAndNothingElse(t *testing.T) {
 		{"a choice that the model cannot spell", []string{"ask", clips + "cfr.mp4", "which?", "--choices", "dog,zeppelin"}, 2, "zeppelin"},
 		{"more frames than the model has", []string{"ask", "--frames", "7", clips + "cfr.mp4", "what?"}, 2, "7 frames"},
 		{"an unknown model", []string{"ask", "--model", "microsoft/git-base", clips + "cfr.mp4", "what?"}, 1, "videoqa pull microsoft/git-base"},
-		{"a precision that is not built in", []string{"ask", "--precision", "int8", clips + "cfr.mp4", "what?"}, 2, "int8"},
+		{"a precision that is not built in", []string{"ask", "--precision", "int4", clips + "cfr.mp4", "what?"}, 2, "int4"},
 		{"an unknown flag", []string{"ask", "--colour", clips + "cfr.mp4", "what?"}, 2, "--colour"},
 		{"an unknown command", []string{"tell"}, 2, "tell"},
 		{"http", []string{"ask", "http://127.0.0.1/a.mp4", "what?"}, 1, "https"},

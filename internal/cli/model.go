@@ -18,7 +18,7 @@ import (
 // ModelFlags choose a model and how it runs.
 type ModelFlags struct {
 	Model      string `env:"VIDEOQA_MODEL" placeholder:"NAME" help:"Checkpoint: a folder, or a name on the Hub that was pulled, as microsoft/git-base-msrvtt-qa. Without it, the small demonstration model that is built in."`
-	Precision  string `env:"VIDEOQA_PRECISION" default:"auto" enum:"auto,fp32,bf16,int8" help:"Arithmetic: ${enum}. auto is bf16 for a large model on a processor that has it (AVX512-BF16, AMX), else fp32. int8 is not built in yet."`
+	Precision  string `env:"VIDEOQA_PRECISION" default:"auto" enum:"auto,fp32,bf16,int8,fp32+int8,bf16+int8" help:"Arithmetic: ${enum}; of two, the first is for pictures and the second for words. auto is the fastest of all but int8 for a large model, bf16+int8 on a processor that has both (AVX512-BF16 or AMX; VNNI), and fp32 for a small one."`
 	Device     string `env:"VIDEOQA_DEVICE" default:"cpu" enum:"cpu" help:"Where to compute: ${enum}."`
 	Preprocess string `env:"VIDEOQA_PREPROCESS" default:"hub" enum:"hub,original" help:"How pictures are prepared: hub, as preprocessor_config.json says; original, as the model's authors did."`
 	Threads    int    `env:"VIDEOQA_THREADS" placeholder:"N" help:"Cores to use; 0 means all."`
@@ -62,7 +62,7 @@ func (f ModelFlags) open(ctx context.Context, a *App) (*opened, error) {
 }
 
 func (f ModelFlags) checkpoint(a *App) (*checkpoint.Checkpoint, error) {
-	if f.Model == "" {
+	if f.Model == "" || f.Model == builtIn {
 		c, err := checkpoint.OpenFS(model.Files)
 		if err == nil {
 			c.Name = builtIn

@@ -13,6 +13,7 @@ type DType int
 const (
 	Float DType = 1
 	Uint8 DType = 2
+	Int8  DType = 3
 	Int64 DType = 7
 )
 
@@ -24,7 +25,7 @@ func (t DType) size() int64 {
 	switch t {
 	case Float:
 		return 4
-	case Uint8:
+	case Uint8, Int8:
 		return 1
 	case Int64:
 		return 8
@@ -39,6 +40,8 @@ func (t DType) String() string {
 		return "float32"
 	case Uint8:
 		return "uint8"
+	case Int8:
+		return "int8"
 	case Int64:
 		return "int64"
 	}

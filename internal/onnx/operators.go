@@ -29,16 +29,17 @@ func (g *Graph) MatMul(name string, a, b Value) Value {
 	return g.add(name, node{op: "MatMul"}, []Value{a, b}, Float, out)
 }
 
-// ScaledMatMulT is scale·a·bᵀ over the last two axes; the axes before them must
-// be equal. ONNX Runtime's FusedMatMul.
-func (g *Graph) ScaledMatMulT(name string, a, b Value, scale float32) Value {
+// MatMulT is a·bᵀ over the last two axes; the axes before them must be equal.
+//
+// It is ONNX Runtime's FusedMatMul, whose factor alpha is left at 1: with any other
+// ONNX Runtime 1.24 packs b anew in each run, though a be one row.
+func (g *Graph) MatMulT(name string, a, b Value) Value {
 	r := len(a.shape)
 	if !g.check(r >= 2 && len(b.shape) == r && a.shape[:r-2].Equal(b.shape[:r-2]) && a.shape[r-1] == b.shape[r-1], name, "FusedMatMul", "%v does not fit the transpose of %v", a.shape, b.shape) {
 		return Value{}
 	}
 	out := append(slices.Clone(a.shape[:r-1]), b.shape[r-2])
-	n := node{op: "FusedMatMul", domain: microsoft, attrs: []attr{{"transB", int64(1)}, {"alpha", scale}}}
-	return g.add(name, n, []Value{a, b}, Float, out)
+	return g.add(name, node{op: "FusedMatMul", domain: microsoft, attrs: []attr{{"transB", int64(1)}}}, []Value{a, b}, Float, out)
 }
 
 // Add is a + b, broadcast.

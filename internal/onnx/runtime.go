@@ -66,3 +66,8 @@ func HasOpenVINO(library string) bool {
 // BFloat16 tells whether this processor multiplies bfloat16 as it is. OpenVINO
 // runs such a graph on any processor, and gains nothing on the others.
 func BFloat16() bool { return cpu.X86.HasAVX512BF16 || cpu.X86.HasAMXBF16 }
+
+// ByteProducts tells whether this processor adds up products of bytes without
+// saturating in between (VNNI), which [Graph.MatMulBytes] relies on. Without, and
+// in ONNX Runtime 1.24, it gives wrong sums for large weights.
+func ByteProducts() bool { return cpu.X86.HasAVX512VNNI || cpu.X86.HasAVXVNNI }
