@@ -55,3 +55,17 @@ func SampleLosing(ctx context.Context, r io.ReaderAt, size int64, plan Plan, lim
 	pics, report, err := s.sample(ctx, plan)
 	return pics, report, x, err
 }
+
+// ToRGB converts f as the sampler does, and by swscale.
+func ToRGB(f *astiav.Frame) (ours, swscales Picture, err error) {
+	if ours, err = toRGB(f); err != nil {
+		return ours, swscales, err
+	}
+	swscales = blank(f.Width(), f.Height(), 0)
+	return ours, swscales, bySwscale(f, swscales)
+}
+
+// Convert and ConvertBySwscale are for timing.
+func Convert(f *astiav.Frame) error { _, err := toRGB(f); return err }
+
+func ConvertBySwscale(f *astiav.Frame) error { return bySwscale(f, blank(f.Width(), f.Height(), 0)) }
