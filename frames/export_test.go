@@ -69,3 +69,30 @@ func ToRGB(f *astiav.Frame) (ours, swscales Picture, err error) {
 func Convert(f *astiav.Frame) error { _, err := toRGB(f); return err }
 
 func ConvertBySwscale(f *astiav.Frame) error { return bySwscale(f, blank(f.Width(), f.Height(), 0)) }
+
+// Whole decodes all of a video's runs for the shown pictures ks, two pictures at a
+// time or one on one thread, and tells whether it came out undamaged.
+func (x *Index) Whole(ctx context.Context, r io.ReaderAt, ks []int, severalPictures bool, see func(shown int, f *astiav.Frame)) (bool, error) {
+	s := sampling{x: x, r: r, see: see}
+	c, err := newCursor(x, func() (*input, error) { return openInput(ctx, r, x.Size, x.limits) })
+	if err != nil {
+		return false, err
+	}
+	defer c.close()
+	for _, run := range x.runs(ks) {
+		from, err := s.supply(ctx, c, run)
+		if err != nil {
+			return false, err
+		}
+		how := bySlice
+		if severalPictures {
+			how = byPicture
+		}
+		out, err := s.attempt(ctx, c.in, run, from, ifElse(severalPictures, 2, 1), how)
+		from.release()
+		if err != nil || len(out.damage) > 0 || len(out.pictures) < len(run.want) {
+			return false, err
+		}
+	}
+	return true, nil
+}
