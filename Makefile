@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps env build dist dist-check demo test test-real faults fair scale bench eval parity check gofmt vet staticcheck race house clean libraries deploy-check
+.PHONY: help deps env build dist dist-check demo test test-real faults fair scale bench bench-peers eval parity check gofmt vet staticcheck race house clean libraries deploy-check
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 # The version is ours to state: Go's own stamp fails where git distrusts the folder's owner, as in containers.
@@ -68,6 +68,11 @@ scale: build ## answers per second by 1, 2 and 4 processes of one group
 bench: libraries ## time and memory of each stage, and a question beside transformers
 	$(WITH_LIBRARIES) go test -p 1 -timeout 60m -run '^$$' -bench . -benchmem ./...
 	$(WITH_LIBRARIES) "$$(deploy/venv.sh bench testdata/bench/requirements.txt)/bin/python" testdata/bench/bench.py "$${XDG_CACHE_HOME:-$$HOME/.cache}/videoqa/bench"
+
+bench-peers: libraries ## sampling and resizing beside torchcodec, decord, PyAV, OpenCV and Pillow (PEERS=--quick: one round)
+	@mkdir -p bin
+	$(WITH_LIBRARIES) go build -buildvcs=false -o bin/sampler ./testdata/bench/sampler
+	"$$(deploy/venv.sh peers testdata/bench/peers-requirements.txt)/bin/python" testdata/bench/peers.py "$${XDG_CACHE_HOME:-$$HOME/.cache}/videoqa/bench/peers" --program bin/sampler $(PEERS)
 
 eval: build ## exact match on 500 fresh clips made from SEED (default 1)
 	"$$(deploy/venv.sh world testdata/world/requirements.txt)/bin/python" testdata/world/eval.py --seed $(SEED) --program bin/videoqa
