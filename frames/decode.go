@@ -36,17 +36,10 @@ type division struct {
 // decode works on the runs as divide says; packets are read in file order by one
 // goroutine.
 func (s *sampling) decode(ctx context.Context, runs []run) error {
-	open := func() (*input, error) { return openInput(ctx, s.r, s.x.Size, s.x.limits) }
-	params, err := open() // outlives the readers, which reopen
-	if err != nil {
-		return err
-	}
-	defer params.close()
 	var c *cursor // only where packets have to be read
 	if s.kept == nil || !s.kept.keep {
-		if c, err = newCursor(s.x, open); err != nil {
-			return err
-		}
+		c = newCursor(s.x, s.in, s.read, func() (*input, error) { return openInput(ctx, s.r, s.x.Size, s.x.limits) })
+		s.read = true
 		defer c.close()
 	}
 	by := s.divide(runs)
@@ -59,7 +52,7 @@ func (s *sampling) decode(ctx context.Context, runs []run) error {
 		}
 		work := func() error {
 			defer from.release()
-			return s.decodeRun(gctx, params, r, from, by)
+			return s.decodeRun(gctx, r, from, by)
 		}
 		if !from.lent {
 			g.Go(work)
@@ -147,9 +140,9 @@ func (x *Index) weight(r run) (sum int64) {
 // decodeRun decodes one run and notes what came of it. What several pictures at a
 // time do not give whole is decoded again, one after the other: only that says
 // which pictures are damaged.
-func (s *sampling) decodeRun(ctx context.Context, in *input, r run, from supply, by division) error {
+func (s *sampling) decodeRun(ctx context.Context, r run, from supply, by division) error {
 	if by.how == byPicture {
-		out, err := s.attempt(ctx, in, r, from, by.threads, byPicture)
+		out, err := s.attempt(ctx, r, from, by.threads, byPicture)
 		if err != nil {
 			return err
 		}
@@ -162,7 +155,7 @@ func (s *sampling) decodeRun(ctx context.Context, in *input, r run, from supply,
 			return err
 		}
 	}
-	out, err := s.attempt(ctx, in, r, from, by.threads, bySlice)
+	out, err := s.attempt(ctx, r, from, by.threads, bySlice)
 	if err != nil {
 		return err
 	}
@@ -171,8 +164,8 @@ func (s *sampling) decodeRun(ctx context.Context, in *input, r run, from supply,
 }
 
 // attempt decodes one run with a decoder of its own.
-func (s *sampling) attempt(ctx context.Context, in *input, r run, from supply, threads int, how sharing) (decoded, error) {
-	d, err := openDecoder(in, s.x.extraAt(r.first), s.x.limits, threads, how)
+func (s *sampling) attempt(ctx context.Context, r run, from supply, threads int, how sharing) (decoded, error) {
+	d, err := openDecoder(s.in, s.x.extraAt(r.first), s.x.limits, threads, how)
 	if err != nil {
 		return decoded{}, err
 	}

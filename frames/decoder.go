@@ -48,7 +48,7 @@ func openDecoder(in *input, extra []byte, limits Limits, threads int, how sharin
 }
 
 func (d *decoder) open(in *input, extra []byte, limits Limits, threads int, how sharing) error {
-	if err := d.cc.FromCodecParameters(in.video.CodecParameters()); err != nil {
+	if err := d.cc.FromCodecParameters(in.params); err != nil {
 		return err
 	}
 	if extra != nil {

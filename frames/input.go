@@ -23,6 +23,7 @@ type input struct {
 	source      *source
 	video       *astiav.Stream // borrowed from fc
 	codec       *astiav.Codec
+	params      *astiav.CodecParameters // what video said when it was opened: decoders are opened while fc is read
 	leak        runtime.Cleanup
 }
 
@@ -209,7 +210,11 @@ func (in *input) inspect(limits Limits) error {
 	if p.Width() <= 0 || p.Height() <= 0 {
 		return fmt.Errorf("its video stream has no size: nothing of it could be decoded: %w", fault.BadVideo)
 	}
-	return limits.checkPixels(p.Width(), p.Height())
+	if err := limits.checkPixels(p.Width(), p.Height()); err != nil {
+		return err
+	}
+	in.params = astiav.AllocCodecParameters()
+	return p.Copy(in.params)
 }
 
 // next reads one packet of the video stream into p, whose old content it drops.
@@ -256,6 +261,9 @@ func (in *input) close() {
 		return
 	}
 	in.unwatch()
+	if in.params != nil {
+		in.params.Free()
+	}
 	if in.fc != nil {
 		in.fc.CloseInput()
 	}
@@ -264,7 +272,7 @@ func (in *input) close() {
 		in.io.Free()
 	}
 	in.interrupter.Free()
-	in.fc, in.io, in.interrupter, in.video = nil, nil, nil, nil
+	in.fc, in.io, in.interrupter, in.video, in.params = nil, nil, nil, nil, nil
 	native.Untrack(in.leak, 1)
 	runtime.KeepAlive(in)
 }

@@ -18,6 +18,8 @@ import (
 type sampling struct {
 	x    *Index
 	r    io.ReaderAt
+	in   *input                           // borrowed: decoders are told by it what they decode, and packets are read from it
+	read bool                             // in is not at its start any more
 	kept *packets                         // nil or not keeping: packets are read again
 	see  func(shown int, f *astiav.Frame) // told of every wanted frame before it is converted; nil outside tests
 

@@ -81,6 +81,13 @@ func newExtraData(p *astiav.Packet) []byte {
 	return C.GoBytes(unsafe.Pointer(data), C.int(size))
 }
 
+// bytesOf lends p's bytes until p is let go of. go-astiav copies them, which is
+// most of what it takes to index a long file.
+func bytesOf(p *astiav.Packet) []byte {
+	c := *(**C.AVPacket)(unsafe.Pointer(p))
+	return unsafe.Slice((*byte)(c.data), int(c.size))
+}
+
 // damaged tells whether the decoder itself says that f is not what was encoded:
 // lost references, concealed blocks, a packet that was cut.
 func damaged(f *astiav.Frame) bool {
