@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps env build dist dist-check demo test test-real faults fair soak scale stream-cost bench bench-serving eval parity check gofmt vet staticcheck race house clean libraries deploy-check
+.PHONY: help deps env build dist dist-check demo test test-real faults fair soak scale stream-cost bench bench-serving bench-peers eval parity check gofmt vet staticcheck race house clean libraries deploy-check
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 # The version is ours to state: Go's own stamp fails where git distrusts the folder's owner, as in containers.
@@ -24,7 +24,7 @@ BENCH_FOLDER := $${XDG_CACHE_HOME:-$$HOME/.cache}/videoqa/bench
 STREAM_BENCH := go test ./internal/cli -run '^$$' -benchtime 5x -timeout 30m -bench Stream
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## build the C libraries into the cache folder, once
 	@deploy/deps.sh
@@ -82,6 +82,11 @@ bench: libraries ## time and memory of each stage, and a question beside transfo
 
 bench-serving: build ## start to first answer, memory, and a camera's hour, of a GIT-base
 	"$$(deploy/venv.sh bench testdata/bench/requirements.txt)/bin/python" testdata/bench/serving.py "$$PWD/bin/videoqa" "$(BENCH_FOLDER)"
+
+bench-peers: libraries ## sampling and resizing beside torchcodec, decord, PyAV, OpenCV and Pillow (PEERS=--quick: one round)
+	@mkdir -p bin
+	$(WITH_LIBRARIES) go build -buildvcs=false -o bin/sampler ./testdata/bench/sampler
+	"$$(deploy/venv.sh peers testdata/bench/peers-requirements.txt)/bin/python" testdata/bench/peers.py "$${XDG_CACHE_HOME:-$$HOME/.cache}/videoqa/bench/peers" --program bin/sampler $(PEERS)
 
 eval: build ## exact match on 500 fresh clips made from SEED (default 1)
 	"$$(deploy/venv.sh world testdata/world/requirements.txt)/bin/python" testdata/world/eval.py --seed $(SEED) --program bin/videoqa

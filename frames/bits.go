@@ -1,5 +1,7 @@
 package frames
 
+import "bytes"
+
 // bits reads the syntax elements of a NAL unit's payload, most significant bit
 // first (ITU-T H.264 and H.265, clause 7.2 and 9.2). Past the end it gives zeros
 // and remembers that it did.
@@ -9,8 +11,12 @@ type bits struct {
 }
 
 // unescaped returns at most n bytes of a NAL unit's payload without the bytes
-// that keep start codes out of it (emulation_prevention_three_byte).
+// that keep start codes out of it (emulation_prevention_three_byte). Where there
+// are none, as mostly, that is the payload itself.
 func unescaped(payload []byte, n int) []byte {
+	if head := payload[:min(n, len(payload))]; !bytes.Contains(head, []byte{0, 0, 3}) {
+		return head
+	}
 	out, zeros := make([]byte, 0, min(n, len(payload))), 0
 	for _, b := range payload {
 		if len(out) == n {

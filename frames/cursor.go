@@ -3,6 +3,7 @@ package frames
 import (
 	"context"
 	"fmt"
+	"math"
 	"sort"
 
 	"github.com/asticode/go-astiav"
@@ -16,7 +17,8 @@ import (
 type cursor struct {
 	x    *Index
 	open func() (*input, error)
-	in   *input // owned
+	lent *input // somebody else's
+	in   *input // lent, or owned
 	p    *astiav.Packet
 	next int  // row of the packet that is read next
 	held bool // p already holds row next
@@ -25,17 +27,26 @@ type cursor struct {
 // seekGap is how many bytes are cheaper to read than to jump over.
 const seekGap = 1 << 20
 
-func newCursor(x *Index, open func() (*input, error)) (*cursor, error) {
-	in, err := open()
-	if err != nil {
-		return nil, err
-	}
-	return &cursor{x: x, open: open, in: in, p: astiav.AllocPacket()}, nil
+// nowhere is after every row, so that what comes next is sought.
+const nowhere = math.MaxInt
+
+// newCursor reads from in, which is at its start unless read, and where that is no
+// use from what open opens.
+func newCursor(x *Index, in *input, read bool, open func() (*input, error)) *cursor {
+	return &cursor{x: x, open: open, lent: in, in: in, p: astiav.AllocPacket(), next: ifElse(read, nowhere, 0)}
 }
 
 func (c *cursor) close() {
 	c.p.Free()
-	c.in.close()
+	c.letGo()
+}
+
+// letGo closes the input unless it is somebody else's, to whom decoders may have
+// to look back.
+func (c *cursor) letGo() {
+	if c.in != c.lent {
+		c.in.close()
+	}
 }
 
 // collect returns the packets of a run that have to be decoded, by row; skipped
@@ -98,11 +109,11 @@ func (c *cursor) moveTo(ctx context.Context, row int) error {
 			break
 		}
 	}
-	c.in.close()
 	in, err := c.open()
 	if err != nil {
 		return err
 	}
+	c.letGo()
 	c.in, c.next, c.held = in, 0, false
 	return c.readTo(ctx, row)
 }

@@ -22,22 +22,33 @@ type decoder struct {
 	leak  runtime.Cleanup
 }
 
+// sharing says how a decoder uses several threads.
+type sharing int
+
+const (
+	// bySlice shares the slices or tiles of one picture among the threads. Pictures
+	// come out as they would from one thread, and so does what is wrong with them.
+	bySlice sharing = iota
+	// byPicture decodes several pictures at a time. They may come out before it is
+	// known that they are damaged, so every error counts, however small, and until
+	// the last packet is through none is to be believed.
+	byPicture
+)
+
 // openDecoder copies what it needs from in, with the configuration extra in place
-// of its own if that is not nil. threads above 1 share the slices or
-// tiles of one picture; several pictures at a time would be faster and hide
-// damage, because libavcodec then gives pictures out before it knows of it.
-func openDecoder(in *input, extra []byte, limits Limits, threads int) (*decoder, error) {
+// of its own if that is not nil.
+func openDecoder(in *input, extra []byte, limits Limits, threads int, how sharing) (*decoder, error) {
 	d := &decoder{cc: astiav.AllocCodecContext(in.codec), frame: astiav.AllocFrame()}
 	d.leak = native.Track(d, "frames decoder", 1)
-	if err := d.open(in, extra, limits, threads); err != nil {
+	if err := d.open(in, extra, limits, threads, how); err != nil {
 		d.close()
 		return nil, fmt.Errorf("open %s decoder: %w", in.codec.Name(), err)
 	}
 	return d, nil
 }
 
-func (d *decoder) open(in *input, extra []byte, limits Limits, threads int) error {
-	if err := d.cc.FromCodecParameters(in.video.CodecParameters()); err != nil {
+func (d *decoder) open(in *input, extra []byte, limits Limits, threads int, how sharing) error {
+	if err := d.cc.FromCodecParameters(in.params); err != nil {
 		return err
 	}
 	if extra != nil {
@@ -51,6 +62,12 @@ func (d *decoder) open(in *input, extra []byte, limits Limits, threads int) erro
 	defer options.Free()
 	if err := options.Set("codec_whitelist", codecs, 0); err != nil {
 		return err
+	}
+	if how == byPicture {
+		d.cc.SetThreadType(astiav.ThreadTypeFrame)
+		if err := options.Set("err_detect", "explode", 0); err != nil {
+			return err
+		}
 	}
 	if limits.Pixels > 0 {
 		if err := options.Set("max_pixels", fmt.Sprint(limits.Pixels), 0); err != nil {

@@ -10,12 +10,13 @@ import (
 // SampleSeeing is Index.Sample, or with keep the function Sample, that shows the
 // test every wanted frame as decoded, from several goroutines.
 func SampleSeeing(ctx context.Context, r io.ReaderAt, size int64, plan Plan, limits Limits, keep bool, see func(shown int, f *astiav.Frame)) ([]Picture, Report, *Index, error) {
-	x, kept, err := open(ctx, r, size, limits, keep)
+	x, in, kept, err := open(ctx, r, size, limits, keep)
 	if err != nil {
 		return nil, Report{}, nil, err
 	}
+	defer in.close()
 	defer kept.close()
-	s := sampling{x: x, r: r, kept: kept, see: see}
+	s := sampling{x: x, r: r, in: in, read: true, kept: kept, see: see}
 	pics, report, err := s.sample(ctx, plan)
 	return pics, report, x, err
 }
@@ -26,7 +27,12 @@ func (x *Index) PTS() (pts []int64, end, num, den int64) { return x.pts, x.end, 
 
 // Only decodes the shown pictures ks and nothing that they do not need.
 func (x *Index) Only(ctx context.Context, r io.ReaderAt, ks []int, see func(shown int, f *astiav.Frame)) error {
-	s := sampling{x: x, r: r, see: see, found: map[int]Picture{}, bad: map[int]bool{}, absent: map[int]bool{}}
+	in, err := openInput(ctx, r, x.Size, x.limits)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	s := sampling{x: x, r: r, in: in, see: see, found: map[int]Picture{}, bad: map[int]bool{}, absent: map[int]bool{}}
 	return s.decode(ctx, x.runs(ks))
 }
 
@@ -51,7 +57,50 @@ func SampleLosing(ctx context.Context, r io.ReaderAt, size int64, plan Plan, lim
 	if err := x.order(ctx, r); err != nil {
 		return nil, Report{}, x, err
 	}
-	s := sampling{x: x, r: r, kept: kept, see: see}
+	s := sampling{x: x, r: r, in: in, read: true, kept: kept, see: see}
 	pics, report, err := s.sample(ctx, plan)
 	return pics, report, x, err
+}
+
+// ToRGB converts f as the sampler does, and by swscale.
+func ToRGB(f *astiav.Frame) (ours, swscales Picture, err error) {
+	if ours, err = toRGB(f); err != nil {
+		return ours, swscales, err
+	}
+	swscales = blank(f.Width(), f.Height(), 0)
+	return ours, swscales, bySwscale(f, swscales)
+}
+
+// Convert and ConvertBySwscale are for timing.
+func Convert(f *astiav.Frame) error { _, err := toRGB(f); return err }
+
+func ConvertBySwscale(f *astiav.Frame) error { return bySwscale(f, blank(f.Width(), f.Height(), 0)) }
+
+// Whole decodes all of a video's runs for the shown pictures ks, two pictures at a
+// time or one on one thread, and tells whether it came out undamaged.
+func (x *Index) Whole(ctx context.Context, r io.ReaderAt, ks []int, severalPictures bool, see func(shown int, f *astiav.Frame)) (bool, error) {
+	open := func() (*input, error) { return openInput(ctx, r, x.Size, x.limits) }
+	in, err := open()
+	if err != nil {
+		return false, err
+	}
+	defer in.close()
+	s, c := sampling{x: x, r: r, in: in, see: see}, newCursor(x, in, false, open)
+	defer c.close()
+	for _, run := range x.runs(ks) {
+		from, err := s.supply(ctx, c, run)
+		if err != nil {
+			return false, err
+		}
+		how := bySlice
+		if severalPictures {
+			how = byPicture
+		}
+		out, err := s.attempt(ctx, run, from, ifElse(severalPictures, 2, 1), how)
+		from.release()
+		if err != nil || len(out.damage) > 0 || len(out.pictures) < len(run.want) {
+			return false, err
+		}
+	}
+	return true, nil
 }

@@ -57,28 +57,29 @@ type Index struct {
 // borrowed until Open returns. Errors: [fault.BadVideo] with what is wrong,
 // [fault.TooLarge] with the limit, r's own, or ctx's.
 func Open(ctx context.Context, r io.ReaderAt, size int64, limits Limits) (*Index, error) {
-	x, kept, err := open(ctx, r, size, limits, false)
+	x, in, kept, err := open(ctx, r, size, limits, false)
 	if err != nil {
 		return nil, err
 	}
+	in.close()
 	kept.close()
 	return x, nil
 }
 
-// open is Open; with keep it also returns the packets, in C memory, which the
-// caller closes.
-func open(ctx context.Context, r io.ReaderAt, size int64, limits Limits, keep bool) (*Index, *packets, error) {
+// open is Open; it also returns the input, which has been read to its end, and
+// with keep the packets, in C memory. The caller closes both.
+func open(ctx context.Context, r io.ReaderAt, size int64, limits Limits, keep bool) (*Index, *input, *packets, error) {
 	in, err := openInput(ctx, r, size, limits)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	defer in.close()
 	x, kept := newIndex(in, size, limits), newPackets(keep)
 	if err := x.fill(ctx, in, r, kept); err != nil {
+		in.close()
 		kept.close()
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return x, kept, nil
+	return x, in, kept, nil
 }
 
 func (x *Index) fill(ctx context.Context, in *input, r io.ReaderAt, kept *packets) error {
@@ -162,7 +163,7 @@ func (x *Index) add(p *astiav.Packet, classify *classifier) {
 	flags := p.Flags()
 	r := row{pts: p.Pts(), dts: p.Dts(), size: int32(p.Size()), dropped: flags.Has(astiav.PacketFlagDiscard), corrupt: flags.Has(astiav.PacketFlagCorrupt)}
 	r.duration = int32(min(max(p.Duration(), 0), math.MaxInt32))
-	read := classify.of(p.Data(), flags.Has(astiav.PacketFlagKey))
+	read := classify.of(bytesOf(p), flags.Has(astiav.PacketFlagKey))
 	r.roles, r.layer, r.lost = read.roles, read.layer, read.lost
 	if flags.Has(astiav.PacketFlag(0x10)) { // AV_PKT_FLAG_DISPOSABLE
 		r.roles |= disposable

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"runtime/cgo"
 
 	"github.com/asticode/go-astiav"
 
@@ -21,8 +22,10 @@ type input struct {
 	interrupter *astiav.IOInterrupter
 	unwatch     func() bool
 	source      *source
+	handle      cgo.Handle     // source, for C
 	video       *astiav.Stream // borrowed from fc
 	codec       *astiav.Codec
+	params      *astiav.CodecParameters // what video said when it was opened: decoders are opened while fc is read
 	leak        runtime.Cleanup
 }
 
@@ -94,6 +97,7 @@ func openInput(ctx context.Context, r io.ReaderAt, size int64, limits Limits) (*
 	// in our errors, and its callback overruns a buffer in go-astiav 0.39.
 	astiav.SetLogLevel(astiav.LogLevelQuiet)
 	in := &input{source: &source{r: r, size: size}, interrupter: astiav.NewIOInterrupter()}
+	in.handle = cgo.NewHandle(in.source)
 	in.leak = native.Track(in, "frames input", 1)
 	in.unwatch = context.AfterFunc(ctx, in.interrupter.Interrupt)
 	if err := in.open(head, limits); err != nil {
@@ -124,6 +128,7 @@ func (in *input) open(head []byte, limits Limits) (err error) {
 	if in.fc = astiav.AllocFormatContext(); in.fc == nil {
 		return errors.New("no memory for a demuxer")
 	}
+	readBy(in.io, in.handle)
 	in.fc.SetPb(in.io)
 	in.fc.SetIOInterrupter(in.interrupter)
 	if format == "mpeg" {
@@ -209,7 +214,11 @@ func (in *input) inspect(limits Limits) error {
 	if p.Width() <= 0 || p.Height() <= 0 {
 		return fmt.Errorf("its video stream has no size: nothing of it could be decoded: %w", fault.BadVideo)
 	}
-	return limits.checkPixels(p.Width(), p.Height())
+	if err := limits.checkPixels(p.Width(), p.Height()); err != nil {
+		return err
+	}
+	in.params = astiav.AllocCodecParameters()
+	return p.Copy(in.params)
 }
 
 // next reads one packet of the video stream into p, whose old content it drops.
@@ -256,6 +265,9 @@ func (in *input) close() {
 		return
 	}
 	in.unwatch()
+	if in.params != nil {
+		in.params.Free()
+	}
 	if in.fc != nil {
 		in.fc.CloseInput()
 	}
@@ -263,8 +275,9 @@ func (in *input) close() {
 	if in.io != nil {
 		in.io.Free()
 	}
+	in.handle.Delete()
 	in.interrupter.Free()
-	in.fc, in.io, in.interrupter, in.video = nil, nil, nil, nil
+	in.fc, in.io, in.interrupter, in.video, in.params = nil, nil, nil, nil, nil
 	native.Untrack(in.leak, 1)
 	runtime.KeepAlive(in)
 }

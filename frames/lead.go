@@ -74,7 +74,7 @@ func (x *Index) decodeAll(ctx context.Context, r io.ReaderAt, take func(*astiav.
 		return err
 	}
 	defer in.close()
-	d, err := openDecoder(in, nil, x.limits, 1)
+	d, err := openDecoder(in, nil, x.limits, 1, bySlice)
 	if err != nil {
 		return err
 	}

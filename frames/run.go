@@ -3,8 +3,10 @@ package frames
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/asticode/go-astiav"
+	"golang.org/x/sync/errgroup"
 )
 
 // decoded is what one run gave.
@@ -15,37 +17,53 @@ type decoded struct {
 	wide     bool
 }
 
-// decodeRun decodes a run and converts the pictures that are wanted, or with
-// survey only looks at them. packet gives each row's packet in turn, lent until
-// the next call. After the last one the decoder is drained, so that nothing behind
-// it has to be read; and always, because damage to a picture shown later may have
-// reached one that came out earlier.
-func (x *Index) decodeRun(ctx context.Context, d *decoder, r run, packet func(row int) (*astiav.Packet, error), survey bool, see func(int, *astiav.Frame)) (decoded, error) {
-	t := taker{x: x, r: r, survey: survey, see: see, rowOf: x.rowsByPTS(r), out: decoded{pictures: map[int]Picture{}}}
-	for i := r.first; i <= r.last; i++ {
-		p, err := packet(i)
-		if err != nil {
-			return decoded{}, err
-		}
-		if x.skips(r, i) {
-			continue
-		}
-		if err := t.feed(ctx, d, i, p); err != nil {
-			return decoded{}, err
-		}
-	}
-	return t.out, t.feed(ctx, d, r.last, nil)
-}
-
 // A taker sorts what comes out of a decoder.
 type taker struct {
 	x      *Index
 	r      run
 	survey bool // nothing is converted
+	hold   bool // nothing is converted before all is decoded
 	see    func(int, *astiav.Frame)
 	rowOf  map[int64]int
-	seen   int // pictures that came out, of a counted video
+	seen   int                   // pictures that came out, of a counted video
+	held   map[int]*astiav.Frame // by shown picture, owned
 	out    decoded
+}
+
+func (x *Index) newTaker(r run, survey bool, see func(int, *astiav.Frame)) *taker {
+	return &taker{x: x, r: r, survey: survey, see: see, rowOf: x.rowsByPTS(r), held: map[int]*astiav.Frame{}, out: decoded{pictures: map[int]Picture{}}}
+}
+
+// decode decodes a run and converts the pictures that are wanted, or with survey
+// only looks at them. packet gives each row's packet in turn, lent until the next
+// call. After the last one the decoder is drained, so that nothing behind it has
+// to be read; and always, because damage to a picture shown later may have
+// reached one that came out earlier.
+func (t *taker) decode(ctx context.Context, d *decoder, packet func(row int) (*astiav.Packet, error)) error {
+	for i := t.r.first; i <= t.r.last; i++ {
+		p, err := packet(i)
+		if err != nil {
+			return err
+		}
+		if t.x.skips(t.r, i) {
+			continue
+		}
+		if err := t.feed(ctx, d, i, p); err != nil {
+			return err
+		}
+		if t.hold && len(t.out.damage) > 0 {
+			return nil // it is decoded again anyway
+		}
+	}
+	return t.feed(ctx, d, t.r.last, nil)
+}
+
+// close lets go of pictures that nobody converted.
+func (t *taker) close() {
+	for _, f := range t.held {
+		f.Free()
+	}
+	t.held = nil
 }
 
 func (x *Index) rowsByPTS(r run) map[int64]int {
@@ -105,18 +123,53 @@ func (t *taker) convert(k int, f *astiav.Frame) error {
 		t.out.pictures[k] = Picture{}
 		return nil
 	}
+	if t.hold {
+		if t.held[k] == nil {
+			t.held[k] = f.Clone()
+		}
+		t.out.pictures[k] = Picture{}
+		return nil
+	}
+	p, err := t.picture(k, f)
+	t.out.pictures[k] = p
+	t.out.wide = t.out.wide || wideColour(f)
+	return err
+}
+
+// picture converts f, which is shown picture k.
+func (t *taker) picture(k int, f *astiav.Frame) (Picture, error) {
 	if t.see != nil {
 		t.see(k, f)
 	}
 	p, err := toRGB(f)
 	if err != nil {
-		return err
+		return Picture{}, err
 	}
 	p = p.upright(t.x.orientation)
 	p.PTS = t.x.since(t.x.pts[k])
-	t.out.pictures[k] = p
-	t.out.wide = t.out.wide || wideColour(f)
-	return nil
+	return p, nil
+}
+
+// convertHeld converts the pictures held, several at a time, unless something was
+// wrong with any of the run.
+func (t *taker) convertHeld(threads int) error {
+	if len(t.out.damage) > 0 {
+		return nil
+	}
+	var g errgroup.Group
+	g.SetLimit(threads)
+	var mu sync.Mutex
+	for k, f := range t.held {
+		g.Go(func() error {
+			p, err := t.picture(k, f)
+			mu.Lock()
+			defer mu.Unlock()
+			t.out.pictures[k] = p
+			t.out.wide = t.out.wide || wideColour(f)
+			return err
+		})
+	}
+	return g.Wait()
 }
 
 // leaveOut adds to bad the pictures that out's damage may have reached, and

@@ -49,12 +49,13 @@ func (r Report) Notes() []string {
 // Errors: those of [Open]; [fault.BadRequest] if plan makes no sense for this
 // video; [fault.BadVideo] if no undamaged picture is left in its span.
 func Sample(ctx context.Context, r io.ReaderAt, size int64, plan Plan, limits Limits) ([]Picture, Report, error) {
-	x, kept, err := open(ctx, r, size, limits, limits.Bytes > 0)
+	x, in, kept, err := open(ctx, r, size, limits, limits.Bytes > 0)
 	if err != nil {
 		return nil, Report{}, err
 	}
+	defer in.close()
 	defer kept.close()
-	s := sampling{x: x, r: r, kept: kept}
+	s := sampling{x: x, r: r, in: in, read: true, kept: kept}
 	return s.sample(ctx, plan)
 }
 
@@ -62,6 +63,11 @@ func Sample(ctx context.Context, r io.ReaderAt, size int64, plan Plan, limits Li
 // they need. r holds the bytes that were indexed and is borrowed until Sample
 // returns. Errors as those of the function [Sample].
 func (x *Index) Sample(ctx context.Context, r io.ReaderAt, plan Plan) ([]Picture, Report, error) {
-	s := sampling{x: x, r: r}
+	in, err := openInput(ctx, r, x.Size, x.limits)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	defer in.close()
+	s := sampling{x: x, r: r, in: in}
 	return s.sample(ctx, plan)
 }

@@ -2,16 +2,13 @@ package frames
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/asticode/go-astiav"
-	"golang.org/x/sync/errgroup"
 
 	"videoqa/internal/fault"
 	"videoqa/temporal"
@@ -21,6 +18,8 @@ import (
 type sampling struct {
 	x    *Index
 	r    io.ReaderAt
+	in   *input                           // borrowed: decoders are told by it what they decode, and packets are read from it
+	read bool                             // in is not at its start any more
 	kept *packets                         // nil or not keeping: packets are read again
 	see  func(shown int, f *astiav.Frame) // told of every wanted frame before it is converted; nil outside tests
 
@@ -121,114 +120,4 @@ func (s *sampling) pictures(picks []int) []Picture {
 	}
 	s.report.FewerFrames = len(picks) < s.report.Requested
 	return out
-}
-
-// runBytes is how much of one run, and readBytes of all of them, is read into
-// memory before it is decoded, so that several can be. A longer run, up to a
-// whole file without points of access, is decoded while it is read.
-const (
-	runBytes  = 8 << 20
-	readBytes = 192 << 20
-)
-
-// decode works on the runs, several at a time; packets are read in file order by
-// one goroutine.
-func (s *sampling) decode(ctx context.Context, runs []run) error {
-	open := func() (*input, error) { return openInput(ctx, s.r, s.x.Size, s.x.limits) }
-	params, err := open() // outlives the readers, which reopen
-	if err != nil {
-		return err
-	}
-	defer params.close()
-	var c *cursor // only where packets have to be read
-	if s.kept == nil || !s.kept.keep {
-		if c, err = newCursor(s.x, open); err != nil {
-			return err
-		}
-		defer c.close()
-	}
-	workers := s.workers()
-	threads := max(1, workers/len(runs))
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(workers)
-	for _, r := range runs {
-		packet, release, err := s.packets(gctx, c, r)
-		if err != nil {
-			return errors.Join(err, g.Wait())
-		}
-		work := func() error {
-			defer release()
-			return s.decodeRun(gctx, params, r, packet, threads)
-		}
-		if release == nil {
-			release = func() {}
-			err = work() // it uses the cursor
-		} else {
-			g.Go(work)
-		}
-		if err != nil {
-			return errors.Join(err, g.Wait())
-		}
-	}
-	return g.Wait()
-}
-
-func (s *sampling) workers() int {
-	if n := s.x.limits.Threads; n > 0 {
-		return n
-	}
-	return runtime.GOMAXPROCS(0)
-}
-
-// packets gives the packets of a run: those kept, those read now, or, with a nil
-// release, those that the cursor reads one by one.
-func (s *sampling) packets(ctx context.Context, c *cursor, r run) (packet func(int) (*astiav.Packet, error), release func(), err error) {
-	if c == nil {
-		return func(row int) (*astiav.Packet, error) { return s.kept.list[row], nil }, func() {}, nil
-	}
-	if s.x.weight(r) > min(runBytes, readBytes/int64(s.workers()+1)) {
-		if err := c.moveTo(ctx, r.first); err != nil {
-			return nil, nil, err
-		}
-		return func(int) (*astiav.Packet, error) { return c.p, c.read(ctx) }, nil, nil
-	}
-	kept, err := c.collect(ctx, r)
-	if err != nil {
-		return nil, nil, err
-	}
-	return func(row int) (*astiav.Packet, error) { return kept.list[row-r.first], nil }, kept.close, nil
-}
-
-// weight is how many bytes of a run have to be decoded.
-func (x *Index) weight(r run) (sum int64) {
-	for i := r.first; i <= r.last; i++ {
-		if !x.skips(r, i) {
-			sum += int64(x.rows[i].size)
-		}
-	}
-	return sum
-}
-
-// decodeRun decodes one run and notes what came of it.
-func (s *sampling) decodeRun(ctx context.Context, in *input, r run, packet func(int) (*astiav.Packet, error), threads int) error {
-	d, err := openDecoder(in, s.x.extraAt(r.first), s.x.limits, threads)
-	if err != nil {
-		return err
-	}
-	defer d.close()
-	out, err := s.x.decodeRun(ctx, d, r, packet, s.survey, s.see)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.report.Decoded += out.decoded
-	s.report.NoToneMapping = s.report.NoToneMapping || out.wide
-	s.x.leaveOut(r, out, s.bad, s.absent)
-	for k, p := range out.pictures {
-		if !s.bad[k] && !s.survey {
-			s.found[k] = p
-		}
-	}
-	return nil
 }

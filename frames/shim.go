@@ -9,6 +9,7 @@ package frames
 #include <libavutil/mem.h>
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
+#include "rgb.h"
 
 // go-astiav has neither a frame's damage nor swscale's colour details.
 static int videoqa_damage(const AVFrame *f) {
@@ -28,19 +29,26 @@ static int videoqa_wide(const AVFrame *f) {
 		f->color_primaries == AVCOL_PRI_BT2020 || f->color_trc == AVCOL_TRC_SMPTE2084 || f->color_trc == AVCOL_TRC_ARIB_STD_B67;
 }
 
+static const int *videoqa_matrix(const AVFrame *f) {
+	return sws_getCoefficients(f->colorspace == AVCOL_SPC_UNSPECIFIED || f->colorspace == AVCOL_SPC_RGB ? SWS_CS_DEFAULT : f->colorspace);
+}
+
 // Writes f as RGB24, rows of stride bytes with room for what vector code writes past a row's end.
 static int videoqa_rgb(const AVFrame *f, unsigned char *out, int stride) {
 	struct SwsContext *c = sws_getContext(f->width, f->height, f->format, f->width, f->height, AV_PIX_FMT_RGB24,
 		SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT, NULL, NULL, NULL);
 	if (!c)
 		return AVERROR(EINVAL);
-	int from = f->colorspace == AVCOL_SPC_UNSPECIFIED || f->colorspace == AVCOL_SPC_RGB ? SWS_CS_DEFAULT : f->colorspace;
-	sws_setColorspaceDetails(c, sws_getCoefficients(from), videoqa_full_range(f), sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16);
+	sws_setColorspaceDetails(c, videoqa_matrix(f), videoqa_full_range(f), sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16);
 	unsigned char *planes[4] = {out};
 	int strides[4] = {stride};
 	int rows = sws_scale(c, (const unsigned char *const *)f->data, f->linesize, 0, f->height, planes, strides);
 	sws_freeContext(c);
 	return rows == f->height ? 0 : AVERROR(EINVAL);
+}
+
+static int videoqa_rgb_fast(const AVFrame *f, unsigned char *out) {
+	return videoqa_rgb_420(f, videoqa_matrix(f), videoqa_full_range(f), out);
 }
 */
 import "C"
@@ -73,6 +81,13 @@ func newExtraData(p *astiav.Packet) []byte {
 	return C.GoBytes(unsafe.Pointer(data), C.int(size))
 }
 
+// bytesOf lends p's bytes until p is let go of. go-astiav copies them, which is
+// most of what it takes to index a long file.
+func bytesOf(p *astiav.Packet) []byte {
+	c := *(**C.AVPacket)(unsafe.Pointer(p))
+	return unsafe.Slice((*byte)(c.data), int(c.size))
+}
+
 // damaged tells whether the decoder itself says that f is not what was encoded:
 // lost references, concealed blocks, a packet that was cut.
 func damaged(f *astiav.Frame) bool {
@@ -88,22 +103,36 @@ func wideColour(f *astiav.Frame) bool {
 // toRGB converts f as the ffmpeg program does with
 // -sws_flags bicubic+accurate_rnd+full_chroma_int: an unspecified matrix is
 // BT.601, an unspecified range is limited, the sample aspect ratio is left alone.
+// Common frames go through rgb.c, whose bytes are swscale's.
 func toRGB(f *astiav.Frame) (Picture, error) {
-	w, h := f.Width(), f.Height()
+	p := blank(f.Width(), f.Height(), 0)
+	rc := C.videoqa_rgb_fast((*C.AVFrame)(f.UnsafePointer()), (*C.uchar)(&p.Pix[0]))
+	runtime.KeepAlive(f)
+	switch {
+	case rc < 0:
+		return Picture{}, fmt.Errorf("convert %d x %d to RGB: no memory", p.Width, p.Height)
+	case rc > 0:
+		return p, nil
+	}
+	return p, bySwscale(f, p)
+}
+
+// bySwscale sets p's pixels to f's.
+func bySwscale(f *astiav.Frame, p Picture) error {
+	w, h := p.Width, p.Height
 	stride := (3*w + 63) &^ 63
 	buffer := C.av_malloc(C.size_t(stride*h + 64))
 	if buffer == nil {
-		return Picture{}, fmt.Errorf("convert %d x %d to RGB: no memory", w, h)
+		return fmt.Errorf("convert %d x %d to RGB: no memory", w, h)
 	}
 	defer C.av_free(buffer)
 	if rc := C.videoqa_rgb((*C.AVFrame)(f.UnsafePointer()), (*C.uchar)(buffer), C.int(stride)); rc < 0 {
-		return Picture{}, fmt.Errorf("convert %s to RGB: %w: %w", f.PixelFormat(), astiav.Error(rc), fault.BadVideo)
+		return fmt.Errorf("convert %s to RGB: %w: %w", f.PixelFormat(), astiav.Error(rc), fault.BadVideo)
 	}
 	runtime.KeepAlive(f)
-	p := blank(w, h, 0)
 	rows := unsafe.Slice((*byte)(buffer), stride*h)
 	for y := range h {
 		copy(p.Pix[3*w*y:3*w*(y+1)], rows[stride*y:])
 	}
-	return p, nil
+	return nil
 }
