@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps env build dist dist-check demo test test-real faults fair soak scale stream-cost bench bench-serving bench-peers eval parity check gofmt vet staticcheck race house clean libraries deploy-check
+.PHONY: help deps env build dist dist-check demo test test-real faults fair soak scale stream-cost bench bench-serving bench-peers bench-device eval parity check gofmt vet staticcheck race house clean libraries deploy-check
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 # The version is ours to state: Go's own stamp fails where git distrusts the folder's owner, as in containers.
@@ -20,6 +20,7 @@ GO_TEST := go test -p 2 -timeout 20m
 RACED := ./internal/fault ./internal/turns ./ingest/... ./frames/... ./answers/... ./internal/cli ./internal/ops ./internal/trail
 SEED ?= 1
 MINUTES ?= 20
+DEVICE ?= cuda
 BENCH_FOLDER := $${XDG_CACHE_HOME:-$$HOME/.cache}/videoqa/bench
 STREAM_BENCH := go test ./internal/cli -run '^$$' -benchtime 5x -timeout 30m -bench Stream
 
@@ -82,6 +83,11 @@ bench: libraries ## time and memory of each stage, and a question beside transfo
 
 bench-serving: build ## start to first answer, memory, and a camera's hour, of a GIT-base
 	"$$(deploy/venv.sh bench testdata/bench/requirements.txt)/bin/python" testdata/bench/serving.py "$$PWD/bin/videoqa" "$(BENCH_FOLDER)"
+
+# VIDEOQA_ONNXRUNTIME is the caller's: an ONNX Runtime with CUDA lies elsewhere than ours.
+bench-device: libraries ## frames and clips a second of a GIT-base on DEVICE (cuda), with the ONNX Runtime that VIDEOQA_ONNXRUNTIME names
+	checkpoint="$$("$$(deploy/venv.sh bench testdata/bench/requirements.txt)/bin/python" testdata/bench/bench.py "$(BENCH_FOLDER)" --checkpoint)"; \
+	library="$${VIDEOQA_ONNXRUNTIME:-}"; $(WITH_LIBRARIES) VIDEOQA_ONNXRUNTIME="$${library:-$$VIDEOQA_ONNXRUNTIME}" VIDEOQA_BENCH_MODEL="$$checkpoint" VIDEOQA_DEVICE=$(DEVICE) go test ./gitvideo -run '^$$' -bench Device -timeout 30m
 
 bench-peers: libraries ## sampling and resizing beside torchcodec, decord, PyAV, OpenCV and Pillow (PEERS=--quick: one round)
 	@mkdir -p bin

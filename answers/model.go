@@ -20,6 +20,7 @@ type ModelConfig struct {
 	Library    string // ONNX Runtime's
 	Threads    int
 	Precision  gitvideo.Precision
+	Device     string // "cpu", "cuda"; "": cpu
 	Preprocess Preprocess
 }
 
@@ -57,7 +58,7 @@ func OpenModel(ctx context.Context, c *checkpoint.Checkpoint, cfg ModelConfig) (
 		return nil, fmt.Errorf("answers: open model %s: %w", c.Name, err)
 	}
 	m.git, err = gitvideo.Load(ctx, c, gitvideo.Config{
-		CacheDir: cfg.CacheDir, Library: cfg.Library, Threads: cfg.Threads, Precision: cfg.Precision, Preprocessor: &pre,
+		CacheDir: cfg.CacheDir, Library: cfg.Library, Threads: cfg.Threads, Precision: cfg.Precision, Device: cfg.Device, Preprocessor: &pre,
 	})
 	if err != nil {
 		return nil, errors.Join(err, m.words.Close())

@@ -28,7 +28,8 @@ type Config struct {
 	Threads int
 	// Precision of the arithmetic; empty means Auto.
 	Precision Precision
-	// Device is "cpu" or empty, which means the same.
+	// Device is where graphs over pictures run: "cpu", "cuda", or empty, which means
+	// cpu. The text step runs on the CPU.
 	Device string
 	// Preprocessor is the preprocessing in use, whose arithmetic on pixels is
 	// folded into the patch weights; nil means the checkpoint's own. Resizing and
@@ -45,11 +46,17 @@ func (c Config) Validate() error {
 		return fmt.Errorf("gitvideo: check config: Library is empty: %w", fault.BadRequest)
 	case c.Threads < 0:
 		return fmt.Errorf("gitvideo: check config: Threads is %d: %w", c.Threads, fault.BadRequest)
-	case c.Device != "" && c.Device != "cpu":
-		return fmt.Errorf("gitvideo: check config: Device %q is not built in; have cpu: %w", c.Device, fault.BadRequest)
+	case c.Device != "" && c.Device != CPU && c.Device != CUDA:
+		return fmt.Errorf("gitvideo: check config: Device %q is not built in; have %s, %s: %w", c.Device, CPU, CUDA, fault.BadRequest)
 	}
 	return c.Precision.check()
 }
+
+// The devices by their names.
+const (
+	CPU  = "cpu"
+	CUDA = "cuda"
+)
 
 // Precision is the arithmetic of a model's large products.
 type Precision string
@@ -58,7 +65,8 @@ type Precision string
 // measured with. BF16 rounds what goes into the products over pictures, those of the
 // vision tower and the prefix, to bfloat16, through OpenVINO; it needs a processor
 // with AVX512-BF16 or AMX. INT8 rounds what goes into all products to 8 bits; sums,
-// norms, attention and embeddings stay float32. Those in two words have products over
+// norms, attention and embeddings stay float32. FP16 computes over pictures in float16,
+// their patches aside, which is what a GPU is fast at; a CPU only checks it. Those in two words have products over
 // pictures in the first, and the text step in 8 bits. Auto is what pays of all but
 // INT8, whose features an outlier among a picture's activations can hurt.
 const (
@@ -66,12 +74,16 @@ const (
 	FP32     Precision = "fp32"
 	BF16     Precision = "bf16"
 	INT8     Precision = "int8"
+	FP16     Precision = "fp16"
+	FP16INT8 Precision = "fp16+int8"
 	FP32INT8 Precision = "fp32+int8"
 	BF16INT8 Precision = "bf16+int8"
 )
 
 // Precisions are all of them.
-func Precisions() []Precision { return []Precision{Auto, FP32, BF16, INT8, FP32INT8, BF16INT8} }
+func Precisions() []Precision {
+	return []Precision{Auto, FP32, BF16, INT8, FP16, FP32INT8, BF16INT8, FP16INT8}
+}
 
 // Pictures is the precision of features and prefixes: what keys of those hold.
 func (p Precision) Pictures() Precision {
@@ -104,9 +116,16 @@ func (p Precision) check() error {
 // milliseconds.
 const small = 64 << 20
 
-// For is the precision that a model of configuration c gets here by that ONNX
-// Runtime library. It returns [fault.BadRequest] for what this machine cannot do.
-func (p Precision) For(c checkpoint.Config, library string) (Precision, error) {
+// For is the precision that a model of configuration c gets here, on that device by
+// that ONNX Runtime library. It returns [fault.BadRequest] for what this machine cannot
+// do.
+func (p Precision) For(c checkpoint.Config, device, library string) (Precision, error) {
+	if err := p.check(); err != nil {
+		return "", err
+	}
+	if device == CUDA {
+		return p.onCUDA(library)
+	}
 	missing := ""
 	switch {
 	case !onnx.BFloat16():
@@ -115,8 +134,6 @@ func (p Precision) For(c checkpoint.Config, library string) (Precision, error) {
 		missing = "the ONNX Runtime library has no OpenVINO beside it"
 	}
 	switch {
-	case p.check() != nil:
-		return "", p.check()
 	case p.Pictures() == BF16 && missing != "":
 		return "", fmt.Errorf("gitvideo: choose precision %s: %s: %w", p, missing, fault.BadRequest)
 	case p != Auto && p != "":
@@ -125,6 +142,22 @@ func (p Precision) For(c checkpoint.Config, library string) (Precision, error) {
 		return FP32, nil
 	}
 	return best(missing == "", onnx.ByteProducts()), nil
+}
+
+// onCUDA is For on a CUDA device, which computes over pictures in float16.
+func (p Precision) onCUDA(library string) (Precision, error) {
+	switch {
+	case !onnx.HasCUDA(library):
+		return "", fmt.Errorf("gitvideo: choose device cuda: the ONNX Runtime library has no CUDA beside it; VIDEOQA_ONNXRUNTIME can name one that has: %w", fault.BadRequest)
+	case p == Auto || p == "":
+		if onnx.ByteProducts() {
+			return FP16INT8, nil
+		}
+		return FP16, nil
+	case p.Pictures() != FP16:
+		return "", fmt.Errorf("gitvideo: choose precision %s: device cuda has %s and %s: %w", p, FP16, FP16INT8, fault.BadRequest)
+	}
+	return p, nil
 }
 
 // best is what Auto becomes for a large model.

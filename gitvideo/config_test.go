@@ -42,7 +42,7 @@ func TestPrecisionFollowsProcessorLibraryAndSize(t *testing.T) {
 		if !onnx.BFloat16() || !onnx.HasOpenVINO(library(t)) {
 			want = tc.without
 		}
-		got, err := tc.p.For(tc.c, tc.library)
+		got, err := tc.p.For(tc.c, CPU, tc.library)
 		if got != want || (want == "") != errors.Is(err, fault.BadRequest) {
 			t.Errorf("%s: %q is %q, %v; want %q", tc.name, tc.p, got, err, want)
 		}

@@ -73,7 +73,7 @@ func checkNear(t *testing.T, m *Model, g *golden, i int, limit float64) {
 }
 
 // demo opens the demonstration model.
-func demo(t *testing.T, p Precision) *Model {
+func demo(t testing.TB, p Precision) *Model {
 	t.Helper()
 	c, err := checkpoint.OpenFS(model.Files)
 	if err != nil {

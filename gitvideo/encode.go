@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/x448/float16"
+
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/fault"
 	"videoqa/internal/onnx"
@@ -19,21 +21,31 @@ const (
 	maxTokens = maxBatch * 197 // of GIT-base's own pictures
 )
 
+// deviceBatch is how many pictures one run encodes on a GPU, where many are there.
+const deviceBatch = 64
+
 // most is how many pictures of so many tokens one run encodes at most.
 func (m *Model) most(tokens int) int {
-	if m.precision.Pictures() != FP32 {
+	switch {
+	case m.device == CUDA:
+		return max(deviceBatch, m.spec.frames)
+	case m.precision.Pictures() != FP32:
 		return max(1, m.spec.frames)
 	}
 	return max(1, min(maxBatch, maxTokens/tokens))
 }
 
 // together is how many of n pictures the next run encodes. But in fp32, every
-// number has a copy of the weights of its own, so there it is all frames of a clip
-// or one: one alone costs a third more, and a copy of GIT-base's 200 MB in bf16 and
-// 90 in int8.
+// number has a copy of the weights of its own, so there it is all that a run takes,
+// all frames of a clip, or one: one alone costs a third more, and a copy of
+// GIT-base's 200 MB in bf16 and 90 in int8.
 func (m *Model) together(n, tokens int) int {
-	if most := m.most(tokens); n >= most || m.precision.Pictures() == FP32 {
+	most := m.most(tokens)
+	switch {
+	case n >= most || m.precision.Pictures() == FP32:
 		return min(n, most)
+	case n >= m.spec.frames && m.spec.frames > 0:
+		return m.spec.frames
 	}
 	return 1
 }
@@ -107,11 +119,17 @@ func (m *Model) encode(ctx context.Context, pixels []byte, z size) ([]Frame, err
 	defer done()
 	n, w, p := z.tokens(), m.spec.vision.width, m.spec.patch
 	features := make([]float32, z.frames*n*w)
-	err = s.Run(ctx,
-		onnx.Feed{"pixels": onnx.Bytes(pixels, int64(z.frames), int64(z.high*p), int64(z.wide*p), 3)},
-		onnx.Feed{"features": onnx.Floats(features, int64(z.frames), int64(n), int64(w))})
+	halves, result := []uint16(nil), onnx.Floats(features, int64(z.frames), int64(n), int64(w))
+	if m.precision.Pictures() == FP16 {
+		halves = make([]uint16, len(features))
+		result = onnx.Halves(halves, int64(z.frames), int64(n), int64(w))
+	}
+	err = s.Run(ctx, onnx.Feed{"pixels": onnx.Bytes(pixels, int64(z.frames), int64(z.high*p), int64(z.wide*p), 3)}, onnx.Feed{"features": result})
 	if err != nil {
 		return nil, err
+	}
+	for i, bits := range halves {
+		features[i] = float16.Frombits(bits).Float32()
 	}
 	out := make([]Frame, 0, z.frames)
 	for f := range slices.Chunk(features, n*w) {
@@ -157,10 +175,12 @@ func (m *Model) vision(ctx context.Context, z size) (*onnx.Session, func(), erro
 // and share one mapping of the weights.
 func (m *Model) wide() onnx.SessionConfig {
 	cfg := m.session
-	switch m.precision.Pictures() {
-	case BF16:
+	switch {
+	case m.device == CUDA:
+		cfg.Provider = onnx.CUDA
+	case m.precision.Pictures() == BF16:
 		cfg.Provider, cfg.BFloat16 = onnx.OpenVINO, true
-	case FP32:
+	case m.precision.Pictures() == FP32:
 		cfg.SharedWeights = true
 	}
 	return cfg
@@ -168,8 +188,11 @@ func (m *Model) wide() onnx.SessionConfig {
 
 // newWide begins a graph for wide.
 func (m *Model) newWide(name string) *onnx.Graph {
-	if m.precision.Pictures() == BF16 {
+	switch m.precision.Pictures() {
+	case BF16:
 		return onnx.NewPlainGraph(name)
+	case FP16:
+		return onnx.NewHalfGraph(name)
 	}
 	return onnx.NewGraph(name)
 }

@@ -18,14 +18,15 @@ func prefixGraph(g *onnx.Graph, s spec, l *layout, frames, tokens int) (onnx.Mod
 	x := g.Input("features", onnx.Float, frames, tokens, s.vision.width)
 	slot := g.Gather("slot", g.Weight(l.refs["prefix.slots"]), g.Input("slots", onnx.Int64, frames))
 	x = g.Add("timed", x, g.Reshape("slot per frame", slot, frames, 1, s.vision.width))
+	x = g.Real("real", x)
 	x = l.apply(g, "prefix.projection", g.Reshape("flat", x, total, s.vision.width))
 	x = l.layerNorm(g, "prefix.norm", x, s.vision.eps)
 	for i := range t.layers {
 		layer, name := g.In(fmt.Sprintf("layer.%d", i)), fmt.Sprintf("text.%d", i)
 		o := l.operand(layer, "attended", x)
 		k, v := l.project(layer, name, o, t, 1), l.project(layer, name, o, t, 2)
-		g.Output(fmt.Sprintf("key.%d", i), byHead(layer, "keys by head", k, t, total))
-		g.Output(fmt.Sprintf("value.%d", i), byHead(layer, "values by head", v, t, total))
+		g.Output(fmt.Sprintf("key.%d", i), layer.Full("full keys", byHead(layer, "keys by head", k, t, total)))
+		g.Output(fmt.Sprintf("value.%d", i), layer.Full("full values", byHead(layer, "values by head", v, t, total)))
 		if i+1 == t.layers {
 			break
 		}

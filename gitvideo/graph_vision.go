@@ -15,14 +15,14 @@ func (z size) tokens() int { return z.high*z.wide + 1 }
 
 // visionGraph builds the CLIP vision tower for one size of input.
 //
-//	pixels [F, high*patch, wide*patch, 3] uint8  ->  features [F, N, width] float32
+//	pixels [F, high*patch, wide*patch, 3] uint8  ->  features [F, N, width] float32, float16 of a half graph
 //
 // The embedding e brings normalisation and positions. All layers are run, and
 // the last norm is applied to every token. g is empty.
 func visionGraph(g *onnx.Graph, s spec, l *layout, z size, e embedding) (onnx.Model, error) {
 	v := s.vision
 	x := embedPatches(g.In("patches"), s, z, e)
-	x = l.layerNorm(g, "vision.pre", x, v.eps)
+	x = l.layerNorm(g, "vision.pre", g.Real("real", x), v.eps)
 	flat := g.Reshape("flat", x, z.frames*z.tokens(), v.width)
 	h := l.layerNorm(g, "vision.0.norm1", flat, v.eps)
 	for i := range v.layers {

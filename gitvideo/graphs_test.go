@@ -62,7 +62,7 @@ func checkGraphs(t *testing.T, c checkpoint.Config, z size) {
 		position: make([]float32, z.high*z.wide*s.vision.width),
 		class:    make([]float32, s.vision.width),
 	}
-	for _, begin := range []func(string) *onnx.Graph{onnx.NewGraph, onnx.NewPlainGraph} {
+	for _, begin := range []func(string) *onnx.Graph{onnx.NewGraph, onnx.NewPlainGraph, onnx.NewHalfGraph} {
 		if _, err := visionGraph(begin("vision"), s, l, z, e); err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package gitvideo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ type Model struct {
 	name, digest string
 	config       checkpoint.Config
 	precision    Precision
+	device       string
 	scale, shift [3]float64 // of the preprocessing: a byte b means b·scale + shift
 
 	spec    spec
@@ -57,7 +59,7 @@ func Load(ctx context.Context, c *checkpoint.Checkpoint, cfg Config) (*Model, er
 	if err != nil {
 		return nil, fmt.Errorf("gitvideo: load %s: %w", c.Name, err)
 	}
-	precision, err := cfg.Precision.For(c.Config, cfg.Library)
+	precision, err := cfg.Precision.For(c.Config, cfg.Device, cfg.Library)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +68,7 @@ func Load(ctx context.Context, c *checkpoint.Checkpoint, cfg Config) (*Model, er
 		pre = *cfg.Preprocessor
 	}
 	m := &Model{
-		name: c.Name, digest: c.Digest(), config: c.Config, precision: precision,
+		name: c.Name, digest: c.Digest(), config: c.Config, precision: precision, device: cmp.Or(cfg.Device, CPU),
 		spec: specOf(c.Config), runtime: rt, from: c,
 		session: onnx.SessionConfig{Threads: cfg.Threads},
 		pool:    pool{limit: maxSessions},
@@ -172,7 +174,7 @@ func (m *Model) Digest() string { return m.digest }
 func (m *Model) Precision() Precision { return m.precision }
 
 // Device is where the model runs.
-func (m *Model) Device() string { return "cpu" }
+func (m *Model) Device() string { return m.device }
 
 // ImageSize is the side in pixels of the square picture the model was made for.
 func (m *Model) ImageSize() int { return m.config.Vision.ImageSize }

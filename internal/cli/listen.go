@@ -170,7 +170,7 @@ func (f ModelFlags) modelOf(a *App) (m api.Model, err error) {
 	if err != nil {
 		return m, err
 	}
-	precision, err := gitvideo.Precision(f.Precision).For(c.Config, library) // as a worker on such a machine would
+	precision, err := gitvideo.Precision(f.Precision).For(c.Config, f.Device, library) // as a worker on such a machine would
 	if err != nil {
 		return m, err
 	}

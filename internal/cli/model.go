@@ -18,8 +18,8 @@ import (
 // ModelFlags choose a model and how it runs.
 type ModelFlags struct {
 	Model      string `env:"VIDEOQA_MODEL" placeholder:"NAME" help:"Checkpoint: a folder, or a name on the Hub that was pulled, as microsoft/git-base-msrvtt-qa. Without it, the small demonstration model that is built in."`
-	Precision  string `env:"VIDEOQA_PRECISION" default:"auto" enum:"auto,fp32,bf16,int8,fp32+int8,bf16+int8" help:"Arithmetic: ${enum}; of two, the first is for pictures and the second for words. auto is the fastest of all but int8 for a large model, bf16+int8 on a processor that has both (AVX512-BF16 or AMX; VNNI), and fp32 for a small one."`
-	Device     string `env:"VIDEOQA_DEVICE" default:"cpu" enum:"cpu" help:"Where to compute: ${enum}."`
+	Precision  string `env:"VIDEOQA_PRECISION" default:"auto" enum:"auto,fp32,bf16,int8,fp16,fp32+int8,bf16+int8,fp16+int8" help:"Arithmetic: ${enum}; of two, the first is for pictures and the second for words. fp16 is for cuda. auto is the fastest of all but int8 for a large model, bf16+int8 on a processor that has both (AVX512-BF16 or AMX; VNNI), and fp32 for a small one."`
+	Device     string `env:"VIDEOQA_DEVICE" default:"cpu" enum:"cpu,cuda" help:"Where to compute over pictures: ${enum}. cuda needs an ONNX Runtime that has it, which VIDEOQA_ONNXRUNTIME names."`
 	Preprocess string `env:"VIDEOQA_PREPROCESS" default:"hub" enum:"hub,original" help:"How pictures are prepared: hub, as preprocessor_config.json says; original, as the model's authors did."`
 	Threads    int    `env:"VIDEOQA_THREADS" placeholder:"N" help:"Cores to use; 0 means all."`
 }
@@ -53,7 +53,7 @@ func (f ModelFlags) open(ctx context.Context, a *App) (*opened, error) {
 	c.CacheDir = cache
 	m, err := answers.OpenModel(ctx, c, answers.ModelConfig{
 		CacheDir: cache, Library: library, Threads: f.Threads,
-		Precision: gitvideo.Precision(f.Precision), Preprocess: answers.Preprocess(f.Preprocess),
+		Precision: gitvideo.Precision(f.Precision), Device: f.Device, Preprocess: answers.Preprocess(f.Preprocess),
 	})
 	if err != nil {
 		return nil, errors.Join(err, c.Close())

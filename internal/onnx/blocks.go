@@ -8,7 +8,7 @@ func (g *Graph) LayerNorm(name string, x, gamma, beta Value, eps float32) Value 
 		return Value{}
 	}
 	n := node{op: "LayerNormalization", attrs: []attr{{"axis", int64(-1)}, {"epsilon", eps}}}
-	return g.add(name, n, []Value{x, gamma, beta}, Float, x.shape)
+	return g.add(name, n, []Value{x, g.like(x, gamma), g.like(x, beta)}, x.dtype, x.shape)
 }
 
 // SkipLayerNorm is LayerNorm of x + skip.
@@ -36,14 +36,15 @@ func (g *Graph) skipLayerNorm(name string, x, skip, gamma, beta Value, eps float
 		return out
 	}
 	n := node{op: op, domain: microsoft, attrs: []attr{{"epsilon", eps}}}
+	gamma, beta = g.like(x, gamma), g.like(x, beta)
 	if !sum {
-		out[0] = g.add(name, n, []Value{x, skip, gamma, beta}, Float, x.shape)
+		out[0] = g.add(name, n, []Value{x, skip, gamma, beta}, x.dtype, x.shape)
 		return out
 	}
 	// Results 1 and 2, mean and inverse deviation, exist in training only.
 	if g.err == nil && g.claim(g.scope+name) {
 		n.name = g.scope + name
-		out[0], out[1] = Value{n.name, Float, x.shape}, Value{n.name + ":sum", Float, x.shape}
+		out[0], out[1] = Value{n.name, x.dtype, x.shape}, Value{n.name + ":sum", x.dtype, x.shape}
 		n.in = []string{x.name, skip.name, gamma.name, beta.name}
 		n.out = []string{out[0].name, "", "", out[1].name}
 		g.nodes = append(g.nodes, n)
@@ -74,7 +75,7 @@ func (g *Graph) MultiHeadAttention(name string, q, k, v Value, heads int) Value 
 		return g.In(name).attention(q, k, v, heads, int(width))
 	}
 	n := node{op: op, domain: microsoft, attrs: []attr{{"num_heads", int64(heads)}}}
-	return g.add(name, n, []Value{q, k, v}, Float, q.shape)
+	return g.add(name, n, []Value{q, k, v}, q.dtype, q.shape)
 }
 
 // attention is MultiHeadAttention by standard operators; lengths are known.
@@ -96,7 +97,7 @@ func (g *Graph) Gelu(name string, x Value) Value {
 		erf := g.add("erf", node{op: "Erf"}, []Value{g.Mul("slope", x, g.number("1/√2", 1/math.Sqrt2))}, Float, x.shape)
 		return g.half(x, erf)
 	}
-	return g.add(name, node{op: "Gelu", domain: microsoft}, []Value{x}, Float, x.shape)
+	return g.add(name, node{op: "Gelu", domain: microsoft}, []Value{x}, x.dtype, x.shape)
 }
 
 // FastGelu is Gelu by its approximation with tanh.
@@ -108,7 +109,7 @@ func (g *Graph) FastGelu(name string, x Value) Value {
 		tanh := g.add("tanh", node{op: "Tanh"}, []Value{g.Mul("slope", inner, g.number("√(2/π)", math.Sqrt(2/math.Pi)))}, Float, x.shape)
 		return g.half(x, tanh)
 	}
-	return g.add(name, node{op: "FastGelu", domain: microsoft}, []Value{x}, Float, x.shape)
+	return g.add(name, node{op: "FastGelu", domain: microsoft}, []Value{x}, x.dtype, x.shape)
 }
 
 // half is x/2·(1 + y).
@@ -126,7 +127,7 @@ func (g *Graph) QuickGelu(name string, x Value, alpha float32) Value {
 		return g.Mul("product", x, g.add("sigmoid", node{op: "Sigmoid"}, []Value{slope}, Float, x.shape))
 	}
 	n := node{op: "QuickGelu", domain: microsoft, attrs: []attr{{"alpha", alpha}}}
-	return g.add(name, n, []Value{x}, Float, x.shape)
+	return g.add(name, n, []Value{x}, x.dtype, x.shape)
 }
 
 // number is a constant of one value.

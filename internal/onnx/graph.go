@@ -15,6 +15,7 @@ const (
 	Uint8 DType = 2
 	Int8  DType = 3
 	Int64 DType = 7
+	Half  DType = 10 // float16
 )
 
 // microsoft is the domain of ONNX Runtime's own operators.
@@ -27,6 +28,8 @@ func (t DType) size() int64 {
 		return 4
 	case Uint8, Int8:
 		return 1
+	case Half:
+		return 2
 	case Int64:
 		return 8
 	}
@@ -44,6 +47,8 @@ func (t DType) String() string {
 		return "int8"
 	case Int64:
 		return "int64"
+	case Half:
+		return "float16"
 	}
 	return fmt.Sprintf("type %d", int(t))
 }
@@ -86,6 +91,7 @@ type Graph struct {
 type state struct {
 	name         string
 	plain        bool
+	float16      bool
 	nodes        []node
 	initializers []initializer
 	inputs       []Port
@@ -107,6 +113,44 @@ func NewPlainGraph(name string) *Graph {
 	g := NewGraph(name)
 	g.plain = true
 	return g
+}
+
+// NewHalfGraph begins a graph that is described alike and computes in float16 what
+// comes behind [Graph.Real]: its weights are kept as they are, and rounded when the
+// graph is opened.
+func NewHalfGraph(name string) *Graph {
+	g := NewGraph(name)
+	g.float16 = true
+	return g
+}
+
+// Real is x in the type that the graph computes in, float32 but in a half graph.
+func (g *Graph) Real(name string, x Value) Value {
+	if !g.float16 {
+		return x
+	}
+	return g.Cast(name, x, Half)
+}
+
+// Full is x in float32.
+func (g *Graph) Full(name string, x Value) Value {
+	if x.dtype != Half {
+		return x
+	}
+	return g.Cast(name, x, Float)
+}
+
+// like is the weight w in the type of x.
+func (g *Graph) like(x, w Value) Value {
+	if x.dtype != Half || w.dtype != Float || w.name == "" {
+		return w
+	}
+	whole := &Graph{state: g.state} // one for all that read it, wherever they are
+	rounded := w.name + " rounded"
+	if g.names[rounded] {
+		return Value{rounded, Half, w.shape}
+	}
+	return whole.Cast(rounded, w, Half)
 }
 
 // In returns the same graph with name in front of the names of what is added

@@ -9,14 +9,14 @@ func (g *Graph) Gemm(name string, x, w, b Value) Value {
 	if !g.check(len(x.shape) == 2 && len(w.shape) == 2 && x.shape[1] == w.shape[1], name, "Gemm", "%v does not fit weights %v", x.shape, w.shape) {
 		return Value{}
 	}
-	in := []Value{x, w}
+	in := []Value{x, g.like(x, w)}
 	if b.name != "" {
 		if !g.check(b.shape.Equal(Shape{w.shape[0]}), name, "Gemm", "bias %v does not fit weights %v", b.shape, w.shape) {
 			return Value{}
 		}
-		in = append(in, b)
+		in = append(in, g.like(x, b))
 	}
-	return g.add(name, node{op: "Gemm", attrs: []attr{{"transB", int64(1)}}}, in, Float, Shape{x.shape[0], w.shape[0]})
+	return g.add(name, node{op: "Gemm", attrs: []attr{{"transB", int64(1)}}}, in, x.dtype, Shape{x.shape[0], w.shape[0]})
 }
 
 // MatMul is a·b over the last two axes; the axes before them must be equal.

@@ -63,6 +63,12 @@ func HasOpenVINO(library string) bool {
 	return err == nil
 }
 
+// HasCUDA is HasOpenVINO for CUDA's.
+func HasCUDA(library string) bool {
+	_, err := os.Stat(filepath.Join(filepath.Dir(library), "libonnxruntime_providers_cuda.so"))
+	return err == nil
+}
+
 // BFloat16 tells whether this processor multiplies bfloat16 as it is. OpenVINO
 // runs such a graph on any processor, and gains nothing on the others.
 func BFloat16() bool { return cpu.X86.HasAVX512BF16 || cpu.X86.HasAMXBF16 }

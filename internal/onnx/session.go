@@ -18,10 +18,11 @@ type Provider string
 
 // CPU is ONNX Runtime's own, which runs every operator of this package. OpenVINO
 // runs plain graphs of fixed lengths on the same processor; it has threads of its
-// own, and arithmetic in bfloat16.
+// own, and arithmetic in bfloat16. CUDA needs a library that has it.
 const (
 	CPU      Provider = "cpu"
 	OpenVINO Provider = "openvino"
+	CUDA     Provider = "cuda"
 )
 
 // SessionConfig says how a graph is run. The zero value is the CPU with as many
@@ -92,10 +93,15 @@ func (cfg SessionConfig) set(o *ort.SessionOptions) error {
 	switch {
 	case cfg.Provider == OpenVINO:
 		return cfg.setOpenVINO(o, threads)
-	case cfg.Provider != "" && cfg.Provider != CPU:
-		return fmt.Errorf("provider %q is not built in; have %s, %s: %w", cfg.Provider, CPU, OpenVINO, fault.BadRequest)
+	case cfg.Provider != "" && cfg.Provider != CPU && cfg.Provider != CUDA:
+		return fmt.Errorf("provider %q is not built in; have %s, %s, %s: %w", cfg.Provider, CPU, OpenVINO, CUDA, fault.BadRequest)
 	case cfg.BFloat16:
 		return fmt.Errorf("the CPU provider has no bfloat16: %w", fault.BadRequest)
+	}
+	if cfg.Provider == CUDA {
+		if err := setCUDA(o); err != nil {
+			return err
+		}
 	}
 	prepack := "0"
 	if cfg.SharedWeights {
@@ -127,6 +133,23 @@ func (cfg SessionConfig) setOpenVINO(o *ort.SessionOptions, threads int) error {
 		o.AddSessionConfigEntry("session.disable_cpu_ep_fallback", "1"),
 		o.AppendExecutionProviderOpenVINO(map[string]string{"device_type": "CPU", "load_config": settings}),
 	)
+}
+
+// setCUDA puts the first device in front of the CPU, which keeps what it computes
+// lengths with. Memory grows by what is asked for: other programs use the device too.
+func setCUDA(o *ort.SessionOptions) error {
+	cuda, err := ort.NewCUDAProviderOptions()
+	if err != nil {
+		return fmt.Errorf("this ONNX Runtime has no CUDA: %w: %w", err, fault.BadRequest)
+	}
+	defer cuda.Destroy()
+	if err := cuda.Update(map[string]string{"device_id": "0", "arena_extend_strategy": "kSameAsRequested"}); err != nil {
+		return err
+	}
+	if err := o.AppendExecutionProviderCUDA(cuda); err != nil {
+		return fmt.Errorf("CUDA cannot be used: %w: %w", err, fault.BadRequest)
+	}
+	return nil
 }
 
 // Run computes all outputs from all inputs. Every port needs a tensor that fits,

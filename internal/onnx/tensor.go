@@ -3,6 +3,7 @@ package onnx
 import (
 	"fmt"
 	"slices"
+	"unsafe"
 
 	ort "github.com/yalue/onnxruntime_go"
 )
@@ -13,7 +14,7 @@ type Tensor struct {
 	dtype DType
 	shape []int64
 	size  int // elements that the slice has
-	data  any // []float32, []uint8 or []int64
+	data  any // []float32, []uint8, []uint16 or []int64
 	first any // pointer to the first element, to pin; nil if there is none
 }
 
@@ -26,10 +27,14 @@ func Floats(data []float32, shape ...int64) Tensor { return tensor(Float, data, 
 // Bytes is data as uint8 of that shape; data may be longer than needed.
 func Bytes(data []uint8, shape ...int64) Tensor { return tensor(Uint8, data, shape) }
 
+// Halves is data as float16 of that shape, its bits in each number; data may be longer
+// than needed.
+func Halves(data []uint16, shape ...int64) Tensor { return tensor(Half, data, shape) }
+
 // Ints is data as int64 of that shape; data may be longer than needed.
 func Ints(data []int64, shape ...int64) Tensor { return tensor(Int64, data, shape) }
 
-func tensor[T float32 | uint8 | int64](t DType, data []T, shape []int64) Tensor {
+func tensor[T float32 | uint8 | uint16 | int64](t DType, data []T, shape []int64) Tensor {
 	r := Tensor{dtype: t, shape: slices.Clone(shape), size: len(data), data: data}
 	if len(data) > 0 {
 		r.first = &data[0]
@@ -70,6 +75,13 @@ func (t Tensor) value() (ort.Value, error) {
 		return ort.NewTensor(t.shape, d)
 	case []int64:
 		return ort.NewTensor(t.shape, d)
+	case []uint16:
+		n := 2 * int64(1)
+		for _, length := range t.shape {
+			n *= length
+		}
+		bytes := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(d))), n) // checked to be there
+		return ort.NewCustomDataTensor(t.shape, bytes, ort.TensorElementDataTypeFloat16)
 	}
 	return nil, fmt.Errorf("no tensor was given") // the zero Tensor
 }
