@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"testing"
+	"time"
 
 	"videoqa/answers"
 	"videoqa/gitvideo"
@@ -53,9 +54,18 @@ func benchSubject(b *testing.B) answers.Subject {
 }
 
 // stages adds up what the answers cost and reports it for one question.
-type stages struct{ decode, encode, prefix, generate float64 }
+type stages struct {
+	decode, encode, prefix, generate float64
+	least                            time.Duration // of a round; others on the machine only add to it
+}
 
-func (s *stages) add(c ingest.Cost) {
+// time does one round.
+func (s *stages) time(round func() []ingest.Answer) {
+	began := time.Now()
+	c := round()[0].Cost
+	if took := time.Since(began); s.least == 0 || took < s.least {
+		s.least = took
+	}
 	s.decode, s.encode, s.prefix, s.generate = s.decode+c.DecodeMS, s.encode+c.EncodeMS, s.prefix+c.PrefixMS, s.generate+c.GenerateMS
 }
 
@@ -65,6 +75,7 @@ func (s *stages) report(b *testing.B) {
 	b.ReportMetric(s.encode/n, "encode-ms")
 	b.ReportMetric(s.prefix/n, "prefix-ms")
 	b.ReportMetric(s.generate/n, "generate-ms")
+	b.ReportMetric(float64(s.least.Microseconds())/1e3, "least-ms")
 }
 
 const benchTokens = 4
@@ -77,7 +88,9 @@ func BenchmarkColdQuestion(b *testing.B) {
 	ask(b, service(b, answers.Config{Model: m, MaxTokens: benchTokens}), sub, question) // builds the graphs
 	var cost stages
 	for b.Loop() {
-		cost.add(ask(b, service(b, answers.Config{Model: m, MaxTokens: benchTokens}), sub, question)[0].Cost)
+		cost.time(func() []ingest.Answer {
+			return ask(b, service(b, answers.Config{Model: m, MaxTokens: benchTokens}), sub, question)
+		})
 	}
 	cost.report(b)
 }
@@ -89,7 +102,7 @@ func BenchmarkWarmQuestion(b *testing.B) {
 	ask(b, s, sub, ingest.Question{Text: "what is this?"})
 	var cost stages
 	for b.Loop() {
-		cost.add(ask(b, s, sub, ingest.Question{Text: "which way does the train move?"})[0].Cost)
+		cost.time(func() []ingest.Answer { return ask(b, s, sub, ingest.Question{Text: "which way does the train move?"}) })
 	}
 	cost.report(b)
 }
@@ -105,7 +118,7 @@ func BenchmarkSixteenQuestions(b *testing.B) {
 	ask(b, s, sub, questions[0])
 	var cost stages
 	for b.Loop() {
-		cost.add(ask(b, s, sub, questions...)[0].Cost)
+		cost.time(func() []ingest.Answer { return ask(b, s, sub, questions...) })
 	}
 	cost.report(b)
 }

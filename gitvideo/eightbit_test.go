@@ -31,6 +31,33 @@ func TestEightBitsStayNearTransformers(t *testing.T) {
 	}
 }
 
+// Processors that saturate have INT8 in another form. It is run here on any.
+func TestEightBitsInBlocksStayNearTransformers(t *testing.T) {
+	dir, cache := filepath.Join("..", "testdata", "git", "video"), t.TempDir()
+	c, err := checkpoint.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	rt, err := onnx.OpenRuntime(library(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pictures, words := INT8.forms(false)
+	m, err := loadIn(t.Context(), c, Config{CacheDir: cache, Threads: 1}, rt, INT8, pictures, words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	g := readGolden(t, dir)
+	for i := range g.Clips {
+		checkNear(t, m, g, i, int8Apart)
+	}
+	if other := loadAs(t, INT8, dir, cache, 1); onnx.ByteProducts() && other.folder == m.folder {
+		t.Errorf("both forms lie in %s", m.folder)
+	}
+}
+
 // checkNear holds all that is computed about clip i to the goldens, by angle.
 func checkNear(t *testing.T, m *Model, g *golden, i int, limit float64) {
 	t.Helper()

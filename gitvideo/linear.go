@@ -15,15 +15,16 @@ const (
 func (f form) suffix() string { return [...]string{".weight", ".columns", ".blocks"}[f] }
 
 // forms are those of a precision: of the graphs over pictures, and of the text
-// step.
+// step. exact says that the processor adds up bytes without saturating
+// ([onnx.ByteProducts]).
 //
 // Over pictures a weight meets hundreds of rows: columns take two thirds of the time
-// of blocks there, where the processor can add bytes without saturating. The text
-// step is bound by how many bytes are read, and blocks are nearer to the weights.
-func (p Precision) forms() (pictures, words form) {
+// of blocks there, if they may be used. The text step is bound by how many bytes are
+// read, and blocks are nearer to the weights.
+func (p Precision) forms(exact bool) (pictures, words form) {
 	if p.Pictures() == INT8 {
 		pictures = blocks
-		if onnx.ByteProducts() {
+		if exact {
 			pictures = columns
 		}
 	}

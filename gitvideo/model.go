@@ -26,6 +26,8 @@ type Model struct {
 	config       checkpoint.Config
 	precision    Precision
 	device       string
+	pictures     form       // of matrices in the graphs over pictures
+	words        form       // and in the text step
 	scale, shift [3]float64 // of the preprocessing: a byte b means b·scale + shift
 
 	spec    spec
@@ -63,19 +65,25 @@ func Load(ctx context.Context, c *checkpoint.Checkpoint, cfg Config) (*Model, er
 	if err != nil {
 		return nil, err
 	}
+	pictures, words := precision.forms(onnx.ByteProducts())
+	return loadIn(ctx, c, cfg, rt, precision, pictures, words)
+}
+
+// loadIn is Load with all that depends on the processor decided.
+func loadIn(ctx context.Context, c *checkpoint.Checkpoint, cfg Config, rt *onnx.Runtime, precision Precision, pictures, words form) (*Model, error) {
 	pre := c.Preprocessor
 	if cfg.Preprocessor != nil {
 		pre = *cfg.Preprocessor
 	}
 	m := &Model{
-		name: c.Name, digest: c.Digest(), config: c.Config, precision: precision, device: cmp.Or(cfg.Device, CPU),
+		name: c.Name, digest: c.Digest(), config: c.Config, precision: precision, device: cmp.Or(cfg.Device, CPU), pictures: pictures, words: words,
 		spec: specOf(c.Config), runtime: rt, from: c,
 		session: onnx.SessionConfig{Threads: cfg.Threads},
 		pool:    pool{limit: maxSessions},
 	}
 	m.share()
 	m.scale, m.shift = pre.Affine()
-	m.folder = folderFor(cfg.CacheDir, m.digest, precision)
+	m.folder = folderFor(cfg.CacheDir, m.digest, precision, pictures)
 	if err := m.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("gitvideo: load %s: %w", c.Name, err)
 	}
@@ -136,8 +144,7 @@ func (m *Model) convert(ctx context.Context) error {
 
 // newLayout plans the weights in the forms of the model's precision.
 func (m *Model) newLayout(tied bool) *layout {
-	pictures, words := m.precision.forms()
-	return newLayout(m.spec, tied, pictures, words)
+	return newLayout(m.spec, tied, m.pictures, m.words)
 }
 
 // headIsWords says whether the head's matrix holds the word embeddings, as the
@@ -218,9 +225,9 @@ func (m *Model) text(ctx context.Context) (*onnx.Session, func(), error) {
 
 // folderFor is where graphs of that digest and precision lie. Processors of two kinds
 // that share it keep INT8 in two forms.
-func folderFor(cache, digest string, p Precision) folder {
+func folderFor(cache, digest string, p Precision, pictures form) folder {
 	kept := string(p)
-	if pictures, _ := p.forms(); pictures == blocks {
+	if pictures == blocks {
 		kept += "-blocks"
 	}
 	return folder(filepath.Join(cache, "graphs", fmt.Sprintf("%s-%s-%s", strings.TrimPrefix(digest, "sha256:"), kept, Revision)))

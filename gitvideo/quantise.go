@@ -29,13 +29,18 @@ func blocksOf(in int) int { return (in + blockSize(in) - 1) / blockSize(in) }
 // columnBytes rounds w [out, in] to int8 [in, out], for products that read columns,
 // each with its scale of columnScales.
 func columnBytes(w []float32, in int) []byte {
+	const together = 64 // rows at a time, whose bytes lie in one line of the cache
 	out := len(w) / in
-	q := make([]byte, len(w))
-	for o := range out {
-		row := w[o*in:][:in]
-		scale := scaleOf(row)
-		for i, v := range row {
-			q[i*out+o] = byte(step(v, scale))
+	q, scales := make([]byte, len(w)), make([]float32, out)
+	for o := range scales {
+		scales[o] = scaleOf(w[o*in:][:in])
+	}
+	for first := 0; first < out; first += together {
+		last := min(first+together, out)
+		for i := range in {
+			for o := first; o < last; o++ {
+				q[i*out+o] = byte(step(w[o*in+i], scales[o]))
+			}
 		}
 	}
 	return q

@@ -179,26 +179,48 @@ func (l *layout) norm(name string, width int, from string) {
 // convert makes r's bytes, little-endian, from a checkpoint.
 func (l *layout) convert(r onnx.Ref, c *checkpoint.Checkpoint) ([]byte, error) {
 	how := l.recipes[r.Name]
-	var values []float32 // to be rounded
+	if how.round != nil {
+		return how.rounded(c)
+	}
 	out := make([]byte, 0, r.Bytes())
-	for _, p := range how.parts {
+	err := how.each(c, func(values []float32) {
+		for _, v := range values {
+			out = binary.LittleEndian.AppendUint32(out, math.Float32bits(how.scaled(v)))
+		}
+	})
+	return append(out, make([]byte, 4*how.zeros)...), err
+}
+
+// rounded is r's parts in 8 bits.
+func (r recipe) rounded(c *checkpoint.Checkpoint) ([]byte, error) {
+	var all []float32
+	err := r.each(c, func(values []float32) {
+		all = slices.Grow(all, len(values))
+		for _, v := range values {
+			all = append(all, r.scaled(v))
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r.round(all, r.in), nil
+}
+
+// each shows do the numbers of r's parts.
+func (r recipe) each(c *checkpoint.Checkpoint, do func([]float32)) error {
+	for _, p := range r.parts {
 		t, err := c.Tensor(p)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		for _, v := range t.Float32() {
-			if how.scale != 1 {
-				v = float32(float64(v) * how.scale)
-			}
-			if how.round != nil {
-				values = append(values, v)
-				continue
-			}
-			out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
-		}
+		do(t.Float32())
 	}
-	if how.round != nil {
-		return how.round(values, how.in), nil
+	return nil
+}
+
+func (r recipe) scaled(v float32) float32 {
+	if r.scale == 1 {
+		return v
 	}
-	return append(out, make([]byte, 4*how.zeros)...), nil
+	return float32(float64(v) * r.scale)
 }

@@ -4,8 +4,8 @@ usage: bench.py FOLDER [--rounds 3] [--threads 2]      (called by make bench, wh
        bench.py FOLDER --checkpoint      makes the checkpoint and prints where it lies
 
 The checkpoint is random, of GIT-base's sizes with six temporal embeddings: what is computed costs the same. Both sides start
-from the encoded clip's bytes, look at six frames and write four tokens, greedy, fp32; transformers also in bf16. Cold: a clip
-never seen. Warm: videoqa was asked about the clip before; transformers keeps nothing between questions.
+from the encoded clip's bytes, look at six frames and write four tokens, greedy, in fp32 and in what else the processor has.
+Cold: a clip never seen. Warm: videoqa was asked about the clip before; transformers keeps nothing between questions.
 """
 import argparse
 import io
@@ -78,6 +78,12 @@ def ids_of(folder):
     return torch.tensor([[vocabulary['[CLS]'], *(vocabulary[w] for w in QUESTION.rstrip('?').split()), vocabulary['?']]])
 
 
+def precisions():
+    """Those that videoqa can have here: bfloat16 needs a processor that multiplies it."""
+    flags = next((line.split() for line in open('/proc/cpuinfo') if line.startswith('flags')), [])
+    return ['fp32', *(['bf16+int8'] if {'avx512_bf16', 'amx_bf16'} & set(flags) else []), 'int8']
+
+
 def by_videoqa(program, environment):
     """What the benchmarks of package answers print: {name: {unit: value}}."""
     done = subprocess.run([str(program), '-test.run', '^$', '-test.bench', 'Question', '-test.benchtime', '3x'], cwd=ROOT / 'answers', env=environment, capture_output=True, text=True, check=True)
@@ -116,9 +122,10 @@ def main():
     processor = transformers.VideoMAEImageProcessor.from_pretrained(folder)
     ids = ids_of(folder)
     models = {'fp32': transformers.GitForCausalLM.from_pretrained(folder).eval(), 'bf16': transformers.GitForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()}
-    data, ours, theirs = video.read_bytes(), [], {name: [] for name in models}
+    data, ours, theirs = video.read_bytes(), {p: [] for p in precisions()}, {name: [] for name in models}
     for r in range(args.rounds):
-        ours.append(by_videoqa(program, environment))
+        for precision, found in ours.items():
+            found.append(by_videoqa(program, {**environment, 'VIDEOQA_PRECISION': precision}))
         for name, model in models.items():
             theirs[name].append(by_transformers(model, processor, ids, data))
     report(args, ours, theirs)
@@ -131,12 +138,13 @@ def report(args, ours, theirs):
     for name, times in theirs.items():
         row(f'transformers {name}', [t for t, _ in times], f'of which decode {min(d for _, d in times) * 1e3:.0f}')
     base = {name: statistics.median(t for t, _ in times) for name, times in theirs.items()}
-    for bench, title in (('ColdQuestion', 'videoqa fp32, clip never seen'), ('WarmQuestion', 'videoqa fp32, clip asked about before'), ('SixteenQuestions', 'videoqa fp32, 16 questions on such a clip')):
-        seconds = [o[bench]['ns/op'] / 1e9 for o in ours]
-        stages = ', '.join(f'{k} {statistics.median(o[bench][f"{k}-ms"] for o in ours):.0f}' for k in ('decode', 'encode', 'prefix', 'generate'))
-        row(title, seconds, stages)
-        if bench != 'SixteenQuestions':
-            print(f'{"":<44} {"":>9} {base["fp32"] / statistics.median(seconds):>8.1f}x of transformers fp32, {base["bf16"] / statistics.median(seconds):.1f}x of its bf16')
+    for precision, found in ours.items():
+        for bench, title in (('ColdQuestion', 'clip never seen'), ('WarmQuestion', 'clip asked about before'), ('SixteenQuestions', '16 questions on such a clip')):
+            seconds = [o[bench]['ns/op'] / 1e9 for o in found]
+            stages = ', '.join(f'{k} {statistics.median(o[bench][f"{k}-ms"] for o in found):.0f}' for k in ('decode', 'encode', 'prefix', 'generate'))
+            row(f'videoqa {precision}, {title}', seconds, stages)
+            if bench != 'SixteenQuestions':
+                print(f'{"":<44} {"":>9} {base["fp32"] / statistics.median(seconds):>8.1f}x of transformers fp32, {base["bf16"] / statistics.median(seconds):.1f}x of its bf16')
 
 
 if __name__ == '__main__':
