@@ -86,13 +86,35 @@ def precisions():
 
 def by_videoqa(program, environment):
     """What the benchmarks of package answers print: {name: {unit: value}}."""
-    done = subprocess.run([str(program), '-test.run', '^$', '-test.bench', 'Question', '-test.benchtime', '3x'], cwd=ROOT / 'answers', env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run([str(program), '-test.run', '^$', '-test.bench', 'Question|Windows', '-test.benchtime', '3x'], cwd=ROOT / 'answers', env=environment, capture_output=True, text=True, check=True)
     found = {}
     for line in done.stdout.splitlines():
-        if m := re.match(r'Benchmark(\w+?)(?:-\d+)?\s+\d+\s+(.*)', line):
+        if m := re.match(r'Benchmark([\w/]+?)(?:-\d+)?\s+\d+\s+(.*)', line):
             values = m[2].split()
             found[m[1]] = {unit: float(value) for value, unit in zip(values[::2], values[1::2])}
     return found
+
+
+def product():
+    """GFLOP/s of the fastest of torch's fp32 products of the sizes that GIT-base's towers have."""
+    best = 0
+    for m, k, n in ((1182, 768, 768), (1182, 768, 3072), (1182, 3072, 768)):
+        a, b = torch.randn(m, k), torch.randn(k, n)
+        for _ in range(12):
+            began = time.perf_counter()
+            torch.mm(a, b)
+            best = max(best, 2e-9 * m * k * n / (time.perf_counter() - began))
+    return best
+
+
+def vision(model, processor, data):
+    """Seconds of the vision tower alone, over six frames."""
+    pixels = processor(images=seen(data), return_tensors='pt').pixel_values.to(model.dtype)[0]
+    with torch.inference_mode():
+        model.git.image_encoder(pixels)
+        began = time.perf_counter()
+        model.git.image_encoder(pixels)
+        return time.perf_counter() - began
 
 
 def processor():
@@ -100,7 +122,7 @@ def processor():
 
 
 def row(name, seconds, note=''):
-    print(f'{name:<44} {min(seconds) * 1e3:>9.0f} {statistics.median(seconds) * 1e3:>9.0f} {max(seconds) * 1e3:>9.0f}  {note}')
+    print(f'{name:<54} {min(seconds) * 1e3:>9.0f} {statistics.median(seconds) * 1e3:>9.0f} {max(seconds) * 1e3:>9.0f}  {note}')
 
 
 def main():
@@ -122,29 +144,45 @@ def main():
     processor = transformers.VideoMAEImageProcessor.from_pretrained(folder)
     ids = ids_of(folder)
     models = {'fp32': transformers.GitForCausalLM.from_pretrained(folder).eval(), 'bf16': transformers.GitForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()}
+    towers, peaks = {name: [] for name in models}, []
     data, ours, theirs = video.read_bytes(), {p: [] for p in precisions()}, {name: [] for name in models}
     for r in range(args.rounds):
         for precision, found in ours.items():
             found.append(by_videoqa(program, {**environment, 'VIDEOQA_PRECISION': precision}))
         for name, model in models.items():
             theirs[name].append(by_transformers(model, processor, ids, data))
-    report(args, ours, theirs)
+            towers[name].append(vision(model, processor, data))
+        peaks.append(product())
+    report(args, ours, theirs, towers, max(peaks))
 
 
-def report(args, ours, theirs):
+WORK = {'encode': 211, 'prefix': 109}  # GFLOP for six frames
+
+
+def report(args, ours, theirs, towers, peak):
     print(f'\n{args.threads} cores of {processor()}; torch {torch.__version__}, transformers {transformers.__version__}, av {av.__version__}; {args.rounds} rounds in turns')
     print(f'GIT-base, random, {FRAMES} frames of 10 s H.264 640 x 360, {TOKENS} tokens, greedy\n')
-    print(f'{"milliseconds":<44} {"minimum":>9} {"median":>9} {"maximum":>9}')
+    print(f'{"milliseconds":<54} {"minimum":>9} {"median":>9} {"maximum":>9}')
     for name, times in theirs.items():
         row(f'transformers {name}', [t for t, _ in times], f'of which decode {min(d for _, d in times) * 1e3:.0f}')
     base = {name: statistics.median(t for t, _ in times) for name, times in theirs.items()}
     for precision, found in ours.items():
-        for bench, title in (('ColdQuestion', 'clip never seen'), ('WarmQuestion', 'clip asked about before'), ('SixteenQuestions', '16 questions on such a clip')):
+        for bench, title in (('ColdQuestion', 'clip never seen'), ('WarmQuestion', 'clip asked about before'), ('SixteenQuestions', '16 questions on such a clip'), ('SixteenColdQuestions', '16 questions on a clip never seen'), ('Windows/Cold', 'window never seen'), ('Windows/MovedByOne', 'window moved by one frame')):
             seconds = [o[bench]['ns/op'] / 1e9 for o in found]
             stages = ', '.join(f'{k} {statistics.median(o[bench][f"{k}-ms"] for o in found):.0f}' for k in ('decode', 'encode', 'prefix', 'generate'))
             row(f'videoqa {precision}, {title}', seconds, stages)
-            if bench != 'SixteenQuestions':
-                print(f'{"":<44} {"":>9} {base["fp32"] / statistics.median(seconds):>8.1f}x of transformers fp32, {base["bf16"] / statistics.median(seconds):.1f}x of its bf16')
+            if bench == 'SixteenColdQuestions':
+                print(f'{"":<54} {"":>9} {statistics.median(o[bench]["ns/op"] / o["ColdQuestion"]["ns/op"] for o in found):>8.2f}x of one question on it')
+            elif bench == 'Windows/MovedByOne':
+                print(f'{"":<54} {"":>9} {statistics.median(o[bench]["least-ms"] / o["Windows/Cold"]["least-ms"] for o in found):>8.2f}x of a cold window; {found[0][bench]["frames-encoded"]:.0f} frames encoded')
+            elif bench in ('ColdQuestion', 'WarmQuestion'):
+                print(f'{"":<54} {"":>9} {base["fp32"] / statistics.median(seconds):>8.1f}x of transformers fp32, {base["bf16"] / statistics.median(seconds):.1f}x of its bf16')
+
+    print(f'\nvision tower over six frames: transformers fp32 {min(towers["fp32"]) * 1e3:.0f} ms, bf16 {min(towers["bf16"]) * 1e3:.0f} ms; fp32 product of torch {peak:.0f} GFLOP/s at best')
+    for precision, found in ours.items():
+        stages = {k: min(o['ColdQuestion'][f'{k}-ms'] for o in found) / 1e3 for k in WORK}
+        rates = ', '.join(f'{k} {1e3 * t:.0f} ms, {WORK[k] / t:.0f} GFLOP/s, {100 * WORK[k] / t / peak:.0f} % of that' for k, t in stages.items())
+        print(f'videoqa {precision}: {rates}; vision {min(towers["fp32"]) / stages["encode"]:.2f}x of fp32, {min(towers["bf16"]) / stages["encode"]:.2f}x of bf16')
 
 
 if __name__ == '__main__':
