@@ -331,3 +331,70 @@ func TestABurstIsNotPutBehindAFlood(t *testing.T) {
 		}
 	})
 }
+
+// A store that is down until a time, for whatever is asked of it while a question is
+// worked on.
+type downStore struct {
+	store.Store
+	until time.Time
+}
+
+func (d *downStore) err() error {
+	if time.Now().Before(d.until) {
+		return fmt.Errorf("store: no connection: %w", fault.Unavailable)
+	}
+	return nil
+}
+
+func (d *downStore) Outcome(ctx context.Context, id string) (store.Outcome, bool, error) {
+	if err := d.err(); err != nil {
+		return store.Outcome{}, false, err
+	}
+	return d.Store.Outcome(ctx, id)
+}
+
+func (d *downStore) Clip(ctx context.Context, id string) (ingest.Clip, store.ClipState, error) {
+	if err := d.err(); err != nil {
+		return ingest.Clip{}, store.Unknown, err
+	}
+	return d.Store.Clip(ctx, id)
+}
+
+func (d *downStore) SettleAll(ctx context.Context, all []store.Outcome) ([]store.Stored, error) {
+	if err := d.err(); err != nil {
+		return nil, err
+	}
+	return d.Store.SettleAll(ctx, all)
+}
+
+func (d *downStore) Take(ctx context.Context, now, lease time.Time, n int) ([]store.Row, error) {
+	if err := d.err(); err != nil {
+		return nil, err
+	}
+	return d.Store.Take(ctx, now, lease, n)
+}
+
+// A store that is down for longer than all attempts at a question would last costs
+// time and no question.
+func TestAStoreThatIsDownForLongMakesNoDeadLetter(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.stop()
+		down := &downStore{}
+		b.house.asker.hold = make(chan struct{})
+		b.run(func(c *worker.Config) {
+			down.Store = c.Store
+			c.Store, c.Ahead = down, -1
+		})
+		b.send(ingest.TopicClips, b.house.clip("c-1", "a dog"))
+		b.ask(ingest.Question{ID: "q-1", Text: "a?", ClipID: "c-1"}) // is asked when it goes down
+		down.until = time.Now().Add(20 * time.Minute)
+		close(b.house.asker.hold)
+		go b.ask(ingest.Question{ID: "q-2", Text: "a?", ClipID: "c-1"}) // comes while it is
+		b.pass(19 * time.Minute)
+		b.want()
+		b.pass(2 * time.Minute)
+		if got := b.got(b.start); len(got) != 2 || !strings.Contains(got[0], " a dog ") || !strings.Contains(got[1], " a dog ") {
+			t.Errorf("published %q", got)
+		}
+	})
+}

@@ -262,9 +262,10 @@ class Redis:
 class Faults:
     """What goes wrong, burst by burst."""
 
-    def __init__(self, options, workers, redis, bursts):
+    def __init__(self, options, workers, redis, client, bursts):
         self.rng, self.workers, self.redis = random.Random(options.seed), workers, redis
-        self.kills, self.busy, self.encoded, self.last = 0, 0, 0, 0
+        self.kills, self.encoded, self.last = 0, 0, 0
+        self.client, self.answered = client, None  # records before Redis is lost and when it is back
         self.wanted, self.done = options.kills, set()
         self.at = {'stop': bursts // 4, 'restart_broker': bursts // 2, 'lose_redis': bursts * 3 // 4}
 
@@ -279,15 +280,17 @@ class Faults:
             self.kill()
 
     def kill(self):
+        """Kills a worker that has questions in hand; none, if nobody has within three seconds."""
         until, in_hand = time.time() + 3, 0
         while not in_hand and time.time() < until:
             w = self.rng.choice(self.workers)
             in_hand = w.metric('vqa_questions_in_hand')
+        if not in_hand:
+            return
         self.encoded += w.metric('vqa_frames_total{state="encoded"}')
         w.process.kill()
         w.process.wait()
         self.kills, self.last = self.kills + 1, time.time()
-        self.busy += in_hand > 0
         say(f'killed {w.name} with {in_hand:.0f} questions in hand')
         w.start()
 
@@ -304,8 +307,14 @@ class Faults:
 
     def lose_redis(self):
         self.redis.kill()
+        before = len(self.client.records)
         say('Redis killed for 8 s')
-        threading.Timer(8, lambda: (self.redis.start(), say('Redis is back, and empty'))).start()
+
+        def back():
+            self.answered = len(self.client.records) - before
+            self.redis.start()
+            say(f'Redis is back, and empty; {self.answered} questions had their outcome meanwhile')
+        threading.Timer(8, back).start()
 
 
 def main():
@@ -367,15 +376,14 @@ def run(options, folder):
         w.ready()
     client = Client(os.environ['VIDEOQA_TEST_KAFKA'])
     upload_at_one_process(options.program, folder, flags, client)
-    faults = Faults(options, workers, redis, max(1, len(world.questions) // 40))
+    faults = Faults(options, workers, redis, client, max(1, len(world.questions) // 40))
     began = time.time()
     publish_all(client, world, 14.5 * (options.kills + 2), faults)
-    while faults.kills < faults.wanted:  # the last of them, with what is still on its way
-        time.sleep(max(0, faults.last + 10 - time.time()))
-        faults.kill()
     wait_for_all(client, world, 300)
+    if faults.kills < faults.wanted or not faults.answered:
+        sys.exit(f'{faults.kills} of {faults.wanted} kills with questions in hand; {faults.answered} outcomes while Redis was away')
     time.sleep(8)  # for what is published again
-    say(f'with faults: {len(world.questions)} outcomes in {time.time() - began:.0f} s, {faults.kills} kills, {faults.busy} of them with questions in hand')
+    say(f'with faults: {len(world.questions)} outcomes in {time.time() - began:.0f} s, {faults.kills} kills, each with questions in hand')
     faults.encoded += sum(w.metric('vqa_frames_total{state="encoded"}') for w in workers)
     for w in workers:
         w.end()
@@ -392,8 +400,8 @@ def run(options, folder):
     planned = len(world.planned)
     if states != {'answered': len(want) - planned + 1, 'dead': planned} or waiting:
         sys.exit(f'the store holds {states}, and {waiting} rows wait')
-    if client.conflicts:
-        sys.exit(f'{client.conflicts} conflicts')
+    if client.conflicts or None in client.records:
+        sys.exit(f'{client.conflicts} conflicts, {len(client.records.get(None, []))} dead letters of no question')
     say(f'every question has one outcome, {planned} of them the planned dead letters; {repeats} records repeated, '
         f'{faults.encoded:.0f} frames encoded, {frames:.0f} without faults')
 
