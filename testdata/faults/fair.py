@@ -5,7 +5,8 @@ usage: fair.py PROGRAM   beside a Kafka, a PostgreSQL and a redis-server, as fau
     [--questions 200] of the other camera in each phase, one every 100 ms
     [--threads 1] of arithmetic
 
-The phases alternate: alone, flooded, alone, flooded. A latency is the answer's record time less the question's.
+The phases alternate: alone, flooded, alone, flooded. At the end of each the other camera asks --burst (300) questions at once,
+and when they are answered a single one, which must not wait for the flood that is still there. A latency is the answer's record time less the question's.
 """
 import argparse
 import os
@@ -72,11 +73,26 @@ def latencies(client, clips, phase, n):
     return sorted(client.records.get(q, at + 120) - at for q, at in asked.items())
 
 
+def burst(client, clips, phase, n):
+    """Seconds until the last of n questions asked at once is answered, and then those of a single one."""
+    began = time.time()
+    asked = [f'c{phase}-{i}' for i in range(n)]
+    for i, name in enumerate(asked):
+        ask(client, name, clips[i % len(clips)], i)
+    client.producer.flush(10)
+    until = began + 120
+    while time.time() < until and any(q not in client.records for q in asked):
+        time.sleep(.05)
+    last = max(client.records.get(q, until) for q in asked) - began
+    return last, latencies(client, clips, f'single{phase}', 1)[0]
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('program')
     p.add_argument('--backlog', type=int, default=5000)
     p.add_argument('--questions', type=int, default=200)
+    p.add_argument('--burst', type=int, default=300)
     p.add_argument('--threads', default='1')
     options = p.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(prefix='videoqa-fair-'))
@@ -95,15 +111,17 @@ def main():
         client.producer.flush(10)
         quiet, flooding = clips[::2], clips[1::2]
         latencies(client, quiet, 'warm', 50)
-        alone, flooded, answered = [], [], 0
+        alone, flooded, answered, bursts = [], [], 0, {'alone': [], 'flooded': []}
         for turn in range(2):
             alone += latencies(client, quiet, f'alone{turn}', options.questions)
+            bursts['alone'].append(burst(client, quiet, f'alone{turn}', options.burst))
             flood, began = Flood(client, flooding, options.backlog, turn), time.time()
             time.sleep(2)
             before = flood.sent - flood.unanswered()
             began = time.time()
             flooded += latencies(client, quiet, f'flooded{turn}', options.questions)
             answered += (flood.sent - flood.unanswered() - before) / (time.time() - began) / 2
+            bursts['flooded'].append(burst(client, quiet, f'flooded{turn}', options.burst))
             flood.stop.set()
             flood.thread.join()
             until = time.time() + 300
@@ -114,6 +132,8 @@ def main():
             cuts = statistics.quantiles(all, n=100)
             say(f'{name:8} p50 {1000 * cuts[49]:.0f} ms  p90 {1000 * cuts[89]:.0f} ms  p99 {1000 * cuts[98]:.0f} ms  most {1000 * max(all):.0f} ms')
         say(f'p99 flooded is {statistics.quantiles(flooded, n=100)[98] / statistics.quantiles(alone, n=100)[98]:.2f} times p99 alone; meanwhile {answered:.0f} of the flood were answered a second')
+        for name, all in bursts.items():
+            say(f'{name:8} a burst of {options.burst} took ' + ', '.join(f'{b:.1f} s and a single question after it {1000 * s:.0f} ms' for b, s in all))
     finally:
         worker.end()
         client.close()
