@@ -165,7 +165,7 @@ func (s *sampling) decodeRun(ctx context.Context, r run, from supply, by divisio
 
 // attempt decodes one run with a decoder of its own.
 func (s *sampling) attempt(ctx context.Context, r run, from supply, threads int, how sharing) (decoded, error) {
-	d, err := openDecoder(s.in, s.x.extraAt(r.first), s.x.limits, threads, how)
+	d, err := openDecoder(s.in, s.pool, s.x.extraAt(r.first), s.x.limits, threads, how)
 	if err != nil {
 		return decoded{}, err
 	}

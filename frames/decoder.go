@@ -36,10 +36,11 @@ const (
 )
 
 // openDecoder copies what it needs from in, with the configuration extra in place
-// of its own if that is not nil.
-func openDecoder(in *input, extra []byte, limits Limits, threads int, how sharing) (*decoder, error) {
+// of its own if that is not nil. Its pictures lie in p.
+func openDecoder(in *input, p *pool, extra []byte, limits Limits, threads int, how sharing) (*decoder, error) {
 	d := &decoder{cc: astiav.AllocCodecContext(in.codec), frame: astiav.AllocFrame()}
 	d.leak = native.Track(d, "frames decoder", 1)
+	p.serve(d.cc)
 	if err := d.open(in, extra, limits, threads, how); err != nil {
 		d.close()
 		return nil, fmt.Errorf("open %s decoder: %w", in.codec.Name(), err)

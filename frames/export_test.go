@@ -32,7 +32,8 @@ func (x *Index) Only(ctx context.Context, r io.ReaderAt, ks []int, see func(show
 		return err
 	}
 	defer in.close()
-	s := sampling{x: x, r: r, in: in, see: see, found: map[int]Picture{}, bad: map[int]bool{}, absent: map[int]bool{}}
+	s := sampling{x: x, r: r, in: in, see: see, found: map[int]Picture{}, bad: map[int]bool{}, absent: map[int]bool{}, pool: newPool()}
+	defer s.pool.close()
 	return s.decode(ctx, x.runs(ks))
 }
 
@@ -85,7 +86,8 @@ func (x *Index) Whole(ctx context.Context, r io.ReaderAt, ks []int, severalPictu
 		return false, err
 	}
 	defer in.close()
-	s, c := sampling{x: x, r: r, in: in, see: see}, newCursor(x, in, false, open)
+	s, c := sampling{x: x, r: r, in: in, see: see, pool: newPool()}, newCursor(x, in, false, open)
+	defer s.pool.close()
 	defer c.close()
 	for _, run := range x.runs(ks) {
 		from, err := s.supply(ctx, c, run)

@@ -74,7 +74,9 @@ func (x *Index) decodeAll(ctx context.Context, r io.ReaderAt, take func(*astiav.
 		return err
 	}
 	defer in.close()
-	d, err := openDecoder(in, nil, x.limits, 1, bySlice)
+	memory := newPool()
+	defer memory.close()
+	d, err := openDecoder(in, memory, nil, x.limits, 1, bySlice)
 	if err != nil {
 		return err
 	}

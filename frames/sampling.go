@@ -20,6 +20,7 @@ type sampling struct {
 	r    io.ReaderAt
 	in   *input                           // borrowed: decoders are told by it what they decode, and packets are read from it
 	read bool                             // in is not at its start any more
+	pool *pool                            // lasts as long as sample
 	kept *packets                         // nil or not keeping: packets are read again
 	see  func(shown int, f *astiav.Frame) // told of every wanted frame before it is converted; nil outside tests
 
@@ -39,6 +40,8 @@ const patience = 3
 // left. Every round leaves out at least one picture more.
 func (s *sampling) sample(ctx context.Context, plan Plan) ([]Picture, Report, error) {
 	x := s.x
+	s.pool = newPool()
+	defer s.pool.close()
 	s.found, s.bad, s.absent = map[int]Picture{}, x.harmed(), map[int]bool{}
 	s.report = Report{
 		Requested: max(plan.Count, len(plan.At)), Frames: x.Frames(), Duration: x.Duration(), Rotation: x.Rotation,

@@ -1,0 +1,84 @@
+// libavcodec keeps the memory of decoded pictures as long as their decoder. A plan opens one decoder for each of its runs, and
+// where these are short, asking the kernel for fresh pages took a quarter of the time.
+
+#include "pool.h"
+
+#include <libavutil/imgutils.h>
+#include <libavutil/mem.h>
+#include <libavutil/pixdesc.h>
+#include <pthread.h>
+#include <stdint.h>
+
+enum { ALIGN = 64, SPARE = 16 + ALIGN }; // vector code reads and writes past a plane's end, as get_buffer2 asks room for
+
+struct videoqa_pool {
+	pthread_mutex_t lock;
+	AVBufferPool *buffers; // of the first size that was asked for; others are libavcodec's own
+	size_t size;
+};
+
+videoqa_pool *videoqa_pool_new(void) {
+	videoqa_pool *p = av_mallocz(sizeof *p);
+	if (p)
+		pthread_mutex_init(&p->lock, NULL);
+	return p;
+}
+
+void videoqa_pool_free(videoqa_pool *p) {
+	av_buffer_pool_uninit(&p->buffers);
+	pthread_mutex_destroy(&p->lock);
+	av_free(p);
+}
+
+static AVBufferRef *draw(videoqa_pool *p, size_t size) {
+	pthread_mutex_lock(&p->lock);
+	if (!p->buffers && (p->buffers = av_buffer_pool_init(size, av_buffer_allocz)))
+		p->size = size;
+	AVBufferPool *buffers = p->size == size ? p->buffers : NULL;
+	pthread_mutex_unlock(&p->lock);
+	return buffers ? av_buffer_pool_get(buffers) : NULL;
+}
+
+// measure gives the planes of a picture of f's kind, with the margins that c's decoder needs.
+static int measure(AVCodecContext *c, const AVFrame *f, int strides[4], size_t sizes[4]) {
+	int width = f->width, height = f->height, aligns[AV_NUM_DATA_POINTERS];
+	avcodec_align_dimensions2(c, &width, &height, aligns);
+	for (int fits = 0; !fits; width += width & -width) {
+		int rc = av_image_fill_linesizes(strides, f->format, width);
+		if (rc < 0)
+			return rc;
+		fits = 1;
+		for (int i = 0; i < 4; i++)
+			fits &= strides[i] % FFMAX(aligns[i], ALIGN) == 0;
+	}
+	ptrdiff_t wide[4] = {strides[0], strides[1], strides[2], strides[3]};
+	return av_image_fill_plane_sizes(sizes, f->format, height, wide);
+}
+
+static int get_buffer(AVCodecContext *c, AVFrame *f, int flags) {
+	const AVPixFmtDescriptor *kind = av_pix_fmt_desc_get(f->format);
+	int strides[4];
+	size_t sizes[4], size = 0;
+	if (!kind || kind->flags & (AV_PIX_FMT_FLAG_HWACCEL | AV_PIX_FMT_FLAG_PAL) || !(c->codec->capabilities & AV_CODEC_CAP_DR1) ||
+		measure(c, f, strides, sizes) < 0)
+		return avcodec_default_get_buffer2(c, f, flags);
+	for (int i = 0; i < 4; i++)
+		size += sizes[i] ? sizes[i] + SPARE : 0;
+	AVBufferRef *buffer = draw(c->opaque, size);
+	if (!buffer)
+		return avcodec_default_get_buffer2(c, f, flags);
+	uint8_t *at = buffer->data;
+	for (int i = 0; i < 4 && sizes[i]; at += sizes[i++] + SPARE - ALIGN) {
+		at = (uint8_t *)(((uintptr_t)at + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
+		f->data[i] = at;
+		f->linesize[i] = strides[i];
+	}
+	f->buf[0] = buffer;
+	f->extended_data = f->data;
+	return 0;
+}
+
+void videoqa_pool_serve(videoqa_pool *p, AVCodecContext *c) {
+	c->opaque = p;
+	c->get_buffer2 = get_buffer;
+}
