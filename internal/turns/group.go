@@ -20,7 +20,13 @@ type Groups[K comparable, W any] struct {
 	Run func(ctx context.Context, done func(), work []W) error
 
 	mu   sync.Mutex
-	open map[K]*group[W] // that take members
+	open map[kind[K]]*group[W] // that take members
+}
+
+// A kind is what groups are apart by: nobody is made to wait with those who give way.
+type kind[K comparable] struct {
+	key    K
+	behind bool
 }
 
 type group[W any] struct {
@@ -46,13 +52,14 @@ func (g *Groups[K, W]) Do(ctx context.Context, key K, weight int, work W) error 
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	in, me := g.join(ctx, key, &member[W]{ctx, work, weight})
+	which := kind[K]{key, isBehind(ctx)}
+	in, me := g.join(ctx, which, &member[W]{ctx, work, weight})
 	select {
 	case <-in.over:
 		return in.err
 	case <-ctx.Done():
 	}
-	if g.leave(ctx, key, in, me) {
+	if g.leave(ctx, which, in, me) {
 		return context.Cause(ctx)
 	}
 	<-in.over
@@ -74,19 +81,19 @@ func (g *Groups[K, W]) Waiting() (n int) {
 
 // join adds me to the open group of key, or to a new one. A group that is full
 // goes on waiting for its turn.
-func (g *Groups[K, W]) join(ctx context.Context, key K, me *member[W]) (*group[W], *member[W]) {
+func (g *Groups[K, W]) join(ctx context.Context, which kind[K], me *member[W]) (*group[W], *member[W]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	in := g.open[key]
+	in := g.open[which]
 	if in == nil || in.weight+me.weight > g.Most {
 		in = &group[W]{over: make(chan struct{})}
 		if g.open == nil {
-			g.open = map[K]*group[W]{}
+			g.open = map[kind[K]]*group[W]{}
 		}
-		g.open[key] = in
+		g.open[which] = in
 		var run context.Context
 		run, in.stop = context.WithCancelCause(context.WithoutCancel(ctx))
-		go g.run(run, key, in)
+		go g.run(run, which, in)
 	}
 	in.members, in.weight = append(in.members, me), in.weight+me.weight
 	return in, me
@@ -94,7 +101,7 @@ func (g *Groups[K, W]) join(ctx context.Context, key K, me *member[W]) (*group[W
 
 // leave takes me out, and says whether its work will not be touched any more. The
 // last one to leave ends the group.
-func (g *Groups[K, W]) leave(ctx context.Context, key K, in *group[W], me *member[W]) bool {
+func (g *Groups[K, W]) leave(ctx context.Context, which kind[K], in *group[W], me *member[W]) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if in.begun {
@@ -105,21 +112,21 @@ func (g *Groups[K, W]) leave(ctx context.Context, key K, in *group[W], me *membe
 	}
 	in.members = slices.DeleteFunc(in.members, func(o *member[W]) bool { return o == me })
 	if in.weight -= me.weight; len(in.members) == 0 {
-		g.close(key, in)
+		g.close(which, in)
 		in.stop(context.Cause(ctx))
 	}
 	return true
 }
 
 // close lets nobody join in any more.
-func (g *Groups[K, W]) close(key K, in *group[W]) {
-	if g.open[key] == in {
-		delete(g.open, key)
+func (g *Groups[K, W]) close(which kind[K], in *group[W]) {
+	if g.open[which] == in {
+		delete(g.open, which)
 	}
 }
 
 // run waits for the group's turn and has its work done.
-func (g *Groups[K, W]) run(ctx context.Context, key K, in *group[W]) {
+func (g *Groups[K, W]) run(ctx context.Context, which kind[K], in *group[W]) {
 	defer close(in.over)
 	defer in.stop(nil)
 	done, err := g.Turns.Take(ctx)
@@ -128,7 +135,7 @@ func (g *Groups[K, W]) run(ctx context.Context, key K, in *group[W]) {
 		return
 	}
 	defer done()
-	if work := g.begin(key, in); len(work) > 0 {
+	if work := g.begin(which, in); len(work) > 0 {
 		if len(work) == 1 {
 			ctx = in.members[0].ctx
 		}
@@ -137,10 +144,10 @@ func (g *Groups[K, W]) run(ctx context.Context, key K, in *group[W]) {
 }
 
 // begin returns what a group will do, which nobody may join from now on.
-func (g *Groups[K, W]) begin(key K, in *group[W]) (work []W) {
+func (g *Groups[K, W]) begin(which kind[K], in *group[W]) (work []W) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.close(key, in)
+	g.close(which, in)
 	in.begun = true
 	for _, m := range in.members {
 		work = append(work, m.work)

@@ -55,6 +55,23 @@ func TestGroupsTakeAlongWhoeverWaits(t *testing.T) {
 	})
 }
 
+// Whoever comes to like work that gives way does not give way with it.
+func TestGroupsOfThoseWhoGiveWayAreApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t)
+		var calls sync.WaitGroup
+		for i, ctx := range []context.Context{turns.Behind(t.Context()), turns.Behind(t.Context()), t.Context()} {
+			calls.Go(func() { p.Do(ctx, "x", 1, i) })
+			synctest.Wait()
+		}
+		p.hold()
+		calls.Wait()
+		if got, want := fmt.Sprint(p.runs), "[[2] [0 1]]"; got != want {
+			t.Errorf("ran %s, want %s", got, want)
+		}
+	})
+}
+
 func TestGroupsFailTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPress(t)

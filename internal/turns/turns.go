@@ -32,6 +32,8 @@ func Behind(ctx context.Context) context.Context {
 	return context.WithValue(ctx, behindKey{}, true)
 }
 
+func isBehind(ctx context.Context) bool { return ctx.Value(behindKey{}) != nil }
+
 // Turns are so many at a time. They may be used by many goroutines.
 type Turns struct {
 	mu    sync.Mutex
@@ -60,7 +62,7 @@ func (t *Turns) Take(ctx context.Context) (done func(), err error) {
 	}
 	line, _ := ctx.Value(lineKey{}).(string)
 	class := 0
-	if ctx.Value(behindKey{}) != nil {
+	if isBehind(ctx) {
 		class = 1
 	}
 	w := &waiter{make(chan struct{})}
