@@ -27,7 +27,7 @@ func Line(ctx context.Context, line string) context.Context {
 	return context.WithValue(ctx, lineKey{}, line)
 }
 
-// Behind returns ctx for work that gives way to everybody else's.
+// Behind returns ctx for work that gives way to everybody else's, though not for ever.
 func Behind(ctx context.Context) context.Context {
 	return context.WithValue(ctx, behindKey{}, true)
 }
@@ -39,7 +39,12 @@ type Turns struct {
 	mu    sync.Mutex
 	free  int
 	rings [2]ring // that wait, and those that give way to them
+	ahead int     // turns that others had while somebody gave way
 }
+
+// mostAhead is how many turns those who give way let others have before one is
+// theirs: somebody may be waiting for what they do.
+const mostAhead = 8
 
 // A ring is the lines that wait, the next one first.
 type ring struct {
@@ -113,11 +118,21 @@ func (t *Turns) leave(class int, line string, w *waiter) {
 
 // grant gives away what is free.
 func (t *Turns) grant() {
-	for i := range t.rings {
-		for t.free > 0 && len(t.rings[i].round) > 0 {
-			t.free--
-			close(t.rings[i].next().granted)
+	for t.free > 0 {
+		first, behind := &t.rings[0], &t.rings[1]
+		switch {
+		case len(behind.round) == 0:
+			t.ahead = 0
+		case len(first.round) == 0 || t.ahead >= mostAhead:
+			t.ahead, first = 0, behind
+		default:
+			t.ahead++
 		}
+		if len(first.round) == 0 {
+			return
+		}
+		t.free--
+		close(first.next().granted)
 	}
 }
 

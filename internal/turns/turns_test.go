@@ -58,6 +58,18 @@ func TestTurnsOfOthersComeFirst(t *testing.T) {
 	})
 }
 
+func TestThoseWhoGiveWayAreNotForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		contexts := []context.Context{turns.Behind(t.Context())}
+		for range 20 {
+			contexts = append(contexts, t.Context())
+		}
+		if got := slices.Index(order(t, contexts...), 0); got != 8 {
+			t.Errorf("who gives way to twenty has its turn after %d, want 8", got)
+		}
+	})
+}
+
 func TestTurnsAreNotLostByThoseWhoLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		queue, gone := turns.New(2), errors.New("gone")
