@@ -42,14 +42,18 @@ func (r Report) Notes() []string {
 	return notes
 }
 
+// keptBytes is how large a video may be for its packets to be kept: to read the
+// runs again is less work than to keep more than this, most of it for nothing.
+const keptBytes = 16 << 20
+
 // Sample returns the pictures of plan, in time order: [Open] and [Index.Sample]
-// in one, for videos that are looked at once. Compressed pictures of videos that
-// limits.Bytes bounds are kept in between, so that such a file is read once.
+// in one, for videos that are looked at once. Compressed pictures of small videos
+// are kept in between, so that such a file is read once.
 //
 // Errors: those of [Open]; [fault.BadRequest] if plan makes no sense for this
 // video; [fault.BadVideo] if no undamaged picture is left in its span.
 func Sample(ctx context.Context, r io.ReaderAt, size int64, plan Plan, limits Limits) ([]Picture, Report, error) {
-	x, in, kept, err := open(ctx, r, size, limits, limits.Bytes > 0)
+	x, in, kept, err := open(ctx, r, size, limits, size <= keptBytes)
 	if err != nil {
 		return nil, Report{}, err
 	}
