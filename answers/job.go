@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -210,11 +209,11 @@ func (s *Service) prepare(p frames.Picture) (frames.Picture, look, error) {
 // pictures reads the wanted frames of a clip, or the one picture of a still.
 func (j *job) pictures(ctx context.Context) ([]frames.Picture, error) {
 	sub := j.subject
-	head := make([]byte, min(sub.Size, 64))
-	if n, err := sub.Reader.ReadAt(head, 0); err != nil && (err != io.EOF || n < len(head)) {
-		return nil, fmt.Errorf("read: %w", err)
+	still, err := frames.BeginsStill(sub.Reader, sub.Size)
+	if err != nil {
+		return nil, err
 	}
-	if j.still = frames.IsStill(head); j.still {
+	if j.still = still; still {
 		if sub.From != 0 || sub.To != 0 {
 			return nil, fmt.Errorf("a still picture has no span of time: %w", fault.BadRequest)
 		}
@@ -228,7 +227,6 @@ func (j *job) pictures(ctx context.Context) ([]frames.Picture, error) {
 	plan := frames.Plan{Count: j.count, From: sub.From, To: sub.To}
 	var pictures []frames.Picture
 	var report frames.Report
-	var err error
 	if sub.Index != nil {
 		pictures, report, err = sub.Index.Sample(ctx, sub.Reader, plan)
 	} else {

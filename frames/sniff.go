@@ -74,7 +74,7 @@ func isTransportStream(head []byte) bool {
 }
 
 func looksLike(head []byte) string {
-	if len(head) >= 12 && string(head[4:8]) == "ftyp" {
+	if isHEIF(head) {
 		return "it is a picture in HEIF (" + strings.TrimSpace(string(head[8:12])) + ")"
 	}
 	for magic, what := range map[string]string{

@@ -47,6 +47,15 @@ func IsStill(head []byte) bool {
 	return ok
 }
 
+// BeginsStill is [IsStill] of a file of size bytes. Errors are the reader's.
+func BeginsStill(r io.ReaderAt, size int64) (bool, error) {
+	head := make([]byte, min(size, 64))
+	if n, err := r.ReadAt(head, 0); err != nil && (err != io.EOF || n < len(head)) {
+		return false, fmt.Errorf("read: %w", err)
+	}
+	return IsStill(head), nil
+}
+
 func stillFormatOf(head []byte) (stillFormat, bool) {
 	for _, f := range stillFormats() {
 		if f.is(head) {

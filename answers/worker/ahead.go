@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"videoqa/ingest"
-	"videoqa/ingest/media"
 )
 
 // A Warmer is an [Asker] that can look at a clip, or at footage, ahead of questions,
@@ -119,7 +118,7 @@ func (w *Worker) warm(ctx context.Context, warmer Warmer, c ingest.Clip) error {
 		if length > 0 && c.Start != nil && c.End != nil {
 			return w.warmRanges(ctx, warmer, c, length)
 		}
-		file, err := w.cfg.Media.Open(ctx, c.URI, c.Digest)
+		file, err := w.openClip(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -129,12 +128,9 @@ func (w *Worker) warm(ctx context.Context, warmer Warmer, c ingest.Clip) error {
 }
 
 func (w *Worker) warmRanges(ctx context.Context, warmer Warmer, c ingest.Clip, length time.Duration) error {
-	open := func(ctx context.Context, c ingest.Clip) (*media.File, error) {
-		return w.cfg.Media.Open(ctx, c.URI, c.Digest)
-	}
 	from := c.Start.Time
 	for n := 0; n < mostWindows && from.Before(c.End.Time) && !w.desk.busy(); n++ {
-		f := &Footage{Camera: c.Camera, From: from, To: from.Add(length), Clips: []ingest.Clip{c}, Open: open}
+		f := &Footage{Camera: c.Camera, From: from, To: from.Add(length), Clips: []ingest.Clip{c}, Open: w.openClip}
 		if err := warmer.Warm(ctx, Subject{Footage: f}); err != nil {
 			return err
 		}

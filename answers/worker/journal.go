@@ -97,25 +97,19 @@ func (t target) keys() (keys []string) {
 // counted is the key that exits are counted against when t was alone.
 func (t target) counted() string {
 	if f := t.footage; f != nil {
-		return rangeKey(f.Camera, f.From, f.To)
+		return fmt.Sprintf("range %s %d %d", f.Camera, f.From.UnixMilli(), f.To.UnixMilli())
 	}
 	return t.keys()[0]
-}
-
-func rangeKey(camera string, from, to time.Time) string {
-	return fmt.Sprintf("range %s %d %d", camera, from.UnixMilli(), to.UnixMilli())
 }
 
 // Pardon forgets the exits that were counted against what q is about, so that it is
 // asked about again, alone, and is dead after two more.
 func Pardon(ctx context.Context, s store.Claims, q ingest.Question) error {
-	key := "clip " + q.ClipID
-	switch {
-	case q.URI != "":
-		key = "uri " + q.URI
-	case q.ClipID == "":
-		key = rangeKey(q.Camera, q.Start.Time, q.End.Time)
+	about := target{clip: ingest.Clip{ID: q.ClipID, URI: q.URI}}
+	if q.ClipID == "" && q.URI == "" {
+		about = target{footage: &Footage{Camera: q.Camera, From: q.Start.Time, To: q.End.Time}}
 	}
+	key := about.counted()
 	return errors.Join(s.Unclaim(ctx, "alone 1 "+key), s.Unclaim(ctx, "alone 2 "+key))
 }
 

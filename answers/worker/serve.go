@@ -69,9 +69,7 @@ func (w *Worker) ask(ctx context.Context, b *batch) {
 // looks at them, because that may be few.
 func (w *Worker) subject(ctx context.Context, b *batch) (s Subject, closeFile func() error, err error) {
 	if f := b.target.footage; f != nil {
-		f.Open = func(ctx context.Context, c ingest.Clip) (*media.File, error) {
-			return w.cfg.Media.Open(ctx, c.URI, c.Digest)
-		}
+		f.Open = w.openClip
 		f.Again = true
 		for _, j := range b.jobs {
 			next, some := w.nextTry(j)
@@ -80,12 +78,16 @@ func (w *Worker) subject(ctx context.Context, b *batch) (s Subject, closeFile fu
 		return Subject{Footage: f}, func() error { return nil }, nil
 	}
 	end := trail.Begin(ctx, trail.Fetch)
-	file, err := w.cfg.Media.Open(ctx, b.target.clip.URI, b.target.clip.Digest)
+	file, err := w.openClip(ctx, b.target.clip)
 	end(err)
 	if err != nil {
 		return s, nil, err
 	}
 	return Subject{Clip: b.target.clip, File: file}, file.Close, nil
+}
+
+func (w *Worker) openClip(ctx context.Context, c ingest.Clip) (*media.File, error) {
+	return w.cfg.Media.Open(ctx, c.URI, c.Digest)
 }
 
 // write returns the record of an answer, or why there is none.

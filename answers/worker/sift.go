@@ -76,7 +76,7 @@ func (w *Worker) tryClip(ctx context.Context, c ingest.Clip) (blamed bool, err e
 	limited, cancel := context.WithTimeout(ctx, w.cfg.Patience)
 	defer cancel()
 	defer w.watch(b)()
-	if file, err := w.cfg.Media.Open(limited, c.URI, c.Digest); err == nil {
+	if file, err := w.openClip(limited, c); err == nil {
 		defer file.Close()
 		looked = true
 		_ = warmer.Warm(limited, Subject{Clip: c, File: file}) // as said above

@@ -145,7 +145,7 @@ func (f AskFlags) onceTo(ctx context.Context, a *App, w io.Writer, s *answers.Se
 // windows answers once a stretch of Every, reading the file's index once. One that
 // cannot be read is told of, and does not keep the others from their answers.
 func (f AskFlags) windows(ctx context.Context, a *App, s *answers.Service, subject answers.Subject, questions []ingest.Question) error {
-	if still, err := isStill(subject.Reader, subject.Size); err != nil || still {
+	if still, err := frames.BeginsStill(subject.Reader, subject.Size); err != nil || still {
 		return cmp.Or(err, errNoSpan)
 	}
 	index, err := frames.Open(ctx, subject.Reader, subject.Size, subject.Limits)
@@ -187,12 +187,3 @@ func (f AskFlags) windows(ctx context.Context, a *App, s *answers.Service, subje
 }
 
 var errNoSpan = fmt.Errorf("a still picture has no span of time: %w", fault.BadRequest)
-
-// isStill tells whether media begin as a picture does.
-func isStill(r io.ReaderAt, size int64) (bool, error) {
-	head := make([]byte, min(size, 64))
-	if n, err := r.ReadAt(head, 0); err != nil && (err != io.EOF || n < len(head)) {
-		return false, fmt.Errorf("read: %w", err)
-	}
-	return frames.IsStill(head), nil
-}

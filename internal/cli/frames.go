@@ -125,7 +125,7 @@ func (c *Frames) look(a *App) (answers.Look, error) {
 }
 
 func (c *Frames) sample(ctx context.Context, src *source, look answers.Look) ([]frames.Picture, frames.Report, error) {
-	still, err := isStill(src.reader, src.size)
+	still, err := frames.BeginsStill(src.reader, src.size)
 	switch {
 	case err != nil:
 		return nil, frames.Report{}, err

@@ -132,7 +132,7 @@ func (p pictures) JPEG(ctx context.Context, c ingest.Clip, at time.Duration) ([]
 }
 
 func pictureOf(ctx context.Context, file *media.File, limits frames.Limits, at time.Duration) (frames.Picture, error) {
-	still, err := isStill(file, file.Size())
+	still, err := frames.BeginsStill(file, file.Size())
 	if err != nil {
 		return frames.Picture{}, fmt.Errorf("%w: %w", err, fault.BadVideo)
 	}
