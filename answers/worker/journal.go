@@ -57,15 +57,22 @@ func (g *Guard) Look(ctx context.Context, c ingest.Clip, do func(context.Context
 	if err != nil {
 		return err
 	}
-	leave, err := g.enter(ctx, b, false)
+	return g.within(ctx, b, false, func(ctx context.Context) (looked bool, err error) { return true, do(ctx) })
+}
+
+// within has do work on what b is about, and say whether it was looked at.
+func (g *Guard) within(ctx context.Context, b *batch, alone bool, do func(context.Context) (looked bool, err error)) error {
+	leave, err := g.enter(ctx, b, alone)
 	if err != nil {
 		return err
 	}
-	defer leave(true)
+	looked := false
+	defer func() { leave(looked) }()
 	limited, cancel := context.WithTimeout(ctx, g.cfg.Patience)
 	defer cancel()
 	defer g.watch(b)()
-	return do(limited)
+	looked, err = do(limited)
+	return err
 }
 
 // An entry is a batch in hand.

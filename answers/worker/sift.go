@@ -66,20 +66,13 @@ func (w *Worker) tryClip(ctx context.Context, c ingest.Clip) (blamed bool, err e
 	if err != nil || !suspect || blamed || !can {
 		return blamed, err
 	}
-	b := &batch{target: target{clip: c}}
-	leave, err := w.enter(ctx, b, true)
-	if err != nil {
-		return false, err
-	}
-	looked := false
-	defer func() { leave(looked) }()
-	limited, cancel := context.WithTimeout(ctx, w.cfg.Patience)
-	defer cancel()
-	defer w.watch(b)()
-	if file, err := w.openClip(limited, c); err == nil {
+	return false, w.within(ctx, &batch{target: target{clip: c}}, true, func(ctx context.Context) (looked bool, err error) {
+		file, err := w.openClip(ctx, c)
+		if err != nil {
+			return false, nil // as said above
+		}
 		defer file.Close()
-		looked = true
-		_ = warmer.Warm(limited, Subject{Clip: c, File: file}) // as said above
-	}
-	return false, nil
+		_ = warmer.Warm(ctx, Subject{Clip: c, File: file}) // likewise
+		return true, nil
+	})
 }
