@@ -1,0 +1,168 @@
+package onnx_test
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"videoqa/internal/onnx"
+)
+
+// What the processor's fastest products reach through the library that the program
+// runs with, to measure its towers by: testdata/bench/bench.py puts torch's beside
+// them. Six frames of GIT-base are 1182 rows, and its layers 768 and 3072 wide.
+const productRows = 1182
+
+// A chain is products one behind the other, of such widths: nothing but products is
+// run, and what goes from one to the next need not leave a library's own layout.
+type chain []int
+
+func (c chain) flop() (sum float64) {
+	for i := range c[1:] {
+		sum += 2 * productRows * float64(c[i]) * float64(c[i+1])
+	}
+	return sum
+}
+
+var chains = []chain{{768, 768, 768, 768, 768}, {768, 3072, 768, 3072, 768}}
+
+// BenchmarkProducts reports the fastest run of each chain in GFLOP/s, on
+// VIDEOQA_THREADS cores.
+func BenchmarkProducts(b *testing.B) {
+	library := cmp.Or(os.Getenv("VIDEOQA_ONNXRUNTIME"), os.Getenv("VIDEOQA_ORT_LIB"))
+	r, err := onnx.OpenRuntime(library)
+	if err != nil {
+		b.Fatal(err)
+	}
+	threads, _ := strconv.Atoi(os.Getenv("VIDEOQA_THREADS"))
+	for _, with := range []struct {
+		name string
+		cfg  onnx.SessionConfig
+		byte bool
+	}{
+		{"onnxruntime/fp32", onnx.SessionConfig{}, false},
+		{"onnxruntime/int8", onnx.SessionConfig{}, true},
+		{"openvino/fp32", onnx.SessionConfig{Provider: onnx.OpenVINO}, false},
+		{"openvino/bf16", onnx.SessionConfig{Provider: onnx.OpenVINO, BFloat16: true}, false},
+	} {
+		with.cfg.Threads = threads
+		for _, widths := range chains {
+			b.Run(fmt.Sprint(with.name, "/", widths[1]), func(b *testing.B) {
+				if with.cfg.Provider == onnx.OpenVINO && !onnx.HasOpenVINO(library) {
+					b.Skip("the library has no OpenVINO beside it: deploy/deps.sh brings one that has, on x86-64")
+				}
+				if with.byte {
+					widths.runBytes(b, r, with.cfg)
+				} else {
+					widths.run(b, r, with.cfg)
+				}
+			})
+		}
+	}
+}
+
+// run times the chain in one graph.
+func (c chain) run(b *testing.B, r *onnx.Runtime, cfg onnx.SessionConfig) {
+	g := onnx.NewPlainGraph("chain")
+	rng := rand.New(rand.NewPCG(1, 2))
+	x := g.Input("x", onnx.Float, productRows, c[0])
+	for i, n := range c[1:] {
+		k := c[i]
+		w := randoms(rng, n*k)
+		for at := range w {
+			w[at] /= float32(math.Sqrt(float64(k))) // so that values keep their size
+		}
+		x = g.Gemm(fmt.Sprint("product ", i), x, g.Constant(fmt.Sprint("w ", i), w, int64(n), int64(k)), onnx.Value{})
+	}
+	g.Output("y", x)
+	last := c[len(c)-1]
+	in, out := randoms(rng, productRows*c[0]), make([]float32, productRows*last)
+	least := leastOf(b, openChain(b, r, g, cfg, nil), onnx.Feed{"x": onnx.Floats(in, productRows, int64(c[0]))}, onnx.Feed{"y": onnx.Floats(out, productRows, int64(last))})
+	b.ReportMetric(c.flop()/least.Seconds()/1e9, "GFLOP/s")
+}
+
+// runBytes times each product of the chain's first two by itself, from bytes to
+// float32: what lies between two products in 8 bits is no product.
+func (c chain) runBytes(b *testing.B, r *onnx.Runtime, cfg onnx.SessionConfig) {
+	best := 0.0
+	for i := range c[1:3] {
+		k, n := c[i], c[i+1]
+		data := onnx.NewData("weights.bin")
+		w, s, bias := data.Add("w", onnx.Int8, int64(k), int64(n)), data.Add("s", onnx.Float, int64(n)), data.Add("b", onnx.Float, int64(n))
+		g := onnx.NewGraph("product")
+		rows, scales := g.Input("x", onnx.Uint8, productRows, k), g.Input("scales", onnx.Float, productRows, 1)
+		g.Output("y", g.MatMulBytes("product", rows, scales, g.Weight(w), g.Weight(s), g.Weight(bias)))
+		in := make([]byte, productRows*k)
+		for at := range in {
+			in[at] = byte(at*7 + at/k)
+		}
+		feed := onnx.Feed{"x": onnx.Bytes(in, productRows, int64(k)), "scales": onnx.Floats(randoms(rand.New(rand.NewPCG(1, 2)), productRows), productRows, 1)}
+		least := leastOf(b, openChain(b, r, g, cfg, data), feed, onnx.Feed{"y": onnx.Floats(make([]float32, productRows*n), productRows, int64(n))})
+		best = max(best, chain{k, n}.flop()/least.Seconds()/1e9)
+	}
+	b.ReportMetric(best, "GFLOP/s")
+}
+
+// leastOf is the shortest of 12 runs: what else runs on the machine only adds to it.
+func leastOf(b *testing.B, s *onnx.Session, in, out onnx.Feed) (least time.Duration) {
+	for range 12 {
+		began := time.Now()
+		if err := s.Run(b.Context(), in, out); err != nil {
+			b.Fatal(err)
+		}
+		if took := time.Since(began); least == 0 || took < least {
+			least = took
+		}
+	}
+	return least
+}
+
+// openChain opens g, with weights of any values if data plans some.
+func openChain(b *testing.B, r *onnx.Runtime, g *onnx.Graph, cfg onnx.SessionConfig, data *onnx.Data) *onnx.Session {
+	b.Helper()
+	m, err := g.Model()
+	if err != nil {
+		b.Fatal(err)
+	}
+	dir := b.TempDir()
+	if data != nil {
+		file, err := os.Create(filepath.Join(dir, "weights.bin"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer file.Close()
+		if err := data.Write(file, anyValues); err != nil {
+			b.Fatal(err)
+		}
+	}
+	path := filepath.Join(dir, "g.onnx")
+	if err := os.WriteFile(path, m.Bytes, 0o644); err != nil {
+		b.Fatal(err)
+	}
+	s, err := r.Open(path, m.Ports, cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { s.Close() })
+	return s
+}
+
+// anyValues makes a weight up.
+func anyValues(r onnx.Ref) ([]byte, error) {
+	raw := make([]byte, 0, r.Bytes())
+	for i := range r.Bytes() {
+		if r.DType == onnx.Int8 {
+			raw = append(raw, byte(i*31+i>>9))
+		} else if i%4 == 0 {
+			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(1.0/1024))
+		}
+	}
+	return raw, nil
+}
