@@ -38,14 +38,16 @@ func benchSubjects(b *testing.B) (subjects []answers.Subject) {
 	return subjects
 }
 
-// BenchmarkClients has so many clients ask one question each, all of the same
-// clips that nobody asked about before.
+// BenchmarkClients has so many clients ask, each one question at a time about the
+// next clip that nobody asked about before: sixteen clips, or one for each client.
 func BenchmarkClients(b *testing.B) {
 	m, subjects := benchModel(b), benchSubjects(b)
 	question := ingest.Question{Text: "which way does the train move?"}
-	ask(b, service(b, answers.Config{Model: m, MaxTokens: benchTokens}), subjects[0], question) // builds the graphs
+	open := subjects[:min(4, len(subjects))] // builds and opens the graphs, those of batches too
+	askAll(b, service(b, answers.Config{Model: m, MaxTokens: benchTokens}), open, len(open), question)
 	for _, clients := range []int{1, 8, 64} {
 		b.Run(fmt.Sprint(clients), func(b *testing.B) {
+			subjects := subjects[:min(max(clients, 16), len(subjects))]
 			var waits []time.Duration
 			var took time.Duration
 			for b.Loop() {
@@ -87,10 +89,11 @@ func askAll(b *testing.B, s *answers.Service, subjects []answers.Subject, client
 }
 
 // BenchmarkWarmBesideCold asks again and again about a clip that is known, while 32
-// clients of another camera ask about clips that are not.
+// clients of another camera ask about as many clips that are not.
 func BenchmarkWarmBesideCold(b *testing.B) {
 	m, subjects := benchModel(b), benchSubjects(b)
 	question := ingest.Question{Text: "which way does the train move?"}
+	subjects = subjects[:min(33, len(subjects))]
 	known := subjects[0]
 	known.Camera = "quiet"
 	for i := range subjects {
