@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps env build dist dist-check demo test test-real faults fair soak scale stream-cost bench bench-serving bench-peers bench-device eval parity check gofmt vet staticcheck race house clean libraries deploy-check
+.PHONY: help deps env build dist dist-check demo test test-real faults fair soak scale stream-cost bench bench-trace bench-serving bench-peers bench-device eval parity check gofmt vet staticcheck race house clean libraries deploy-check
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 # The version is ours to state: Go's own stamp fails where git distrusts the folder's owner, as in containers.
@@ -80,6 +80,11 @@ stream-cost: libraries ## answers per second through Kafka and PostgreSQL beside
 bench: libraries ## time and memory of each stage, and a question beside transformers
 	$(WITH_LIBRARIES) go test -p 1 -timeout 60m -run '^$$' -bench . -benchmem ./...
 	$(WITH_LIBRARIES) "$$(deploy/venv.sh bench testdata/bench/requirements.txt)/bin/python" testdata/bench/bench.py "$(BENCH_FOLDER)"
+
+bench-trace: libraries ## what is done when for eight clips of four clients, and how busy the cores are, drawn as text
+	@mkdir -p bin
+	$(WITH_LIBRARIES) go build -buildvcs=false -o bin/trace ./testdata/bench/trace
+	$(WITH_LIBRARIES) "$$(deploy/venv.sh bench testdata/bench/requirements.txt)/bin/python" testdata/bench/bench.py "$(BENCH_FOLDER)" --trace "$$PWD/bin/trace"
 
 bench-serving: build ## start to first answer, memory, and a camera's hour, of a GIT-base
 	"$$(deploy/venv.sh bench testdata/bench/requirements.txt)/bin/python" testdata/bench/serving.py "$$PWD/bin/videoqa" "$(BENCH_FOLDER)"

@@ -28,11 +28,6 @@ QUESTIONS = ['which way does the train move?', 'is there a dog?', 'what is it?',
              'what is on the left?', 'what is on the right?', 'is it moving?', 'is it near?', 'is it large?']
 
 
-def clips(folder, n):
-    folder.mkdir(exist_ok=True)
-    return [bench.clip(folder / f'{i}.mp4', i) for i in range(n)]
-
-
 def ended(command, **more):
     """Runs a command to its end: seconds, and its largest resident memory in MB."""
     began = time.perf_counter()
@@ -145,8 +140,8 @@ def main():
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:args.threads])
     folder = bench.checkpoint(args.folder / 'git-base-video')
     size = (folder / 'model.safetensors').stat().st_size / 2**20
-    seen = clips(args.folder / 'phases', 3 * args.clips + 1)
-    print(f'{args.threads} cores of {bench.processor()}; torch {torch.__version__}, transformers {transformers.__version__}; random GIT-base, {size:.0f} MB in fp32\n')
+    seen = bench.clips(args.folder / 'phases', 3 * args.clips + 1)
+    print(f'{args.threads} cores of {bench.processor_name()}; torch {torch.__version__}, transformers {transformers.__version__}; random GIT-base, {size:.0f} MB in fp32\n')
     print(f'{"from start to the first answer, seconds":<44} {"minimum":>9} {"median":>9} {"maximum":>9}   memory, MB')
     for name, rounds in starts(args, folder, seen[0]).items():
         seconds = [s for s, _ in rounds]
