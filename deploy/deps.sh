@@ -102,10 +102,14 @@ ensure() {
 
 # print_env: a semicolon ends each line, so that eval $(make env), unquoted, works as well.
 print_env() {
-	local ffmpeg
+	local ffmpeg binding
 	ffmpeg=$(folder_of ffmpeg)
+	binding=$(cd "$root" && go mod download github.com/yalue/onnxruntime_go && go list -m -f '{{.Dir}}' github.com/yalue/onnxruntime_go) ||
+		die "go cannot bring the module github.com/yalue/onnxruntime_go"
 	echo "export PKG_CONFIG_PATH='$ffmpeg/lib/pkgconfig';"
 	[[ ! -x $ffmpeg/tools/pkg-config ]] || echo "export PKG_CONFIG='$ffmpeg/tools/pkg-config';"
+	# The binding's module has ONNX Runtime's C header. What is set here takes the place of Go's own -O2 -g.
+	echo "export CGO_CFLAGS='-O2 -g -I$binding';"
 	echo "export CGO_LDFLAGS='-L$(folder_of tokenizers)/lib';"
 	echo "export VIDEOQA_ONNXRUNTIME='$(folder_of onnxruntime)/lib/libonnxruntime.so';"
 }

@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"math"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -54,17 +55,19 @@ func (w *wire) message(field protowire.Number, fill func(m *wire)) {
 }
 
 // encode writes the model: IR version 8, operators of ai.onnx 17 and
-// com.microsoft 1, which ONNX Runtime 1.24 and all later ones read.
+// com.microsoft 1, which ONNX Runtime 1.24 and all later ones read, and our own.
 func (s *state) encode() []byte {
 	var m wire
 	m.int(modelIR, 8)
 	m.text(modelProducer, "videoqa")
 	m.message(modelGraph, s.encodeGraph)
-	for _, o := range []struct {
-		domain  string
-		version int64
-	}{{"", 17}, {microsoft, 1}} {
-		m.message(modelOpset, func(w *wire) { w.text(opsetDomain, o.domain); w.int(opsetVersion, o.version) })
+	opset := func(domain string, version int64) {
+		m.message(modelOpset, func(w *wire) { w.text(opsetDomain, domain); w.int(opsetVersion, version) })
+	}
+	opset("", 17)
+	opset(microsoft, 1)
+	if slices.ContainsFunc(s.nodes, func(n node) bool { return n.domain == custom }) {
+		opset(custom, 1) // OpenVINO would not know it
 	}
 	return m
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"unsafe"
 
 	ort "github.com/yalue/onnxruntime_go"
 	"golang.org/x/sys/cpu"
@@ -16,6 +17,7 @@ import (
 // process ends: its libraries are not made to be unloaded.
 type Runtime struct {
 	library string
+	domain  unsafe.Pointer // of our operators
 
 	anchoring sync.Mutex
 	anchored  bool // OpenVINO is loaded
@@ -49,7 +51,11 @@ func OpenRuntime(path string) (*Runtime, error) {
 	if err := ort.InitializeEnvironment(); err != nil {
 		return nil, fmt.Errorf("onnx: load library %s (1.24 or newer is needed): %w: %w", path, err, fault.Unavailable)
 	}
-	process.runtime = &Runtime{library: path}
+	domain, err := openDomain(path)
+	if err != nil {
+		return nil, fmt.Errorf("onnx: load library %s: %w: %w", path, err, fault.Unavailable)
+	}
+	process.runtime = &Runtime{library: path, domain: domain}
 	return process.runtime, nil
 }
 

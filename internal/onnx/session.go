@@ -63,6 +63,11 @@ func (r *Runtime) Open(path string, ports Ports, cfg SessionConfig) (*Session, e
 		return nil, fmt.Errorf("onnx: open %s: %w", path, err)
 	}
 	defer options.Destroy()
+	if cfg.Provider != OpenVINO {
+		if err := addDomain(options, r.domain); err != nil {
+			return nil, fmt.Errorf("onnx: open %s: %w", path, err)
+		}
+	}
 	s, err := ort.NewDynamicAdvancedSession(path, names(ports.Inputs), names(ports.Outputs), options)
 	if err != nil {
 		return nil, fmt.Errorf("onnx: open %s: %w", path, err)

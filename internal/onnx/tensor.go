@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"unsafe"
 
@@ -84,4 +85,53 @@ func (t Tensor) value() (ort.Value, error) {
 		return ort.NewCustomDataTensor(t.shape, bytes, ort.TensorElementDataTypeFloat16)
 	}
 	return nil, fmt.Errorf("no tensor was given") // the zero Tensor
+}
+
+// newTensor makes a float32 or float16 tensor of zeros.
+func newTensor(t DType, dims ...int) Tensor {
+	n, shape := 1, make([]int64, len(dims))
+	for i, d := range dims {
+		n, shape[i] = n*d, int64(d)
+	}
+	if t == Half {
+		return Halves(make([]uint16, n), shape...)
+	}
+	return Floats(make([]float32, n), shape...)
+}
+
+// pointer is where t's elements lie, of which there is at least one.
+func (t Tensor) pointer() unsafe.Pointer {
+	if d, ok := t.first.(*uint16); ok {
+		return unsafe.Pointer(d)
+	}
+	return unsafe.Pointer(t.first.(*float32))
+}
+
+// DType returns the type of t's elements.
+func (t Tensor) DType() DType { return t.dtype }
+
+// Shape returns t's shape; the caller must not change it.
+func (t Tensor) Shape() []int64 { return t.shape }
+
+// Bytes returns how much memory t's slice takes.
+func (t Tensor) Bytes() int64 { return int64(t.size) * t.dtype.size() }
+
+// Widened is a copy of t, float32 or float16, in float32.
+func Widened(t Tensor) []float32 {
+	halves, ok := t.data.([]uint16)
+	if !ok {
+		return slices.Clone(t.data.([]float32))
+	}
+	out := make([]float32, len(halves))
+	for i, h := range halves {
+		// The exponent is moved by a product, which is right for subnormal numbers too.
+		out[i] = math.Float32frombits(uint32(h&0x7fff)<<13) * 0x1p112
+		if h&0x7c00 == 0x7c00 {
+			out[i] = math.Float32frombits(0x7f800000 | uint32(h&0x3ff)<<13)
+		}
+		if h&0x8000 != 0 {
+			out[i] = -out[i]
+		}
+	}
+	return out
 }

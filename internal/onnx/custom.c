@@ -1,0 +1,182 @@
+// Operators of our own within ONNX Runtime's graphs: it calls the kernels of kernel.h on its own threads.
+
+#include "custom.h"
+
+#include <dlfcn.h>
+#include <onnxruntime_c_api.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const OrtApi *api; // set once, before any session is opened
+
+enum { MOST_DIMS = 4, MOST_INPUTS = 6 };
+
+// A tensor is what a kernel sees of an input.
+struct tensor {
+	const void *data;
+	int64_t dims[MOST_DIMS];
+	size_t rank;
+};
+
+static OrtStatus *read_tensor(OrtKernelContext *context, size_t index, struct tensor *t) {
+	const OrtValue *value = NULL;
+	OrtTensorTypeAndShapeInfo *info = NULL;
+	OrtStatus *s = api->KernelContext_GetInput(context, index, &value);
+	if (!s)
+		s = api->GetTensorTypeAndShape(value, &info);
+	if (s)
+		return s;
+	s = api->GetDimensionsCount(info, &t->rank);
+	if (!s && t->rank > MOST_DIMS)
+		s = api->CreateStatus(ORT_INVALID_ARGUMENT, "an input has more than four axes");
+	if (!s)
+		s = api->GetDimensions(info, t->dims, t->rank);
+	api->ReleaseTensorTypeAndShapeInfo(info);
+	return s ? s : api->GetTensorMutableData((OrtValue *)value, (void **)&t->data);
+}
+
+static OrtStatus *read_tensors(OrtKernelContext *context, struct tensor *t, size_t n) {
+	OrtStatus *s = NULL;
+	for (size_t i = 0; i < n && !s; i++)
+		s = read_tensor(context, i, &t[i]);
+	return s;
+}
+
+static OrtStatus *output(OrtKernelContext *context, size_t index, const int64_t *dims, size_t rank, float **data) {
+	OrtValue *value = NULL;
+	OrtStatus *s = api->KernelContext_GetOutput(context, index, dims, rank, &value);
+	return s ? s : api->GetTensorMutableData(value, (void **)data);
+}
+
+static int is(const struct tensor *t, size_t rank, const int64_t *dims) {
+	return t->rank == rank && memcmp(t->dims, dims, rank * sizeof *dims) == 0;
+}
+
+#define FITS(t, ...) is(&(t), sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), (int64_t[]){__VA_ARGS__})
+
+static void linear_task(void *l, size_t task) { videoqa_kernels()->linear(l, (int64_t)task); }
+
+static OrtStatus *ORT_API_CALL compute_linear(void *kernel, OrtKernelContext *context) {
+	struct tensor in[3];
+	OrtStatus *s = read_tensors(context, in, 3);
+	if (s)
+		return s;
+	struct linear l = {.x = in[0].data, .weight = in[1].data, .bias = in[2].data, .rows = in[0].dims[0], .in = in[0].dims[1], .out = in[1].dims[0]};
+	if (!FITS(in[0], l.rows, l.in) || !FITS(in[1], l.out, l.in) || !FITS(in[2], l.out))
+		return api->CreateStatus(ORT_INVALID_ARGUMENT, "Linear wants x [rows, in], weight [out, in] and bias [out]");
+	s = output(context, 0, (int64_t[]){l.rows, l.out}, 2, &l.y);
+	return s ? s : api->KernelContext_ParallelFor(context, linear_task, videoqa_linear_tasks(&l), 0, &l);
+}
+
+struct attending {
+	struct attention a;
+	atomic_int failed;
+};
+
+static void attention_task(void *data, size_t task) {
+	struct attending *of = data;
+	if (videoqa_kernels()->attend(&of->a, (int64_t)task) != 0)
+		atomic_store(&of->failed, 1);
+}
+
+static int attention_fits(const struct attention *a, const struct tensor *in) {
+	int64_t own = a->past + a->words;
+	return FITS(in[0], a->questions * a->words, 3 * a->heads * a->head) && FITS(in[1], 1, a->questions, a->words, own) &&
+		FITS(in[2], a->heads, padded(a->tokens) / LANES, a->head, LANES) && FITS(in[3], a->heads, a->tokens, padded(a->head)) &&
+		FITS(in[4], a->heads, a->questions, a->past, a->head) && FITS(in[5], a->heads, a->questions, a->past, a->head);
+}
+
+static OrtStatus *compute_attention(OrtKernelContext *context, int half) {
+	struct tensor in[MOST_INPUTS];
+	OrtStatus *s = read_tensors(context, in, 6);
+	if (s)
+		return s;
+	struct attending of = {.a = {
+		.qkv = in[0].data, .mask = in[1].data, .keys = in[2].data, .values = in[3].data, .old_keys = in[4].data, .old_values = in[5].data,
+		.questions = in[1].dims[1], .words = in[1].dims[2], .past = in[4].dims[2], .tokens = in[3].dims[1], .heads = in[2].dims[0], .head = in[2].dims[2],
+		.half = half,
+	}};
+	struct attention *a = &of.a;
+	if (!attention_fits(a, in))
+		return api->CreateStatus(ORT_INVALID_ARGUMENT, "the lengths of what PrefixAttention was given do not fit each other");
+	s = output(context, 0, (int64_t[]){a->questions * a->words, a->heads * a->head}, 2, &a->out);
+	int64_t kept[] = {a->heads, a->questions, a->past + a->words, a->head};
+	if (!s)
+		s = output(context, 1, kept, 4, &a->new_keys);
+	if (!s)
+		s = output(context, 2, kept, 4, &a->new_values);
+	if (!s)
+		s = api->KernelContext_ParallelFor(context, attention_task, videoqa_attention_tasks(a), 0, &of);
+	if (!s && atomic_load(&of.failed))
+		s = api->CreateStatus(ORT_RUNTIME_EXCEPTION, "there is no memory for scores");
+	return s;
+}
+
+static OrtStatus *ORT_API_CALL attention_whole(void *kernel, OrtKernelContext *context) { return compute_attention(context, 0); }
+static OrtStatus *ORT_API_CALL attention_half(void *kernel, OrtKernelContext *context) { return compute_attention(context, 1); }
+
+// An operator is OrtCustomOp, which comes first, and what its functions say of it.
+struct operator {
+	OrtCustomOp op;
+	const char *name;
+	size_t inputs, outputs;
+	size_t half_from, half_to; // these inputs are float16, all others float
+};
+
+static const char *ORT_API_CALL name_of(const OrtCustomOp *o) { return ((const struct operator *)o)->name; }
+static const char *ORT_API_CALL provider_of(const OrtCustomOp *o) { return NULL; } // the CPU's
+static size_t ORT_API_CALL inputs_of(const OrtCustomOp *o) { return ((const struct operator *)o)->inputs; }
+static size_t ORT_API_CALL outputs_of(const OrtCustomOp *o) { return ((const struct operator *)o)->outputs; }
+static ONNXTensorElementDataType ORT_API_CALL input_type(const OrtCustomOp *o, size_t i) {
+	const struct operator *p = (const struct operator *)o;
+	return i >= p->half_from && i < p->half_to ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+}
+static ONNXTensorElementDataType ORT_API_CALL output_type(const OrtCustomOp *o, size_t i) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
+static OrtCustomOpInputOutputCharacteristic ORT_API_CALL required(const OrtCustomOp *o, size_t i) { return INPUT_OUTPUT_REQUIRED; }
+static OrtMemType ORT_API_CALL memory_of(const OrtCustomOp *o, size_t i) { return OrtMemTypeDefault; }
+static int ORT_API_CALL one(const OrtCustomOp *o) { return 1; }
+static int ORT_API_CALL newest(const OrtCustomOp *o) { return 1; }
+static void ORT_API_CALL forget(void *kernel) {}
+static OrtStatus *ORT_API_CALL create(const OrtCustomOp *o, const OrtApi *a, const OrtKernelInfo *info, void **kernel) {
+	*kernel = NULL; // nothing is kept between runs
+	return NULL;
+}
+
+#define COMMON \
+	.version = ORT_API_VERSION, .GetName = name_of, .GetExecutionProviderType = provider_of, .GetInputType = input_type, .GetInputTypeCount = inputs_of, \
+	.GetOutputType = output_type, .GetOutputTypeCount = outputs_of, .KernelDestroy = forget, .GetInputCharacteristic = required, \
+	.GetOutputCharacteristic = required, .GetInputMemoryType = memory_of, .GetVariadicInputMinArity = one, .GetVariadicInputHomogeneity = one, \
+	.GetVariadicOutputMinArity = one, .GetVariadicOutputHomogeneity = one, .CreateKernelV2 = create, .GetStartVersion = one, .GetEndVersion = newest
+
+static const struct operator operators[] = {
+	{.op = {COMMON, .KernelComputeV2 = compute_linear}, .name = "Linear", .inputs = 3, .outputs = 1},
+	{.op = {COMMON, .KernelComputeV2 = attention_whole}, .name = "PrefixAttention", .inputs = 6, .outputs = 3},
+	{.op = {COMMON, .KernelComputeV2 = attention_half}, .name = "HalfPrefixAttention", .inputs = 6, .outputs = 3, .half_from = 2, .half_to = 4},
+};
+
+const char *videoqa_domain(const char *path, void **domain) {
+	void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL); // one more handle on it, which is never closed
+	if (!library)
+		return "it cannot be opened again";
+	const OrtApiBase *(*base)(void) = (const OrtApiBase *(*)(void))dlsym(library, "OrtGetApiBase");
+	if (!base || !(api = base()->GetApi(ORT_API_VERSION)))
+		return "it is older than the headers that this program was built with";
+	OrtCustomOpDomain *made = NULL;
+	if (api->CreateCustomOpDomain("videoqa", &made))
+		return "it makes no domain of operators";
+	for (size_t i = 0; i < sizeof operators / sizeof *operators; i++)
+		if (api->CustomOpDomain_Add(made, &operators[i].op))
+			return "it does not take our operators";
+	*domain = made;
+	return NULL;
+}
+
+char *videoqa_add_domain(void *options, void *domain) {
+	OrtStatus *s = api->AddCustomOpDomain(options, domain);
+	if (!s)
+		return NULL;
+	char *message = strdup(api->GetErrorMessage(s));
+	api->ReleaseStatus(s);
+	return message;
+}

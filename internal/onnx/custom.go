@@ -1,0 +1,137 @@
+package onnx
+
+// #cgo CFLAGS: -O3
+// #cgo LDFLAGS: -ldl -lm
+// #include <stdlib.h>
+// #include "custom.h"
+import "C"
+
+import (
+	"fmt"
+	"reflect"
+	"unsafe"
+
+	ort "github.com/yalue/onnxruntime_go"
+)
+
+// Operators of our own, for what the text step spends its time on: kernel.h says what
+// they compute, custom.c how ONNX Runtime calls them. They run on the CPU provider.
+
+// custom is their domain.
+const custom = "videoqa"
+
+// KeyLanes is how many keys lie side by side in [Graph.PrefixAttention].
+const KeyLanes = C.LANES
+
+// openDomain makes the process's domain in the library at path, which is loaded.
+func openDomain(path string) (unsafe.Pointer, error) {
+	name := C.CString(path)
+	defer C.free(unsafe.Pointer(name))
+	var domain unsafe.Pointer
+	if message := C.videoqa_domain(name, &domain); message != nil {
+		return nil, fmt.Errorf("%s", C.GoString(message))
+	}
+	return domain, nil
+}
+
+// addDomain lets a session with these options run our operators. The binding hands out
+// neither custom operators nor its pointer on the options, so that is read by its name.
+func addDomain(o *ort.SessionOptions, domain unsafe.Pointer) error {
+	field := reflect.ValueOf(o).Elem().FieldByName("o")
+	if field.Kind() != reflect.Pointer {
+		return fmt.Errorf("onnxruntime_go keeps session options elsewhere than in field o")
+	}
+	message := C.videoqa_add_domain(field.UnsafePointer(), domain)
+	if message == nil {
+		return nil
+	}
+	defer C.free(unsafe.Pointer(message))
+	return fmt.Errorf("add operators: %s", C.GoString(message))
+}
+
+// Linear is x·weightᵀ + bias for few rows: the weights are read as they lie in the data
+// file, where [Graph.Gemm] has a packed copy of them.
+//
+//	x [M, K]  weight [N, K]  bias [N]  ->  [M, N]
+func (g *Graph) Linear(name string, x, weight, bias Value) Value {
+	ok := len(x.shape) == 2 && len(weight.shape) == 2 && x.shape[1] == weight.shape[1] && bias.shape.Equal(weight.shape[:1])
+	if !g.check(ok && x.dtype == Float && weight.dtype == Float && bias.dtype == Float, name, "Linear", "%v of %v by weights %v of %v and bias %v", x.shape, x.dtype, weight.shape, weight.dtype, bias.shape) {
+		return Value{}
+	}
+	return g.add(name, node{op: "Linear", domain: custom}, []Value{x, weight, bias}, Float, Shape{x.shape[0], weight.shape[0]})
+}
+
+// PrefixAttention is attention of Q rows of S words each to the P tokens of a clip, which
+// all rows share and whose keys and values are read once and never copied, and to the T
+// words that each row has had before and to its own.
+//
+//	qkv [Q·S, 3·heads·head]          queries, keys and values, not scaled
+//	mask [1, Q, S, T+S]              is added to the scores of words
+//	keys, values                     of the clip, float32 or float16, as [PackKeys] and [PackValues] lay them out
+//	pastKeys, pastValues [heads, Q, T, head]
+//	-> out [Q·S, heads·head]  newKeys, newValues [heads, Q, T+S, head]
+//
+// A row's results do not depend on the rows beside it.
+func (g *Graph) PrefixAttention(name string, qkv, mask, keys, values, pastKeys, pastValues Value) (out, newKeys, newValues Value) {
+	op := "PrefixAttention"
+	if keys.dtype == Half {
+		op = "Half" + op
+	}
+	ok := len(qkv.shape) == 2 && len(mask.shape) == 4 && len(keys.shape) == 4 && len(values.shape) == 3 && len(pastKeys.shape) == 4 && pastValues.shape.Equal(pastKeys.shape)
+	if !g.check(ok, name, op, "qkv %v, mask %v, keys %v, values %v, past %v and %v", qkv.shape, mask.shape, keys.shape, values.shape, pastKeys.shape, pastValues.shape) {
+		return Value{}, Value{}, Value{}
+	}
+	heads, head, q, s := keys.shape[0], keys.shape[2], mask.shape[1], mask.shape[2]
+	width, _ := (Shape{heads, head}).Count().Static()
+	ok = qkv.shape.Equal(Shape{(Shape{q, s}).Count(), Fixed(3 * width)}) && keys.shape[3] == Fixed(KeyLanes) && values.shape[0] == heads && keys.dtype == values.dtype &&
+		pastKeys.shape[0] == heads && pastKeys.shape[1] == q && pastKeys.shape[3] == head && mask.shape[3] == pastKeys.shape[2].Plus(s)
+	if !g.check(ok, name, op, "qkv %v, mask %v, keys %v of %v, values %v of %v, past %v", qkv.shape, mask.shape, keys.shape, keys.dtype, values.shape, values.dtype, pastKeys.shape) {
+		return Value{}, Value{}, Value{}
+	}
+	kept := Shape{heads, q, mask.shape[3], head}
+	n := node{op: op, domain: custom}
+	got := g.addAll(name, n, []Value{qkv, mask, keys, values, pastKeys, pastValues}, Float, Shape{qkv.shape[0], Fixed(width)}, kept, kept)
+	return got[0], got[1], got[2]
+}
+
+// KeyBlocks is how many blocks of keys that many tokens have.
+func KeyBlocks(tokens int) int { return (tokens + KeyLanes - 1) / KeyLanes }
+
+// PackedHead is how many numbers a packed value of one head has, of which all behind
+// the first head are 0.
+func PackedHead(head int) int { return (head + KeyLanes - 1) / KeyLanes * KeyLanes }
+
+// PackKeys lays keys [heads, tokens, head] out as [heads, blocks, head, 16], as t says
+// in float32 or float16: a block has the keys of 16 tokens, number by number, and zeros
+// for tokens that are not there. What float16 cannot hold becomes its largest number.
+func PackKeys(keys []float32, t DType, heads, tokens, head int) Tensor {
+	to := newTensor(t, heads, KeyBlocks(tokens), head, KeyLanes)
+	if len(keys) > 0 {
+		C.videoqa_pack_keys(C.videoqa_kernels(), (*C.float)(&keys[0]), to.pointer(), C.int64_t(tokens), C.int64_t(heads), C.int64_t(head), half(t))
+	}
+	return to
+}
+
+// PackValues lays values [heads, tokens, head] out as [heads, tokens, PackedHead].
+func PackValues(values []float32, t DType, heads, tokens, head int) Tensor {
+	to := newTensor(t, heads, tokens, PackedHead(head))
+	if len(values) > 0 {
+		C.videoqa_pack_values(C.videoqa_kernels(), (*C.float)(&values[0]), to.pointer(), C.int64_t(tokens), C.int64_t(heads), C.int64_t(head), half(t))
+	}
+	return to
+}
+
+func half(t DType) C.int {
+	if t == Half {
+		return 1
+	}
+	return 0
+}
+
+// chooseKernels has those of that name compute from now on, "" for the best, and says
+// whether this processor has them. It is for tests.
+func chooseKernels(name string) bool {
+	c := C.CString(name)
+	defer C.free(unsafe.Pointer(c))
+	return C.videoqa_choose(c) != 0
+}

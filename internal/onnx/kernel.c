@@ -1,0 +1,60 @@
+#include "kernel.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+static const struct kernels *best(const char *name) {
+	int any = *name == 0;
+#if defined(__x86_64__)
+	if ((any || strcmp(name, videoqa_kernels_avx512.name) == 0) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+		__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+		return &videoqa_kernels_avx512;
+	if ((any || strcmp(name, videoqa_kernels_avx2.name) == 0) && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"))
+		return &videoqa_kernels_avx2;
+#endif
+	return any || strcmp(name, videoqa_kernels_plain.name) == 0 ? &videoqa_kernels_plain : NULL;
+}
+
+static _Atomic(const struct kernels *) chosen;
+
+const struct kernels *videoqa_kernels(void) {
+	const struct kernels *k = atomic_load_explicit(&chosen, memory_order_relaxed);
+	if (!k)
+		atomic_store_explicit(&chosen, k = best(""), memory_order_relaxed);
+	return k;
+}
+
+int videoqa_choose(const char *name) {
+	const struct kernels *k = best(name);
+	if (k)
+		atomic_store(&chosen, k);
+	return k != NULL;
+}
+
+int64_t videoqa_linear_tasks(const struct linear *l) { return (l->out + LINEAR_OUTPUTS - 1) / LINEAR_OUTPUTS; }
+
+int64_t videoqa_attention_tasks(const struct attention *a) {
+	return a->heads * ((a->questions * a->words + ATTENTION_ROWS - 1) / ATTENTION_ROWS);
+}
+
+// Keys lie [heads, blocks, head, LANES]: the numbers of one dimension of LANES keys lie side by side, so that scores of as many
+// keys are added up at once. What is behind the last key is 0.
+void videoqa_pack_keys(const struct kernels *k, const float *from, void *to, int64_t tokens, int64_t heads, int64_t head, int half) {
+	int64_t blocks = padded(tokens) / LANES, size = half ? sizeof(uint16_t) : sizeof(float);
+	for (int64_t h = 0; h < heads; h++)
+		for (int64_t b = 0; b < blocks; b++)
+			for (int64_t d = 0; d < head; d++) {
+				float line[LANES];
+				for (int64_t i = 0, t = b * LANES; i < LANES; i++, t++)
+					line[i] = t < tokens ? from[(h * tokens + t) * head + d] : 0;
+				k->pack(line, (char *)to + ((h * blocks + b) * head + d) * LANES * size, LANES, half);
+			}
+}
+
+void videoqa_pack_values(const struct kernels *k, const float *from, void *to, int64_t tokens, int64_t heads, int64_t head, int half) {
+	int64_t stride = padded(head), size = half ? sizeof(uint16_t) : sizeof(float);
+	for (int64_t r = 0; r < heads * tokens; r++) {
+		k->pack(from + r * head, (char *)to + r * stride * size, head, half);
+		memset((char *)to + (r * stride + head) * size, 0, (stride - head) * size);
+	}
+}
