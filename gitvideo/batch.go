@@ -127,7 +127,7 @@ func (b *batch) readTokens(ctx context.Context, tokens []int64) error {
 // past that it returns.
 func (b *batch) step(ctx context.Context, q, s int, ids, places []int64, mask []float32, wanted []int64) error {
 	t := b.spec.text
-	heads, head, tokens := int64(t.heads), int64(t.head()), int64(b.prefix.tokens)
+	heads, head := int64(t.heads), int64(t.head())
 	rows, words, width := int64(q), int64(s), int64(b.width)
 	in := onnx.Feed{
 		"ids":       onnx.Ints(ids, rows, words),
@@ -139,9 +139,8 @@ func (b *batch) step(ctx context.Context, q, s int, ids, places []int64, mask []
 	out := onnx.Feed{"logits": onnx.Floats(b.logits, int64(len(wanted)), int64(b.spec.vocab))}
 	for i := range t.layers {
 		for k, kind := range []string{"key", "value"} {
-			clip := [][]float32{b.prefix.keys[i], b.prefix.values[i]}[k]
 			b.spare[2*i+k] = room(b.spare[2*i+k], q*(b.width+s)*t.width)
-			in[fmt.Sprintf("prefix.%s.%d", kind, i)] = onnx.Floats(clip, heads, tokens, head)
+			in[fmt.Sprintf("prefix.%s.%d", kind, i)] = []onnx.Tensor{b.prefix.keys[i], b.prefix.values[i]}[k]
 			in[fmt.Sprintf("past.%s.%d", kind, i)] = onnx.Floats(b.past[2*i+k], heads, rows, width, head)
 			out[fmt.Sprintf("%s.%d", kind, i)] = onnx.Floats(b.spare[2*i+k], heads, rows, width+words, head)
 		}

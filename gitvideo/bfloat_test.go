@@ -55,8 +55,8 @@ func TestBFloat16StaysNearTransformers(t *testing.T) {
 				}
 				near("features", features)
 				for layer := range p.keys {
-					near(fmt.Sprintf("key.%d", layer), p.keys[layer])
-					near(fmt.Sprintf("value.%d", layer), p.values[layer])
+					near(fmt.Sprintf("key.%d", layer), keysOf(p, layer))
+					near(fmt.Sprintf("value.%d", layer), valuesOf(p, layer))
 				}
 			})
 		}

@@ -83,8 +83,8 @@ func checkNear(t *testing.T, m *Model, g *golden, i int, limit float64) {
 	near("features", features)
 	p, _ := prefixOf(t, m, g, i, frames, tolerance)
 	for layer := range p.keys {
-		near(fmt.Sprintf("key.%d", layer), p.keys[layer])
-		near(fmt.Sprintf("value.%d", layer), p.values[layer])
+		near(fmt.Sprintf("key.%d", layer), keysOf(p, layer))
+		near(fmt.Sprintf("value.%d", layer), valuesOf(p, layer))
 	}
 	for k, want := range clip.Prompts {
 		// The first step alone: the next one follows what was answered.
@@ -198,7 +198,7 @@ func demoPrefix(t *testing.T, m *Model) *Prefix {
 func TestTheDemonstrationModelStaysNearInEightBits(t *testing.T) {
 	exact, rounded := demoPrefix(t, demo(t, FP32)), demoPrefix(t, demo(t, INT8))
 	for layer := range exact.keys {
-		for kind, d := range map[string]float64{"keys": apart(rounded.keys[layer], exact.keys[layer]), "values": apart(rounded.values[layer], exact.values[layer])} {
+		for kind, d := range map[string]float64{"keys": apart(keysOf(rounded, layer), keysOf(exact, layer)), "values": apart(valuesOf(rounded, layer), valuesOf(exact, layer))} {
 			t.Logf("%s of layer %d: %.2g apart", kind, layer, d)
 			if !(d < int8Apart) {
 				t.Errorf("%s of layer %d: %.2g apart; want below %g", kind, layer, d, int8Apart)
@@ -228,7 +228,7 @@ func TestEveryFormOfTheWeightsFits(t *testing.T) {
 			if _, err := prefixGraph(onnx.NewGraph("prefix"), s, l, 1, z.tokens()); err != nil {
 				t.Error(err)
 			}
-			if _, err := textGraph(s, l); err != nil {
+			if _, err := textGraph(s, l, onnx.Half); err != nil {
 				t.Error(err)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"videoqa/internal/fault"
+	"videoqa/internal/onnx"
 )
 
 const (
@@ -155,7 +156,7 @@ type asking struct {
 
 // finish runs all jobs to their end.
 func (m *Model) finish(ctx context.Context, p *Prefix, jobs []job) error {
-	if p == nil || p.tokens < 1 || len(p.keys) != m.spec.text.layers || len(p.keys[0]) != p.tokens*m.spec.text.width {
+	if p == nil || p.tokens < 1 || len(p.keys) != m.spec.text.layers || !m.readable(p.values[0], p.tokens) {
 		return fmt.Errorf("the prefix is not this model's: %w", fault.BadRequest)
 	}
 	rows := 0
@@ -163,6 +164,12 @@ func (m *Model) finish(ctx context.Context, p *Prefix, jobs []job) error {
 		rows += j.search.rows()
 	}
 	return m.askings.Do(ctx, p, rows, &asking{p, jobs})
+}
+
+// readable says that values of so many tokens are laid out as the text graph wants them.
+func (m *Model) readable(values onnx.Tensor, tokens int) bool {
+	t := m.spec.text
+	return slices.Equal(values.Shape(), []int64{int64(t.heads), int64(tokens), int64(onnx.PackedHead(t.head()))}) && values.DType() == m.precision.kept()
 }
 
 // finishAll runs the jobs of several calls about one clip to their end, as many at

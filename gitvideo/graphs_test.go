@@ -70,7 +70,7 @@ func checkGraphs(t *testing.T, c checkpoint.Config, z size) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := textGraph(s, l); err != nil {
+	if _, err := textGraph(s, l, onnx.Float); err != nil {
 		t.Error(err)
 	}
 	checkPlan(t, c, s, l)

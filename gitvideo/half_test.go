@@ -33,7 +33,7 @@ func TestHalfStaysNearTransformers(t *testing.T) {
 func TestTheDemonstrationModelStaysNearInHalf(t *testing.T) {
 	exact, rounded := demoPrefix(t, demo(t, FP32)), demoPrefix(t, demo(t, FP16))
 	for layer := range exact.keys {
-		for kind, d := range map[string]float64{"keys": apart(rounded.keys[layer], exact.keys[layer]), "values": apart(rounded.values[layer], exact.values[layer])} {
+		for kind, d := range map[string]float64{"keys": apart(keysOf(rounded, layer), keysOf(exact, layer)), "values": apart(valuesOf(rounded, layer), valuesOf(exact, layer))} {
 			if !(d < halfApart) {
 				t.Errorf("%s of layer %d: %.2g apart; want below %g", kind, layer, d, halfApart)
 			}

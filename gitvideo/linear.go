@@ -79,6 +79,9 @@ func (l *layout) multiply(g *onnx.Graph, name string, o operand, m matrix) onnx.
 	case blocks:
 		return g.MatMulBlocks(name, o.x, g.Weight(m.weight), g.Weight(m.scales), g.Weight(m.bias))
 	}
+	if l.few {
+		return g.Linear(name, o.x, g.Weight(m.weight), g.Weight(m.bias))
+	}
 	return g.Gemm(name, o.x, g.Weight(m.weight), g.Weight(m.bias))
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/fault"
@@ -38,6 +39,7 @@ type Model struct {
 	from    *checkpoint.Checkpoint // borrowed; new sizes of picture read its embeddings
 
 	pool      pool
+	rooms     sync.Pool    // of *[][]float32, for keys and values on their way into a Prefix
 	wideTurns *turns.Turns // one for a run of a graph over pictures or a prefix
 	textTurns *turns.Turns // one for a step of the text graph
 	encodings turns.Groups[size, *encoding]
@@ -220,7 +222,7 @@ func (m *Model) graph(ctx context.Context, name string, cfg onnx.SessionConfig, 
 
 // text returns the session of the text graph.
 func (m *Model) text(ctx context.Context) (*onnx.Session, func(), error) {
-	return m.graph(ctx, "text", m.session, func() (onnx.Model, error) { return textGraph(m.spec, m.layout) })
+	return m.graph(ctx, "text", m.session, func() (onnx.Model, error) { return textGraph(m.spec, m.layout, m.precision.kept()) })
 }
 
 // folderFor is where graphs of that digest and precision lie. Processors of two kinds

@@ -85,7 +85,7 @@ func prefixOf(t *testing.T, m *Model, g *golden, i int, frames []Frame, toleranc
 		t.Fatal(err)
 	}
 	for layer := range p.keys {
-		for kind, got := range map[string][]float32{"key": p.keys[layer], "value": p.values[layer]} {
+		for kind, got := range map[string][]float32{"key": keysOf(p, layer), "value": valuesOf(p, layer)} {
 			want := g.floats(fmt.Sprintf("%d.%s.%d", i, kind, layer))
 			all = append(all, compare(fmt.Sprintf("clip %d %s %d", i, kind, layer), got, want, tolerance))
 		}
