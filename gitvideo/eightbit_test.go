@@ -225,7 +225,7 @@ func TestEveryFormOfTheWeightsFits(t *testing.T) {
 			if _, err := visionGraph(onnx.NewGraph("vision"), s, l, z, e); err != nil {
 				t.Error(err)
 			}
-			if _, err := prefixGraph(onnx.NewGraph("prefix"), s, l, 1, z.tokens()); err != nil {
+			if _, err := prefixGraph(onnx.NewGraph("prefix"), s, l, 1, z.tokens(), onnx.Half); err != nil {
 				t.Error(err)
 			}
 			if _, err := textGraph(s, l, onnx.Half); err != nil {

@@ -8,12 +8,14 @@ import (
 
 // prefixGraph builds the decoder's pass over a clip's visual tokens.
 //
-//	features [F, N, vision width]  slots int64 [F]  ->  key.i, value.i [heads, F*N, head], one pair a layer
+//	features [F, N, vision width]  slots int64 [F]  ->  key.i, value.i [F*N, heads, head], one pair a layer
 //
 // Slot i adds temporal embedding i to every token of a frame; a slot equal to
 // the number of embeddings adds nothing. The last layer gives keys and values
-// only: nothing reads what it would say about a visual token. g is empty.
-func prefixGraph(g *onnx.Graph, s spec, l *layout, frames, tokens int) (onnx.Model, error) {
+// only: nothing reads what it would say about a visual token. g is empty. Where the
+// CPU provider runs it, kept is what keys and values come out in, laid out for the text
+// step; 0 elsewhere.
+func prefixGraph(g *onnx.Graph, s spec, l *layout, frames, tokens int, kept onnx.DType) (onnx.Model, error) {
 	t, total := s.text, frames*tokens
 	x := g.Input("features", onnx.Float, frames, tokens, s.vision.width)
 	slot := g.Gather("slot", g.Weight(l.refs["prefix.slots"]), g.Input("slots", onnx.Int64, frames))
@@ -25,8 +27,13 @@ func prefixGraph(g *onnx.Graph, s spec, l *layout, frames, tokens int) (onnx.Mod
 		layer, name := g.In(fmt.Sprintf("layer.%d", i)), fmt.Sprintf("text.%d", i)
 		o := l.operand(layer, "attended", x)
 		k, v := l.project(layer, name, o, t, 1), l.project(layer, name, o, t, 2)
-		g.Output(fmt.Sprintf("key.%d", i), layer.Full("full keys", byHead(layer, "keys by head", k, t, total)))
-		g.Output(fmt.Sprintf("value.%d", i), layer.Full("full values", byHead(layer, "values by head", v, t, total)))
+		keys := layer.Full("full keys", layer.Reshape("keys apart", k, total, t.heads, t.head()))
+		values := layer.Full("full values", layer.Reshape("values apart", v, total, t.heads, t.head()))
+		if kept != 0 {
+			keys, values = layer.PackKeys("packed keys", keys, kept), layer.PackValues("packed values", values, kept)
+		}
+		g.Output(fmt.Sprintf("key.%d", i), keys)
+		g.Output(fmt.Sprintf("value.%d", i), values)
 		if i+1 == t.layers {
 			break
 		}
@@ -37,12 +44,6 @@ func prefixGraph(g *onnx.Graph, s spec, l *layout, frames, tokens int) (onnx.Mod
 		x = l.finish(layer, name, a, x, t)
 	}
 	return g.Model()
-}
-
-// byHead brings [P, width] to [heads, P, head], the order that the text step
-// reads a prefix in.
-func byHead(g *onnx.Graph, name string, x onnx.Value, t tower, tokens any) onnx.Value {
-	return g.Transpose(name, g.Reshape(name+" apart", x, tokens, t.heads, t.head()), 1, 0, 2)
 }
 
 // finish is what a decoder layer does after attention: norm of the sum, the

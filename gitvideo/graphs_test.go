@@ -66,7 +66,7 @@ func checkGraphs(t *testing.T, c checkpoint.Config, z size) {
 		if _, err := visionGraph(begin("vision"), s, l, z, e); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := prefixGraph(begin("prefix"), s, l, z.frames, z.tokens()); err != nil {
+		if _, err := prefixGraph(begin("prefix"), s, l, z.frames, z.tokens(), 0); err != nil {
 			t.Fatal(err)
 		}
 	}

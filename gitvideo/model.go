@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -36,6 +37,7 @@ type Model struct {
 	folder  folder
 	runtime *onnx.Runtime
 	session onnx.SessionConfig
+	weights *onnx.Weights
 	from    *checkpoint.Checkpoint // borrowed; new sizes of picture read its embeddings
 
 	pool      pool
@@ -112,9 +114,13 @@ func (m *Model) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if m.weights, err = onnx.OpenWeights(m.folder.path(weightsFile)); err != nil {
+		return err
+	}
+	m.session.Weights = m.weights
 	_, done, err := m.text(ctx)
 	if err != nil {
-		return err
+		return errors.Join(err, m.weights.Close())
 	}
 	done()
 	return nil
@@ -134,6 +140,8 @@ func (m *Model) convert(ctx context.Context) error {
 		return err
 	}
 	m.layout = m.newLayout(tied)
+	defer debug.FreeOSMemory() // conversion takes several times the largest matrix, and is over
+	defer m.from.Rest()        // a failure leaves memory where it is
 	return m.folder.write(weightsFile, func(w io.Writer) error {
 		return m.layout.data.Write(w, func(r onnx.Ref) ([]byte, error) {
 			if err := ctx.Err(); err != nil {
@@ -166,7 +174,7 @@ func (m *Model) headIsWords() (bool, error) {
 // Close frees the model's sessions once their runs have ended. Frames and
 // prefixes live on. The checkpoint stays its owner's.
 func (m *Model) Close() error {
-	if err := m.pool.close(); err != nil {
+	if err := errors.Join(m.pool.close(), m.weights.Close()); err != nil {
 		return fmt.Errorf("gitvideo: close %s: %w", m.name, err)
 	}
 	return nil

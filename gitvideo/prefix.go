@@ -64,19 +64,38 @@ func (m *Model) Prefix(ctx context.Context, frames []Frame, slots []int64) (*Pre
 		return nil, fmt.Errorf("gitvideo: make prefix: %w", err)
 	}
 	defer turn()
-	room, out := m.newRoom(f * n)
-	defer m.rooms.Put(room)
-	err = s.Run(ctx, onnx.Feed{
-		"features": onnx.Floats(features, int64(f), int64(n), int64(w)),
-		"slots":    onnx.Ints(slots, int64(f)),
-	}, out)
+	in := onnx.Feed{"features": onnx.Floats(features, int64(f), int64(n), int64(w)), "slots": onnx.Ints(slots, int64(f))}
+	p, err := m.readFrames(ctx, s, in, f*n)
 	if err != nil {
 		return nil, fmt.Errorf("gitvideo: make prefix: %w", err)
 	}
-	return m.pack(room, f*n), nil
+	return p, nil
 }
 
-// newRoom makes room for keys and values [heads, tokens, head], a layer's keys at 2i and
+// packs says that the prefix graph lays keys and values out itself.
+func (m *Model) packs() bool { return m.wide().Provider != onnx.OpenVINO && m.device != CUDA }
+
+// readFrames runs the prefix graph.
+func (m *Model) readFrames(ctx context.Context, s *onnx.Session, in onnx.Feed, tokens int) (*Prefix, error) {
+	t, kept := m.spec.text, m.precision.kept()
+	p, out := &Prefix{tokens: tokens, keys: make([]onnx.Tensor, t.layers), values: make([]onnx.Tensor, t.layers)}, onnx.Feed{}
+	if !m.packs() {
+		room, out := m.newRoom(tokens)
+		defer m.rooms.Put(room)
+		if err := s.Run(ctx, in, out); err != nil {
+			return nil, err
+		}
+		p.fill(*room, kept, t)
+		return p, nil
+	}
+	for i := range t.layers {
+		p.keys[i], p.values[i] = onnx.NewPackedKeys(kept, tokens, t.heads, t.head()), onnx.NewPackedValues(kept, tokens, t.heads, t.head())
+		out[fmt.Sprintf("key.%d", i)], out[fmt.Sprintf("value.%d", i)] = p.keys[i], p.values[i]
+	}
+	return p, s.Run(ctx, in, out)
+}
+
+// newRoom makes room for keys and values [tokens, heads, head], a layer's keys at 2i and
 // its values at 2i+1, and the feed that fills it.
 func (m *Model) newRoom(tokens int) (*[][]float32, onnx.Feed) {
 	t := m.spec.text
@@ -93,24 +112,21 @@ func (m *Model) newRoom(tokens int) (*[][]float32, onnx.Feed) {
 			(*room)[i] = (*room)[i][:n]
 		}
 		kind := []string{"key", "value"}[i%2]
-		out[fmt.Sprintf("%s.%d", kind, i/2)] = onnx.Floats((*room)[i], int64(t.heads), int64(tokens), int64(t.head()))
+		out[fmt.Sprintf("%s.%d", kind, i/2)] = onnx.Floats((*room)[i], int64(tokens), int64(t.heads), int64(t.head()))
 	}
 	return room, out
 }
 
-// pack lays the keys and values in room out as the text step reads them.
-func (m *Model) pack(room *[][]float32, tokens int) *Prefix {
-	t, kept := m.spec.text, m.precision.kept()
-	p := &Prefix{tokens: tokens, keys: make([]onnx.Tensor, t.layers), values: make([]onnx.Tensor, t.layers)}
+// fill lays the keys and values in room out as the text step reads them.
+func (p *Prefix) fill(room [][]float32, kept onnx.DType, t tower) {
 	var packing sync.WaitGroup
 	for i := range t.layers {
 		packing.Go(func() {
-			p.keys[i] = onnx.PackKeys((*room)[2*i], kept, t.heads, tokens, t.head())
-			p.values[i] = onnx.PackValues((*room)[2*i+1], kept, t.heads, tokens, t.head())
+			p.keys[i] = onnx.PackKeys(room[2*i], kept, p.tokens, t.heads, t.head())
+			p.values[i] = onnx.PackValues(room[2*i+1], kept, p.tokens, t.heads, t.head())
 		})
 	}
 	packing.Wait()
-	return p
 }
 
 func (m *Model) checkFrames(frames []Frame, slots []int64) error {
@@ -132,5 +148,11 @@ func (m *Model) checkFrames(frames []Frame, slots []int64) error {
 // tokens.
 func (m *Model) prefix(ctx context.Context, frames, tokens int) (*onnx.Session, func(), error) {
 	name := fmt.Sprintf("prefix-%dx%d", frames, tokens)
-	return m.graph(ctx, name, m.wide(), func() (onnx.Model, error) { return prefixGraph(m.newWide(name), m.spec, m.layout, frames, tokens) })
+	kept := onnx.DType(0)
+	if m.packs() {
+		kept = m.precision.kept()
+	}
+	return m.graph(ctx, name, m.wide(), func() (onnx.Model, error) {
+		return prefixGraph(m.newWide(name), m.spec, m.layout, frames, tokens, kept)
+	})
 }

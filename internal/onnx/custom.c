@@ -116,12 +116,34 @@ static OrtStatus *compute_attention(OrtKernelContext *context, int half) {
 static OrtStatus *ORT_API_CALL attention_whole(void *kernel, OrtKernelContext *context) { return compute_attention(context, 0); }
 static OrtStatus *ORT_API_CALL attention_half(void *kernel, OrtKernelContext *context) { return compute_attention(context, 1); }
 
+static void keys_task(void *p, size_t head) { videoqa_pack_keys(p, (int64_t)head); }
+static void values_task(void *p, size_t head) { videoqa_pack_values(p, (int64_t)head); }
+
+static OrtStatus *pack(OrtKernelContext *context, int values, int half) {
+	struct tensor in;
+	OrtStatus *s = read_tensor(context, 0, &in);
+	if (s)
+		return s;
+	if (in.rank != 3)
+		return api->CreateStatus(ORT_INVALID_ARGUMENT, "keys and values to be packed are [tokens, heads, head]");
+	struct packing p = {.from = in.data, .tokens = in.dims[0], .heads = in.dims[1], .head = in.dims[2], .half = half};
+	int64_t keys_dims[] = {p.heads, padded(p.tokens) / LANES, p.head, LANES}, values_dims[] = {p.heads, p.tokens, padded(p.head)};
+	s = output(context, 0, values ? values_dims : keys_dims, values ? 3 : 4, (float **)&p.to);
+	return s ? s : api->KernelContext_ParallelFor(context, values ? values_task : keys_task, p.heads, 0, &p);
+}
+
+static OrtStatus *ORT_API_CALL pack_keys(void *kernel, OrtKernelContext *context) { return pack(context, 0, 0); }
+static OrtStatus *ORT_API_CALL pack_half_keys(void *kernel, OrtKernelContext *context) { return pack(context, 0, 1); }
+static OrtStatus *ORT_API_CALL pack_values(void *kernel, OrtKernelContext *context) { return pack(context, 1, 0); }
+static OrtStatus *ORT_API_CALL pack_half_values(void *kernel, OrtKernelContext *context) { return pack(context, 1, 1); }
+
 // An operator is OrtCustomOp, which comes first, and what its functions say of it.
 struct operator {
 	OrtCustomOp op;
 	const char *name;
 	size_t inputs, outputs;
 	size_t half_from, half_to; // these inputs are float16, all others float
+	int half;                  // outputs are float16, not float
 };
 
 static const char *ORT_API_CALL name_of(const OrtCustomOp *o) { return ((const struct operator *)o)->name; }
@@ -132,7 +154,9 @@ static ONNXTensorElementDataType ORT_API_CALL input_type(const OrtCustomOp *o, s
 	const struct operator *p = (const struct operator *)o;
 	return i >= p->half_from && i < p->half_to ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
 }
-static ONNXTensorElementDataType ORT_API_CALL output_type(const OrtCustomOp *o, size_t i) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
+static ONNXTensorElementDataType ORT_API_CALL output_type(const OrtCustomOp *o, size_t i) {
+	return ((const struct operator *)o)->half ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+}
 static OrtCustomOpInputOutputCharacteristic ORT_API_CALL required(const OrtCustomOp *o, size_t i) { return INPUT_OUTPUT_REQUIRED; }
 static OrtMemType ORT_API_CALL memory_of(const OrtCustomOp *o, size_t i) { return OrtMemTypeDefault; }
 static int ORT_API_CALL one(const OrtCustomOp *o) { return 1; }
@@ -153,7 +177,33 @@ static const struct operator operators[] = {
 	{.op = {COMMON, .KernelComputeV2 = compute_linear}, .name = "Linear", .inputs = 3, .outputs = 1},
 	{.op = {COMMON, .KernelComputeV2 = attention_whole}, .name = "PrefixAttention", .inputs = 6, .outputs = 3},
 	{.op = {COMMON, .KernelComputeV2 = attention_half}, .name = "HalfPrefixAttention", .inputs = 6, .outputs = 3, .half_from = 2, .half_to = 4},
+	{.op = {COMMON, .KernelComputeV2 = pack_keys}, .name = "PackKeys", .inputs = 1, .outputs = 1},
+	{.op = {COMMON, .KernelComputeV2 = pack_half_keys}, .name = "HalfPackKeys", .inputs = 1, .outputs = 1, .half = 1},
+	{.op = {COMMON, .KernelComputeV2 = pack_values}, .name = "PackValues", .inputs = 1, .outputs = 1},
+	{.op = {COMMON, .KernelComputeV2 = pack_half_values}, .name = "HalfPackValues", .inputs = 1, .outputs = 1, .half = 1},
 };
+
+// share_memory gives the environment, of which a process has one, the memory that all sessions take turns in; each would keep as
+// much as its largest run took, rounded up to a power of two.
+static const char *share_memory(void) {
+	OrtEnv *env = NULL;
+	OrtMemoryInfo *memory = NULL;
+	OrtArenaCfg *arena = NULL;
+	const char *keys[] = {"arena_extend_strategy"};
+	const size_t values[] = {1}; // as much as is asked for
+	OrtStatus *s = api->CreateEnv(ORT_LOGGING_LEVEL_WARNING, "videoqa", &env);
+	if (!s)
+		s = api->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &memory);
+	if (!s)
+		s = api->CreateArenaCfgV2(keys, values, 1, &arena);
+	if (!s)
+		s = api->CreateAndRegisterAllocator(env, memory, arena);
+	if (arena)
+		api->ReleaseArenaCfg(arena);
+	if (memory)
+		api->ReleaseMemoryInfo(memory);
+	return s ? "it does not let sessions share their memory" : NULL;
+}
 
 const char *videoqa_domain(const char *path, void **domain) {
 	void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL); // one more handle on it, which is never closed
@@ -169,14 +219,28 @@ const char *videoqa_domain(const char *path, void **domain) {
 		if (api->CustomOpDomain_Add(made, &operators[i].op))
 			return "it does not take our operators";
 	*domain = made;
-	return NULL;
+	return share_memory();
 }
 
-char *videoqa_add_domain(void *options, void *domain) {
-	OrtStatus *s = api->AddCustomOpDomain(options, domain);
+// message takes what is wrong out of s, and NULL out of NULL.
+static char *message(OrtStatus *s) {
 	if (!s)
 		return NULL;
-	char *message = strdup(api->GetErrorMessage(s));
+	char *m = strdup(api->GetErrorMessage(s));
 	api->ReleaseStatus(s);
-	return message;
+	return m;
 }
+
+char *videoqa_add_domain(void *options, void *domain) { return message(api->AddCustomOpDomain(options, domain)); }
+
+char *videoqa_add_weight(void *options, const char *name, void *data, size_t size, const int64_t *dims, size_t rank, int type, void **value) {
+	OrtMemoryInfo *memory = NULL;
+	OrtStatus *s = api->CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault, &memory);
+	if (!s) {
+		s = api->CreateTensorWithDataAsOrtValue(memory, data, size, dims, rank, type, (OrtValue **)value);
+		api->ReleaseMemoryInfo(memory);
+	}
+	return message(s ? s : api->AddInitializer(options, name, *value));
+}
+
+void videoqa_drop_weight(void *value) { api->ReleaseValue(value); }

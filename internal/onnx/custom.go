@@ -9,6 +9,7 @@ import "C"
 import (
 	"fmt"
 	"reflect"
+	"runtime"
 	"unsafe"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -34,19 +35,26 @@ func openDomain(path string) (unsafe.Pointer, error) {
 	return domain, nil
 }
 
-// addDomain lets a session with these options run our operators. The binding hands out
-// neither custom operators nor its pointer on the options, so that is read by its name.
+// addDomain lets a session with these options run our operators.
 func addDomain(o *ort.SessionOptions, domain unsafe.Pointer) error {
+	options, err := pointer(o)
+	if err != nil {
+		return err
+	}
+	if err := taken(C.videoqa_add_domain(options, domain)); err != nil {
+		return fmt.Errorf("add operators: %w", err)
+	}
+	return nil
+}
+
+// pointer is ONNX Runtime's own for o. The binding has neither custom operators nor
+// weights in memory, and does not hand the pointer out, so that is read by its name.
+func pointer(o *ort.SessionOptions) (unsafe.Pointer, error) {
 	field := reflect.ValueOf(o).Elem().FieldByName("o")
 	if field.Kind() != reflect.Pointer {
-		return fmt.Errorf("onnxruntime_go keeps session options elsewhere than in field o")
+		return nil, fmt.Errorf("onnxruntime_go keeps session options elsewhere than in field o")
 	}
-	message := C.videoqa_add_domain(field.UnsafePointer(), domain)
-	if message == nil {
-		return nil
-	}
-	defer C.free(unsafe.Pointer(message))
-	return fmt.Errorf("add operators: %s", C.GoString(message))
+	return field.UnsafePointer(), nil
 }
 
 // Linear is x·weightᵀ + bias for few rows: the weights are read as they lie in the data
@@ -73,10 +81,7 @@ func (g *Graph) Linear(name string, x, weight, bias Value) Value {
 //
 // A row's results do not depend on the rows beside it.
 func (g *Graph) PrefixAttention(name string, qkv, mask, keys, values, pastKeys, pastValues Value) (out, newKeys, newValues Value) {
-	op := "PrefixAttention"
-	if keys.dtype == Half {
-		op = "Half" + op
-	}
+	op := prefixed("PrefixAttention", keys.dtype)
 	ok := len(qkv.shape) == 2 && len(mask.shape) == 4 && len(keys.shape) == 4 && len(values.shape) == 3 && len(pastKeys.shape) == 4 && pastValues.shape.Equal(pastKeys.shape)
 	if !g.check(ok, name, op, "qkv %v, mask %v, keys %v, values %v, past %v and %v", qkv.shape, mask.shape, keys.shape, values.shape, pastKeys.shape, pastValues.shape) {
 		return Value{}, Value{}, Value{}
@@ -101,24 +106,87 @@ func KeyBlocks(tokens int) int { return (tokens + KeyLanes - 1) / KeyLanes }
 // the first head are 0.
 func PackedHead(head int) int { return (head + KeyLanes - 1) / KeyLanes * KeyLanes }
 
-// PackKeys lays keys [heads, tokens, head] out as [heads, blocks, head, 16], as t says
+// PackKeys is [PackKeys] within a graph of the CPU provider.
+//
+//	x [P, heads, head]  ->  [heads, ceil(P/16), head, 16] of t, float32 or float16
+func (g *Graph) PackKeys(name string, x Value, t DType) Value {
+	p, ok := packable(g, name, "PackKeys", x)
+	if !ok {
+		return Value{}
+	}
+	return g.add(name, node{op: prefixed("PackKeys", t), domain: custom}, []Value{x}, t, Shape{x.shape[1], Fixed(int64(KeyBlocks(p))), x.shape[2], Fixed(KeyLanes)})
+}
+
+// PackValues is [PackValues] within a graph of the CPU provider.
+//
+//	x [P, heads, head]  ->  [heads, P, PackedHead] of t, float32 or float16
+func (g *Graph) PackValues(name string, x Value, t DType) Value {
+	if _, ok := packable(g, name, "PackValues", x); !ok {
+		return Value{}
+	}
+	head, _ := x.shape[2].Static()
+	return g.add(name, node{op: prefixed("PackValues", t), domain: custom}, []Value{x}, t, Shape{x.shape[1], x.shape[0], Fixed(int64(PackedHead(int(head))))})
+}
+
+// packable says how many tokens x, which is to be packed, has.
+func packable(g *Graph, name, op string, x Value) (tokens int, ok bool) {
+	if !g.check(len(x.shape) == 3 && x.dtype == Float, name, op, "%v of %v", x.shape, x.dtype) {
+		return 0, false
+	}
+	p, ok := x.shape[0].Static()
+	return int(p), g.check(ok, name, op, "%v has an unknown number of tokens", x.shape)
+}
+
+// prefixed is op for t.
+func prefixed(op string, t DType) string {
+	if t == Half {
+		return "Half" + op
+	}
+	return op
+}
+
+// NewPackedKeys makes room for what PackKeys lays out.
+func NewPackedKeys(t DType, tokens, heads, head int) Tensor {
+	return newTensor(t, heads, KeyBlocks(tokens), head, KeyLanes)
+}
+
+// NewPackedValues makes room for what PackValues lays out.
+func NewPackedValues(t DType, tokens, heads, head int) Tensor {
+	return newTensor(t, heads, tokens, PackedHead(head))
+}
+
+// PackKeys lays keys [tokens, heads, head] out as [heads, blocks, head, 16], as t says
 // in float32 or float16: a block has the keys of 16 tokens, number by number, and zeros
 // for tokens that are not there. What float16 cannot hold becomes its largest number.
-func PackKeys(keys []float32, t DType, heads, tokens, head int) Tensor {
-	to := newTensor(t, heads, KeyBlocks(tokens), head, KeyLanes)
-	if len(keys) > 0 {
-		C.videoqa_pack_keys(C.videoqa_kernels(), (*C.float)(&keys[0]), to.pointer(), C.int64_t(tokens), C.int64_t(heads), C.int64_t(head), half(t))
+func PackKeys(keys []float32, t DType, tokens, heads, head int) Tensor {
+	to := NewPackedKeys(t, tokens, heads, head)
+	for h := range heads {
+		p, done := packing(keys, to, tokens, heads, head)
+		C.videoqa_pack_keys(&p, C.int64_t(h))
+		done()
 	}
 	return to
 }
 
-// PackValues lays values [heads, tokens, head] out as [heads, tokens, PackedHead].
-func PackValues(values []float32, t DType, heads, tokens, head int) Tensor {
-	to := newTensor(t, heads, tokens, PackedHead(head))
-	if len(values) > 0 {
-		C.videoqa_pack_values(C.videoqa_kernels(), (*C.float)(&values[0]), to.pointer(), C.int64_t(tokens), C.int64_t(heads), C.int64_t(head), half(t))
+// PackValues lays values [tokens, heads, head] out as [heads, tokens, PackedHead].
+func PackValues(values []float32, t DType, tokens, heads, head int) Tensor {
+	to := NewPackedValues(t, tokens, heads, head)
+	for h := range heads {
+		p, done := packing(values, to, tokens, heads, head)
+		C.videoqa_pack_values(&p, C.int64_t(h))
+		done()
 	}
 	return to
+}
+
+// packing is what C needs to know, with Go's memory pinned until done; there is at least one number.
+func packing(from []float32, to Tensor, tokens, heads, head int) (C.struct_packing, func()) {
+	var pins runtime.Pinner
+	pins.Pin(&from[0])
+	pins.Pin(to.pointer())
+	return C.struct_packing{
+		from: (*C.float)(&from[0]), to: to.pointer(), tokens: C.int64_t(tokens), heads: C.int64_t(heads), head: C.int64_t(head), half: half(to.dtype),
+	}, pins.Unpin
 }
 
 func half(t DType) C.int {

@@ -133,8 +133,8 @@ func (a attended) run(t *testing.T, s *onnx.Session, kept onnx.DType) (out, keys
 	in := onnx.Feed{
 		"qkv":    onnx.Floats(a.qkv, q*w, int64(3*width)),
 		"mask":   onnx.Floats(a.mask, 1, q, w, int64(own)),
-		"keys":   onnx.PackKeys(a.keys, kept, a.heads, a.tokens, a.head),
-		"values": onnx.PackValues(a.values, kept, a.heads, a.tokens, a.head),
+		"keys":   onnx.PackKeys(a.byToken(a.keys), kept, a.tokens, a.heads, a.head),
+		"values": onnx.PackValues(a.byToken(a.values), kept, a.tokens, a.heads, a.head),
 		"old k":  onnx.Floats(a.oldKeys, h, q, int64(a.past), d),
 		"old v":  onnx.Floats(a.oldValues, h, q, int64(a.past), d),
 	}
@@ -143,6 +143,16 @@ func (a attended) run(t *testing.T, s *onnx.Session, kept onnx.DType) (out, keys
 		t.Fatal(err)
 	}
 	return out, keys, values
+}
+
+// byToken brings [heads, tokens, head] to [tokens, heads, head].
+func (a attended) byToken(x []float32) []float32 {
+	out := make([]float32, 0, len(x))
+	for i := range a.tokens * a.heads {
+		t, h := i/a.heads, i%a.heads
+		out = append(out, x[(h*a.tokens+t)*a.head:][:a.head]...)
+	}
+	return out
 }
 
 // own is the key (which = 1) or value (2) of word t of a question, in one head.
@@ -336,4 +346,23 @@ func nearest(f float32) float32 {
 		}
 	}
 	return float32(math.Copysign(float64(n), float64(f)))
+}
+
+func TestPackingIsAlikeInAGraph(t *testing.T) {
+	const tokens, heads, head = 37, 3, 20
+	x := randomFloats(rand.New(rand.NewPCG(9, 10)), tokens*heads*head)
+	for _, kept := range []onnx.DType{onnx.Float, onnx.Half} {
+		s := openGraph(t, func(g *onnx.Graph) {
+			in := g.Input("x", onnx.Float, tokens, heads, head)
+			g.Output("keys", g.PackKeys("packed keys", in, kept))
+			g.Output("values", g.PackValues("packed values", in, kept))
+		})
+		keys, values := onnx.NewPackedKeys(kept, tokens, heads, head), onnx.NewPackedValues(kept, tokens, heads, head)
+		if err := s.Run(t.Context(), onnx.Feed{"x": onnx.Floats(x, tokens, heads, head)}, onnx.Feed{"keys": keys, "values": values}); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(onnx.Widened(keys), onnx.Widened(onnx.PackKeys(x, kept, tokens, heads, head))) || !slices.Equal(onnx.Widened(values), onnx.Widened(onnx.PackValues(x, kept, tokens, heads, head))) {
+			t.Errorf("%v: packed otherwise than outside", kept)
+		}
+	}
 }

@@ -70,8 +70,11 @@ type Port struct {
 	Shape Shape
 }
 
-// Ports are a graph's inputs and outputs.
-type Ports struct{ Inputs, Outputs []Port }
+// Ports are a graph's inputs and outputs, and the weights that it has in a data file.
+type Ports struct {
+	Inputs, Outputs []Port
+	Weights         []Ref
+}
 
 // A Model is a finished graph.
 type Model struct {
@@ -260,7 +263,13 @@ func (g *Graph) Model() (Model, error) {
 		g.err = err
 		return Model{}, err
 	}
-	return Model{g.encode(), Ports{g.inputs, g.outputs}, len(g.nodes)}, nil
+	ports := Ports{Inputs: g.inputs, Outputs: g.outputs}
+	for _, i := range g.initializers {
+		if i.raw == nil {
+			ports.Weights = append(ports.Weights, i.ref)
+		}
+	}
+	return Model{g.encode(), ports, len(g.nodes)}, nil
 }
 
 // claim takes a name, and records an error if it is taken.

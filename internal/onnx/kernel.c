@@ -39,22 +39,25 @@ int64_t videoqa_attention_tasks(const struct attention *a) {
 
 // Keys lie [heads, blocks, head, LANES]: the numbers of one dimension of LANES keys lie side by side, so that scores of as many
 // keys are added up at once. What is behind the last key is 0.
-void videoqa_pack_keys(const struct kernels *k, const float *from, void *to, int64_t tokens, int64_t heads, int64_t head, int half) {
-	int64_t blocks = padded(tokens) / LANES, size = half ? sizeof(uint16_t) : sizeof(float);
-	for (int64_t h = 0; h < heads; h++)
-		for (int64_t b = 0; b < blocks; b++)
-			for (int64_t d = 0; d < head; d++) {
-				float line[LANES];
-				for (int64_t i = 0, t = b * LANES; i < LANES; i++, t++)
-					line[i] = t < tokens ? from[(h * tokens + t) * head + d] : 0;
-				k->pack(line, (char *)to + ((h * blocks + b) * head + d) * LANES * size, LANES, half);
-			}
+void videoqa_pack_keys(const struct packing *p, int64_t h) {
+	const struct kernels *k = videoqa_kernels();
+	int64_t blocks = padded(p->tokens) / LANES, size = p->half ? sizeof(uint16_t) : sizeof(float);
+	for (int64_t b = 0; b < blocks; b++)
+		for (int64_t d = 0; d < p->head; d++) {
+			float line[LANES];
+			for (int64_t i = 0, t = b * LANES; i < LANES; i++, t++)
+				line[i] = t < p->tokens ? p->from[(t * p->heads + h) * p->head + d] : 0;
+			k->pack(line, (char *)p->to + ((h * blocks + b) * p->head + d) * LANES * size, LANES, p->half);
+		}
 }
 
-void videoqa_pack_values(const struct kernels *k, const float *from, void *to, int64_t tokens, int64_t heads, int64_t head, int half) {
-	int64_t stride = padded(head), size = half ? sizeof(uint16_t) : sizeof(float);
-	for (int64_t r = 0; r < heads * tokens; r++) {
-		k->pack(from + r * head, (char *)to + r * stride * size, head, half);
-		memset((char *)to + (r * stride + head) * size, 0, (stride - head) * size);
+// Values lie [heads, tokens, padded(head)], with 0 behind each.
+void videoqa_pack_values(const struct packing *p, int64_t h) {
+	const struct kernels *k = videoqa_kernels();
+	int64_t stride = padded(p->head), size = p->half ? sizeof(uint16_t) : sizeof(float);
+	for (int64_t t = 0; t < p->tokens; t++) {
+		char *to = (char *)p->to + (h * p->tokens + t) * stride * size;
+		k->pack(p->from + (t * p->heads + h) * p->head, to, p->head, p->half);
+		memset(to + p->head * size, 0, (stride - p->head) * size);
 	}
 }

@@ -59,8 +59,16 @@ int videoqa_choose(const char *name);
 int64_t videoqa_linear_tasks(const struct linear *);
 int64_t videoqa_attention_tasks(const struct attention *);
 
-// videoqa_pack_keys packs [heads, tokens, head], or one token's heads after the other's if by_token, for attention.
-void videoqa_pack_keys(const struct kernels *, const float *from, void *to, int64_t tokens, int64_t heads, int64_t head, int half);
-void videoqa_pack_values(const struct kernels *, const float *from, void *to, int64_t tokens, int64_t heads, int64_t head, int half);
+// A packing lays the keys or values of a layer, [tokens, heads, head], out for attention.
+struct packing {
+	const float *from;
+	void *to;
+	int64_t tokens, heads, head;
+	int half;
+};
+
+// Both do one of the heads.
+void videoqa_pack_keys(const struct packing *, int64_t head);
+void videoqa_pack_values(const struct packing *, int64_t head);
 
 #endif

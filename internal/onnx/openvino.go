@@ -1,8 +1,12 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -75,4 +79,26 @@ func undisturbed(do func() error) error {
 		panic(fmt.Sprintf("onnx: the signal stack cannot be given back: %v, %v", restored, unblocked)) // the next signal would be the last
 	}
 	return err
+}
+
+// restMapped gives the memory of files below dir that are mapped for reading back to
+// the system. OpenVINO has rounded copies of the weights once a graph is open, and
+// what it looks at again comes from the file again.
+func restMapped(dir string) error {
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for line := range strings.Lines(string(maps)) {
+		var from, to uintptr
+		var access string
+		if n, _ := fmt.Sscanf(line, "%x-%x %s", &from, &to, &access); n != 3 || !strings.HasPrefix(access, "r--") || !strings.Contains(line, " "+dir+string(filepath.Separator)) {
+			continue
+		}
+		if _, _, errno := syscall.Syscall(syscall.SYS_MADVISE, from, to-from, syscall.MADV_DONTNEED); errno != 0 && errno != syscall.ENOMEM {
+			errs = append(errs, errno) // ENOMEM: it was unmapped meanwhile
+		}
+	}
+	return errors.Join(errs...)
 }

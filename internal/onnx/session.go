@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"sync"
 
@@ -38,6 +39,9 @@ type SessionConfig struct {
 	// nothing measurable where each weight meets hundreds of rows, and much where
 	// it meets one.
 	SharedWeights bool
+	// Weights are the graph's data file, if it is mapped already. Only the CPU provider
+	// reads weights that are given to it.
+	Weights *Weights
 }
 
 // A Session is a graph made ready to run. It may run in many goroutines at once.
@@ -45,9 +49,10 @@ type Session struct {
 	ports Ports
 	name  string
 
-	mu   sync.RWMutex // held for reading by runs, for writing by Close
-	s    *ort.DynamicAdvancedSession
-	leak runtime.Cleanup
+	mu      sync.RWMutex // held for reading by runs, for writing by Close
+	s       *ort.DynamicAdvancedSession
+	weights *held // nil: none were given
+	leak    runtime.Cleanup
 }
 
 // Open makes the graph at path ready. The graph is opened by path because its
@@ -63,18 +68,35 @@ func (r *Runtime) Open(path string, ports Ports, cfg SessionConfig) (*Session, e
 		return nil, fmt.Errorf("onnx: open %s: %w", path, err)
 	}
 	defer options.Destroy()
-	if cfg.Provider != OpenVINO {
-		if err := addDomain(options, r.domain); err != nil {
-			return nil, fmt.Errorf("onnx: open %s: %w", path, err)
-		}
-	}
-	s, err := ort.NewDynamicAdvancedSession(path, names(ports.Inputs), names(ports.Outputs), options)
-	if err != nil {
+	opened := &Session{ports: ports, name: path}
+	if err := opened.open(r, options, cfg); err != nil {
 		return nil, fmt.Errorf("onnx: open %s: %w", path, err)
 	}
-	opened := &Session{ports: ports, name: path, s: s}
 	opened.leak = native.Track(opened, "session "+path, 1)
 	return opened, nil
+}
+
+// open makes s ready, whose graph and ports are known.
+func (s *Session) open(r *Runtime, options *ort.SessionOptions, cfg SessionConfig) (err error) {
+	if cfg.Provider != OpenVINO {
+		if err := addDomain(options, r.domain); err != nil {
+			return err
+		}
+	}
+	if cfg.Weights != nil && (cfg.Provider == CPU || cfg.Provider == "") {
+		if s.weights, err = cfg.Weights.give(options, s.ports.Weights); err != nil {
+			return err
+		}
+	}
+	if s.s, err = ort.NewDynamicAdvancedSession(s.name, names(s.ports.Inputs), names(s.ports.Outputs), options); err != nil {
+		return errors.Join(err, s.weights.close())
+	}
+	if cfg.Provider == OpenVINO {
+		_ = restMapped(filepath.Dir(s.name)) // a failure leaves memory where it is
+	} else if s.weights != nil && !cfg.SharedWeights {
+		cfg.Weights.rest() // most were packed
+	}
+	return nil
 }
 
 // options turns cfg into ONNX Runtime's; the caller destroys them.
@@ -120,6 +142,7 @@ func (cfg SessionConfig) set(o *ort.SessionOptions) error {
 		// A waiting thread that spins takes a core from the decoder's threads.
 		o.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"),
 		o.AddSessionConfigEntry("session.disable_prepacking", prepack),
+		o.AddSessionConfigEntry("session.use_env_allocators", "1"),
 	)
 }
 
@@ -221,7 +244,7 @@ func (s *Session) Close() error {
 	if s.s == nil {
 		return nil
 	}
-	err := s.s.Destroy()
+	err := errors.Join(s.s.Destroy(), s.weights.close())
 	s.s = nil
 	native.Untrack(s.leak, 1)
 	return err
