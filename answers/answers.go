@@ -34,8 +34,8 @@ import (
 // Config says what a service is made of. Only Model is needed.
 type Config struct {
 	Model        *Model
-	Features     features.Store // nil: 256 MiB in this process
-	PrefixBytes  int64          // of clips' prefixes kept in this process; 0: 512 MiB
+	Features     features.Store // nil: 32 MiB in this process
+	PrefixBytes  int64          // of clips' prefixes kept in this process; 0: 96 MiB
 	MaxTokens    int            // of an answer; 0: 20
 	Beam         int            // 0: greedy; the original used 4
 	AbstainBelow float64        // answers of a lower score become abstentions
@@ -77,10 +77,10 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	if cfg.Features == nil {
-		cfg.Features = features.NewMemory(256 << 20)
+		cfg.Features = features.NewMemory(32 << 20)
 	}
 	if cfg.PrefixBytes == 0 {
-		cfg.PrefixBytes = 512 << 20
+		cfg.PrefixBytes = 96 << 20
 	}
 	if cfg.Clips == 0 {
 		cfg.Clips = 3 // one is decoded while the model, which runs two graphs at a time, is busy

@@ -94,6 +94,16 @@ func (c *Checkpoint) Tensor(name string) (Tensor, error) {
 	return t, nil
 }
 
+// Rest gives the memory of the weights that were read back to the system, as is right
+// once all have been converted. They can still be read: they come from the file again.
+func (c *Checkpoint) Rest() error {
+	var errs []error
+	for _, f := range c.files {
+		errs = append(errs, f.rest())
+	}
+	return errors.Join(errs...)
+}
+
 // Close unmaps the files. It may be called again.
 func (c *Checkpoint) Close() error {
 	var errs []error

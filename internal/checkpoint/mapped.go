@@ -74,6 +74,15 @@ func (m *mapped) Close() error {
 	return unix.Munmap(b)
 }
 
+// rest gives the memory of what was read of a mapping back to the system; what is read
+// again comes from the file.
+func (m *mapped) rest() error {
+	if !m.unmap || m.closed {
+		return nil
+	}
+	return unix.Madvise(m.bytes, unix.MADV_DONTNEED)
+}
+
 // A stamp tells one state of a file from another without reading it. Change time
 // and inode stand beside size and modification time because cp -p, rsync -t and
 // touch can put other bytes under the same two.

@@ -25,6 +25,7 @@ func (c *Serve) Run(ctx context.Context, a *App) (err error) {
 	if err := c.check(a); err != nil {
 		return err
 	}
+	boundHeap()
 	if c.DataDir == "" {
 		if c.DataDir, err = a.defaultDataDir(); err != nil {
 			return err

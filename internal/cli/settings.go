@@ -54,8 +54,8 @@ type AnswerSettings struct {
 
 // CacheSettings bound what is remembered in this process.
 type CacheSettings struct {
-	Features Bytes `env:"VIDEOQA_CACHE_FEATURES" default:"256MiB" placeholder:"SIZE" help:"Of frames' features (${default})."`
-	Prefixes Bytes `env:"VIDEOQA_CACHE_PREFIXES" default:"512MiB" placeholder:"SIZE" help:"Of clips' prefixes (${default})."`
+	Features Bytes `env:"VIDEOQA_CACHE_FEATURES" default:"32MiB" placeholder:"SIZE" help:"Of frames' features (${default})."`
+	Prefixes Bytes `env:"VIDEOQA_CACHE_PREFIXES" default:"96MiB" placeholder:"SIZE" help:"Of clips' prefixes (${default})."`
 }
 
 // RedisSettings name the cache of features that processes share.
