@@ -3,6 +3,7 @@ package frames_test
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"videoqa/frames"
 	"videoqa/temporal"
@@ -55,4 +56,19 @@ func checkLosing(t *testing.T, data []byte, lost int, good map[int64]string) (de
 		t.Errorf("without packet %d, %d of %d pictures are none of the whole file's (degraded %v)", lost, wrong, len(pics), report.Degraded)
 	}
 	return report.Degraded
+}
+
+// Damage ends at a key: what leads it may have been reached, the key itself not.
+func TestTheKeyBehindALossIsShown(t *testing.T) {
+	data, want := clip(t, "open-gop-hevc.mp4"), goldens(t)["open-gop-hevc.mp4"] // a key at 0.8 s
+	s := sums{of: map[int]string{}}
+	pics, report, _, err := frames.SampleLosing(t.Context(), bytes.NewReader(data), int64(len(data)), frames.Plan{At: []time.Duration{800 * time.Millisecond}}, frames.Upload(), 11, s.see)
+	if err != nil || report.Degraded || pics[0].PTS != 0.8 {
+		t.Fatalf("%v, %+v, %v", pics[0].PTS, report, err)
+	}
+	for _, sum := range s.of {
+		if sum != want.Frames[20].sum {
+			t.Errorf("the picture has planes %s; want %s", sum, want.Frames[20].sum)
+		}
+	}
 }

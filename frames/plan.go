@@ -22,7 +22,7 @@ type Plan struct {
 
 // Revision names the rules by which pictures are chosen, decoded and converted.
 // It belongs into the key of whatever remembers a plan's pictures.
-const Revision = "frames-2"
+const Revision = "frames-3"
 
 // span returns plan's span in ticks, or [fault.BadRequest] if it makes no sense
 // for this video.
@@ -167,23 +167,4 @@ func (x *Index) skips(r run, i int) bool {
 	}
 	_, wanted := r.want[i]
 	return !wanted
-}
-
-// tainted returns the rows that damage at row i may have reached: all up to the
-// next point of access, and the pictures leading that.
-func (x *Index) tainted(i int) (first, last int) {
-	next := i + 1
-	for next < len(x.rows) && x.rows[next].roles&clean == 0 {
-		next++
-	}
-	if next == len(x.rows) {
-		return i, next - 1
-	}
-	last = next - 1
-	for j := next + 1; j < len(x.rows) && x.rows[j].roles&clean == 0; j++ {
-		if x.rows[j].pts < x.rows[next].pts {
-			last = j
-		}
-	}
-	return i, last
 }

@@ -254,10 +254,15 @@ func (x *Index) mark(rows []int, bad map[int]bool) {
 	x.bring(reached, bad)
 }
 
+// taint adds the rows that damage at row i may have reached: all up to the next
+// point of access, and the pictures leading that.
 func (x *Index) taint(i int, reached map[int]bool) {
-	first, last := x.tainted(i)
-	for j := first; j <= last; j++ {
+	next := x.access(i + 1)
+	for j := i; j < next; j++ {
 		reached[j] = true
+	}
+	if next < len(x.rows) {
+		x.taintLeading(next, next, reached)
 	}
 }
 
