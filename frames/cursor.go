@@ -56,6 +56,9 @@ func (c *cursor) collect(ctx context.Context, r run) (*packets, error) {
 		return nil, err
 	}
 	kept := newPackets(true)
+	if c.x.believed {
+		return kept, c.collectBelieved(ctx, r, kept)
+	}
 	for i := r.first; i <= r.last; i++ {
 		if err := c.read(ctx); err != nil {
 			kept.close()

@@ -117,6 +117,9 @@ func (s *sampling) supply(ctx context.Context, c *cursor, r run) (supply, error)
 		return supply{func(row int) (*astiav.Packet, error) { return s.kept.list[row], nil }, still, func() {}, false}, nil
 	}
 	if s.x.weight(r) > min(runBytes, readBytes/int64(s.workers()+1)) {
+		if s.x.believed {
+			return supply{}, errDoubt // its packets have to be seen before they are decoded
+		}
 		rewind := func(ctx context.Context) error { return c.moveTo(ctx, r.first) }
 		return supply{func(int) (*astiav.Packet, error) { return c.p, c.read(ctx) }, rewind, func() {}, true}, rewind(ctx)
 	}
@@ -150,6 +153,9 @@ func (s *sampling) decodeRun(ctx context.Context, r run, from supply, by divisio
 			s.note(r, out)
 			return nil
 		}
+		if s.x.believed {
+			return errDoubt
+		}
 		s.note(run{}, decoded{decoded: out.decoded})
 		if err := from.rewind(ctx); err != nil {
 			return err
@@ -158,6 +164,9 @@ func (s *sampling) decodeRun(ctx context.Context, r run, from supply, by divisio
 	out, err := s.attempt(ctx, r, from, by.threads, bySlice)
 	if err != nil {
 		return err
+	}
+	if s.x.believed && (len(out.damage) > 0 || len(out.pictures) < len(r.want)) {
+		return errDoubt
 	}
 	s.note(r, out)
 	return nil

@@ -3,6 +3,7 @@ package frames
 import (
 	"context"
 	"io"
+	"math"
 
 	"github.com/asticode/go-astiav"
 )
@@ -45,7 +46,7 @@ func SampleLosing(ctx context.Context, r io.ReaderAt, size int64, plan Plan, lim
 		return nil, Report{}, nil, err
 	}
 	defer in.close()
-	x, kept, classify := newIndex(in, size, limits), newPackets(true), newClassifier(in.video.CodecParameters())
+	x, kept, classify := newIndex(in), newPackets(true), newClassifier(in.video.CodecParameters())
 	defer kept.close()
 	p := astiav.AllocPacket()
 	defer p.Free()
@@ -105,4 +106,41 @@ func (x *Index) Whole(ctx context.Context, r io.ReaderAt, ks []int, severalPictu
 		}
 	}
 	return true, nil
+}
+
+// SampleBelieving is Sample that believes every table at first, or none.
+func SampleBelieving(ctx context.Context, r io.ReaderAt, size int64, plan Plan, limits Limits, any bool) ([]Picture, Report, error) {
+	return sample(ctx, r, size, plan, limits, ifElse(any, 0, math.MaxInt), nil)
+}
+
+// SampleBelieved samples by a file's own table only; the index is nil if there is
+// none that is believed, and the error says where it came to be doubted.
+func SampleBelieved(ctx context.Context, r io.ReaderAt, size int64, plan Plan, limits Limits, see func(shown int, f *astiav.Frame)) ([]Picture, Report, *Index, error) {
+	in, err := openInput(ctx, r, size, limits)
+	if err != nil {
+		return nil, Report{}, nil, err
+	}
+	defer in.close()
+	x := believe(in, 0)
+	if x == nil {
+		return nil, Report{}, nil, nil
+	}
+	pics, report, err := x.sampleBelieved(ctx, in, plan, see)
+	return pics, report, x, err
+}
+
+// ErrDoubt is what ends believing.
+var ErrDoubt = errDoubt
+
+// Places says where the samples of an MP4 file lie: offset and size of each.
+func Places(ctx context.Context, r io.ReaderAt, size int64) (places [][2]int64, err error) {
+	in, err := openInput(ctx, r, size, Footage())
+	if err != nil {
+		return nil, err
+	}
+	defer in.close()
+	for _, e := range entriesOf(in.video) {
+		places = append(places, [2]int64{e.at, e.size})
+	}
+	return places, nil
 }

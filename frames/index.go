@@ -48,6 +48,8 @@ type Index struct {
 	end      int64   // last pts + its duration
 	counted  bool    // pictures have no timestamps and are known by their order
 	topLayer uint8
+	believed bool // rows are what the container says, and a run's are looked at when it is read
+	shifted  bool // believed, and the container says nothing of durations
 	limits   Limits
 
 	configurations []configuration // in decoding order
@@ -73,13 +75,22 @@ func open(ctx context.Context, r io.ReaderAt, size int64, limits Limits, keep bo
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	x, kept := newIndex(in, size, limits), newPackets(keep)
-	if err := x.fill(ctx, in, r, kept); err != nil {
+	x, kept, err := readAll(ctx, in, r, keep)
+	if err != nil {
 		in.close()
-		kept.close()
 		return nil, nil, nil, err
 	}
 	return x, in, kept, nil
+}
+
+// readAll indexes what in, which is at its start, holds.
+func readAll(ctx context.Context, in *input, r io.ReaderAt, keep bool) (*Index, *packets, error) {
+	x, kept := newIndex(in), newPackets(keep)
+	if err := x.fill(ctx, in, r, kept); err != nil {
+		kept.close()
+		return nil, nil, err
+	}
+	return x, kept, nil
 }
 
 func (x *Index) fill(ctx context.Context, in *input, r io.ReaderAt, kept *packets) error {
@@ -92,11 +103,11 @@ func (x *Index) fill(ctx context.Context, in *input, r io.ReaderAt, kept *packet
 	return x.check()
 }
 
-func newIndex(in *input, size int64, limits Limits) *Index {
+func newIndex(in *input) *Index {
 	base, p := in.video.TimeBase(), in.video.CodecParameters()
 	turn := orientationOf(in.video)
 	return &Index{
-		Container: in.fc.InputFormat().Name(), Codec: in.codec.Name(), Size: size, limits: limits,
+		Container: in.fc.InputFormat().Name(), Codec: in.codec.Name(), Size: in.source.size, limits: in.limits,
 		Width: p.Width(), Height: p.Height(), orientation: turn, Rotation: turnedBy(turn),
 		num: int64(base.Num()), den: int64(base.Den()),
 	}
@@ -160,16 +171,23 @@ func (x *Index) scan(ctx context.Context, in *input, kept *packets) error {
 }
 
 func (x *Index) add(p *astiav.Packet, classify *classifier) {
+	r := newRow(p, classify)
+	x.topLayer = max(x.topLayer, r.layer)
+	x.rows = append(x.rows, r)
+}
+
+func durationOf(p *astiav.Packet) int32 { return int32(min(max(p.Duration(), 0), math.MaxInt32)) }
+
+func newRow(p *astiav.Packet, classify *classifier) row {
 	flags := p.Flags()
 	r := row{pts: p.Pts(), dts: p.Dts(), size: int32(p.Size()), dropped: flags.Has(astiav.PacketFlagDiscard), corrupt: flags.Has(astiav.PacketFlagCorrupt)}
-	r.duration = int32(min(max(p.Duration(), 0), math.MaxInt32))
+	r.duration = durationOf(p)
 	read := classify.of(bytesOf(p), flags.Has(astiav.PacketFlagKey))
 	r.roles, r.layer, r.lost = read.roles, read.layer, read.lost
 	if flags.Has(astiav.PacketFlag(0x10)) { // AV_PKT_FLAG_DISPOSABLE
 		r.roles |= disposable
 	}
-	x.topLayer = max(x.topLayer, r.layer)
-	x.rows = append(x.rows, r)
+	return r
 }
 
 // A configuration is what a decoder has to be told that starts at row first or

@@ -25,6 +25,8 @@ type input struct {
 	handle      cgo.Handle     // source, for C
 	video       *astiav.Stream // borrowed from fc
 	codec       *astiav.Codec
+	limits      Limits
+	format      string                  // of the demuxer, as sniff calls it
 	params      *astiav.CodecParameters // what video said when it was opened: decoders are opened while fc is read
 	leak        runtime.Cleanup
 }
@@ -51,6 +53,15 @@ func (s *source) read(b []byte) (int, error) {
 	}
 	s.err = err
 	return 0, astiav.ErrEio
+}
+
+// readAt fills b, beside what FFmpeg reads.
+func (s *source) readAt(b []byte, off int64) bool {
+	n, err := s.r.ReadAt(b, off)
+	if n < len(b) && !errors.Is(err, io.EOF) {
+		s.err = err
+	}
+	return n == len(b)
 }
 
 // seek answers FFmpeg's AVSEEK_SIZE (0x10000) beside the usual three, with or
@@ -96,7 +107,7 @@ func openInput(ctx context.Context, r io.ReaderAt, size int64, limits Limits) (*
 	// FFmpeg's log is the process's own; what it would print of a stranger's file is
 	// in our errors, and its callback overruns a buffer in go-astiav 0.39.
 	astiav.SetLogLevel(astiav.LogLevelQuiet)
-	in := &input{source: &source{r: r, size: size}, interrupter: astiav.NewIOInterrupter()}
+	in := &input{source: &source{r: r, size: size}, limits: limits, interrupter: astiav.NewIOInterrupter()}
 	in.handle = cgo.NewHandle(in.source)
 	in.leak = native.Track(in, "frames input", 1)
 	in.unwatch = context.AfterFunc(ctx, in.interrupter.Interrupt)
@@ -122,6 +133,7 @@ func (in *input) open(head []byte, limits Limits) (err error) {
 	if err != nil {
 		return err
 	}
+	in.format = format
 	if in.io, err = astiav.AllocIOContext(ioBuffer, false, in.source.read, in.source.seek, nil); err != nil {
 		return err
 	}

@@ -34,9 +34,11 @@ func TestLimitsAreNamed(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			l := frames.Upload()
 			tc.change(&l)
-			_, _, err := frames.Sample(t.Context(), bytes.NewReader(data), int64(len(data)), frames.Plan{Count: 6}, l)
-			if !errors.Is(err, fault.TooLarge) || !strings.Contains(err.Error(), tc.says) {
-				t.Errorf("Sample with limits %+v: %v; want too large, saying %q", l, err, tc.says)
+			for _, believing := range []bool{true, false} {
+				_, _, err := frames.SampleBelieving(t.Context(), bytes.NewReader(data), int64(len(data)), frames.Plan{Count: 6}, l, believing)
+				if !errors.Is(err, fault.TooLarge) || !strings.Contains(err.Error(), tc.says) {
+					t.Errorf("Sample with limits %+v, believing %v: %v; want too large, saying %q", l, believing, err, tc.says)
+				}
 			}
 		})
 	}
@@ -81,7 +83,7 @@ func TestAnEndedContextEndsTheWork(t *testing.T) {
 		for reads := 1; !done; reads++ {
 			ctx, cancel := context.WithCancel(t.Context())
 			r := &slow{bytes.NewReader(data), reads, cancel}
-			_, _, err := frames.Sample(ctx, r, int64(len(data)), frames.Plan{Count: 6}, frames.Footage())
+			_, _, err := frames.SampleBelieving(ctx, r, int64(len(data)), frames.Plan{Count: 6}, frames.Footage(), true)
 			if err != nil && (!errors.Is(err, context.Canceled) || errors.Is(err, fault.BadVideo)) {
 				t.Errorf("%s cancelled at read %d: %v; want the context's error alone", name, reads, err)
 			}
@@ -111,7 +113,7 @@ func TestTheReadersOwnErrorIsKept(t *testing.T) {
 		data, done := clip(t, name), false
 		for reads := 0; !done; reads++ {
 			r := &broken{bytes.NewReader(data), reads}
-			_, _, err := frames.Sample(t.Context(), r, int64(len(data)), frames.Plan{Count: 6}, frames.Footage())
+			_, _, err := frames.SampleBelieving(t.Context(), r, int64(len(data)), frames.Plan{Count: 6}, frames.Footage(), reads%2 == 0)
 			if done = r.left >= 0; !done && (!errors.Is(err, errLost) || errors.Is(err, fault.BadVideo)) {
 				t.Errorf("%s failing at read %d: %v; want the reader's error alone", name, reads, err)
 			}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"github.com/asticode/go-astiav"
 )
 
 // A Report says what was done for a plan and what was wrong on the way.
@@ -47,19 +49,43 @@ func (r Report) Notes() []string {
 const keptBytes = 16 << 20
 
 // Sample returns the pictures of plan, in time order: [Open] and [Index.Sample]
-// in one, for videos that are looked at once. Compressed pictures of small videos
-// are kept in between, so that such a file is read once.
+// in one, for videos that are looked at once. Of a long MP4 file of H.264 or HEVC
+// it reads the table of its samples and the groups of pictures that hold those
+// wanted; the pictures are the same, but damage elsewhere goes unseen, so that
+// [Report.Degraded] speaks of these groups. Any other file is read once from start
+// to end, and compressed pictures of small ones are kept in between.
 //
 // Errors: those of [Open]; [fault.BadRequest] if plan makes no sense for this
 // video; [fault.BadVideo] if no undamaged picture is left in its span.
 func Sample(ctx context.Context, r io.ReaderAt, size int64, plan Plan, limits Limits) ([]Picture, Report, error) {
-	x, in, kept, err := open(ctx, r, size, limits, size <= keptBytes)
+	return sample(ctx, r, size, plan, limits, manyPackets, nil)
+}
+
+// sample is Sample, which believes the tables of files of at least so many packets.
+func sample(ctx context.Context, r io.ReaderAt, size int64, plan Plan, limits Limits, least int, see func(int, *astiav.Frame)) ([]Picture, Report, error) {
+	in, err := openInput(ctx, r, size, limits)
 	if err != nil {
 		return nil, Report{}, err
 	}
-	defer in.close()
+	defer func() { in.close() }()
+	if x := believe(in, least); x != nil {
+		pics, report, err := x.sampleBelieved(ctx, in, plan, see)
+		if err == nil || ctx.Err() != nil {
+			return pics, report, err
+		}
+		in.close()
+		again, err := openInput(ctx, r, size, limits)
+		if err != nil {
+			return nil, Report{}, err
+		}
+		in = again
+	}
+	x, kept, err := readAll(ctx, in, r, size <= keptBytes)
+	if err != nil {
+		return nil, Report{}, err
+	}
 	defer kept.close()
-	s := sampling{x: x, r: r, in: in, read: true, kept: kept}
+	s := sampling{x: x, r: r, in: in, read: true, kept: kept, see: see}
 	return s.sample(ctx, plan)
 }
 

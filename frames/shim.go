@@ -47,6 +47,19 @@ static int videoqa_rgb(const AVFrame *f, unsigned char *out, int stride) {
 	return rows == f->height ? 0 : AVERROR(EINVAL);
 }
 
+// What a demuxer's index says of one packet.
+typedef struct {
+	int64_t at, dts;
+	int32_t size, flags;
+} videoqa_entry;
+
+static void videoqa_entries(AVStream *s, videoqa_entry *out, int n) {
+	for (int i = 0; i < n; i++) {
+		const AVIndexEntry *e = avformat_index_get_entry(s, i);
+		out[i] = (videoqa_entry){e->pos, e->timestamp, e->size, e->flags};
+	}
+}
+
 static int videoqa_rgb_fast(const AVFrame *f, unsigned char *out) {
 	return videoqa_rgb_420(f, videoqa_matrix(f), videoqa_full_range(f), out);
 }
@@ -79,6 +92,30 @@ func newExtraData(p *astiav.Packet) []byte {
 		return nil
 	}
 	return C.GoBytes(unsafe.Pointer(data), C.int(size))
+}
+
+// indexed is how many packets of s its demuxer knows of beforehand.
+func indexed(s *astiav.Stream) int {
+	return int(C.avformat_index_get_entries_count(*(**C.AVStream)(unsafe.Pointer(s))))
+}
+
+// An entry is what a demuxer's index says of one packet.
+type entry struct {
+	at, size, dts int64
+	key, dropped  bool
+}
+
+// entriesOf returns all that the demuxer knows of beforehand.
+func entriesOf(s *astiav.Stream) []entry {
+	raw := make([]C.videoqa_entry, indexed(s))
+	if len(raw) > 0 {
+		C.videoqa_entries(*(**C.AVStream)(unsafe.Pointer(s)), &raw[0], C.int(len(raw)))
+	}
+	all := make([]entry, len(raw))
+	for i, e := range raw {
+		all[i] = entry{int64(e.at), int64(e.size), int64(e.dts), e.flags&C.AVINDEX_KEYFRAME != 0, e.flags&C.AVINDEX_DISCARD_FRAME != 0}
+	}
+	return all
 }
 
 // bytesOf lends p's bytes until p is let go of. go-astiav copies them, which is
