@@ -27,10 +27,7 @@ func believe(in *input, least int) *Index {
 	n := indexed(in.video)
 	codec := in.video.CodecParameters().CodecID()
 	switch {
-	case n < least, in.limits.Packets > 0 && n > in.limits.Packets, codec != astiav.CodecIDH264 && codec != astiav.CodecIDHevc:
-		return nil
-	}
-	if in.format != "mov" {
+	case in.format != "mov", codec != astiav.CodecIDH264 && codec != astiav.CodecIDHevc, n < least, in.limits.Packets > 0 && n > in.limits.Packets:
 		return nil
 	}
 	t, ok := readTable(in.source, in.video.ID())

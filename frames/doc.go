@@ -10,7 +10,8 @@
 // is never passed off as a picture: it is left out, and the report says so.
 //
 // A Plan is decoded as a whole: each group of pictures once, several at a time,
-// without the packets that no wanted frame needs. Nothing is kept between calls,
+// without the packets that no wanted frame needs; of a long MP4 file no others are
+// read, and what is wrong elsewhere is not seen. Nothing is kept between calls,
 // so everything here may run in many goroutines, or in another process. Media
 // comes through an [io.ReaderAt] only; no name or address in a file is followed.
 package frames

@@ -11,7 +11,7 @@ import (
 // A Report says what was done for a plan and what was wrong on the way.
 type Report struct {
 	Requested     int  // pictures that the plan asked for
-	Degraded      bool // damaged pictures were left out
+	Degraded      bool // the span holds damaged pictures, as far as it was read
 	FewerFrames   bool // the span shows fewer pictures than were asked for
 	NoToneMapping bool // BT.2020 or HDR colours, converted by their matrix only
 	Decoded       int  // pictures that were decoded to get those wanted
