@@ -8,6 +8,8 @@ import (
 
 	"github.com/asticode/go-astiav"
 	"golang.org/x/sync/errgroup"
+
+	"videoqa/internal/fault"
 )
 
 // runBytes is how much of one run, and readBytes of all of them, is read into
@@ -75,10 +77,14 @@ const heldPictures = 64
 
 // divide gives each run a core, unless they are too few or too unequal to keep
 // all at work: then one after the other gets every core. A survey is about
-// damage, and pictures in mid-air do not tell of it.
+// damage, and pictures in mid-air do not tell of it. Slices of H.264 and MPEG-1/2
+// are one thread's: several do not tell of all that is missing.
 func (s *sampling) divide(runs []run) division {
 	workers := s.workers()
 	alone := division{runs: workers, threads: max(1, workers/len(runs)), how: bySlice}
+	if slices.Contains([]string{"h264", "mpeg1video", "mpeg2video"}, s.x.Codec) {
+		alone.threads = 1
+	}
 	switch {
 	case workers == 1, s.survey, s.x.counted, s.x.Codec != "h264" && s.x.Codec != "hevc", !s.x.uneven(runs, workers):
 		return alone
@@ -140,20 +146,19 @@ func (x *Index) weight(r run) (sum int64) {
 	return sum
 }
 
-// decodeRun decodes one run and notes what came of it. What several pictures at a
-// time do not give whole is decoded again, one after the other: only that says
-// which pictures are damaged.
+// decodeRun decodes one run and notes what came of it. What several threads do not
+// give whole and without complaint is decoded again by one: only that says which
+// pictures are damaged, and before they come out.
 func (s *sampling) decodeRun(ctx context.Context, r run, from supply, by division) error {
-	if by.how == byPicture {
-		out, err := s.attempt(ctx, r, from, by.threads, byPicture)
-		if err != nil {
+	if by.threads > 1 {
+		out, err := s.attempt(ctx, r, from, by.threads, by.how)
+		switch {
+		case err != nil && !errors.Is(err, fault.BadVideo): // a head that one puts up with
 			return err
-		}
-		if len(out.damage) == 0 && len(out.pictures) == len(r.want) {
+		case err == nil && len(out.damage) == 0 && len(out.pictures) == len(r.want):
 			s.note(r, out)
 			return nil
-		}
-		if s.x.believed {
+		case s.x.believed:
 			return errDoubt
 		}
 		s.note(run{}, decoded{decoded: out.decoded})
@@ -161,7 +166,7 @@ func (s *sampling) decodeRun(ctx context.Context, r run, from supply, by divisio
 			return err
 		}
 	}
-	out, err := s.attempt(ctx, r, from, by.threads, bySlice)
+	out, err := s.attempt(ctx, r, from, 1, bySlice)
 	if err != nil {
 		return err
 	}
@@ -172,7 +177,8 @@ func (s *sampling) decodeRun(ctx context.Context, r run, from supply, by divisio
 	return nil
 }
 
-// attempt decodes one run with a decoder of its own.
+// attempt decodes one run with a decoder of its own. What several threads
+// complained of is damage somewhere in the run.
 func (s *sampling) attempt(ctx context.Context, r run, from supply, threads int, how sharing) (decoded, error) {
 	d, err := openDecoder(s.in, s.pool, s.x.extraAt(r.first), s.x.limits, threads, how)
 	if err != nil {
@@ -184,6 +190,9 @@ func (s *sampling) attempt(ctx context.Context, r run, from supply, threads int,
 	t.hold = how == byPicture
 	if err := t.decode(ctx, d, from.packet); err != nil {
 		return decoded{}, err
+	}
+	if d.close(); threads > 1 && d.complained {
+		t.out.damage = append(t.out.damage, r.first)
 	}
 	return t.out, t.convertHeld(threads)
 }

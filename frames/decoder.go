@@ -20,18 +20,21 @@ type decoder struct {
 	cc    *astiav.CodecContext // nil once closed
 	frame *astiav.Frame
 	leak  runtime.Cleanup
+
+	client     client
+	complained bool // set by close: something was logged that may be damage
 }
 
 // sharing says how a decoder uses several threads.
 type sharing int
 
 const (
-	// bySlice shares the slices or tiles of one picture among the threads. Pictures
-	// come out as they would from one thread, and so does what is wrong with them.
+	// bySlice shares the slices or tiles of one picture among the threads. Undamaged
+	// pictures come out as they would from one thread.
 	bySlice sharing = iota
 	// byPicture decodes several pictures at a time. They may come out before it is
 	// known that they are damaged, so every error counts, however small, and until
-	// the last packet is through none is to be believed.
+	// the decoder is closed none is to be believed.
 	byPicture
 )
 
@@ -40,7 +43,10 @@ const (
 func openDecoder(in *input, p *pool, extra []byte, limits Limits, threads int, how sharing) (*decoder, error) {
 	d := &decoder{cc: astiav.AllocCodecContext(in.codec), frame: astiav.AllocFrame()}
 	d.leak = native.Track(d, "frames decoder", 1)
-	p.serve(d.cc)
+	if d.client = p.serve(d.cc); d.client.c == nil {
+		d.close()
+		return nil, fmt.Errorf("open %s decoder: no memory", in.codec.Name())
+	}
 	if err := d.open(in, extra, limits, threads, how); err != nil {
 		d.close()
 		return nil, fmt.Errorf("open %s decoder: %w", in.codec.Name(), err)
@@ -121,7 +127,7 @@ func (d *decoder) receive(take func(*astiav.Frame) error) error {
 	}
 }
 
-// close frees the context. It may be called again.
+// close ends the threads and frees the context. It may be called again.
 func (d *decoder) close() {
 	if d.cc == nil {
 		return
@@ -129,5 +135,9 @@ func (d *decoder) close() {
 	d.frame.Free()
 	d.cc.Free()
 	d.cc = nil
+	if d.client.c != nil {
+		d.complained = d.client.complained()
+		d.client.close()
+	}
 	native.Untrack(d.leak, 1)
 }

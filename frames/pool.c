@@ -7,6 +7,7 @@
 #include <libavutil/mem.h>
 #include <libavutil/pixdesc.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 enum { ALIGN = 64, SPARE = 16 + ALIGN }; // vector code reads and writes past a plane's end, as get_buffer2 asks room for
@@ -15,6 +16,11 @@ struct videoqa_pool {
 	pthread_mutex_t lock;
 	AVBufferPool *buffers; // of the first size that was asked for; others are libavcodec's own
 	size_t size;
+};
+
+struct videoqa_client {
+	videoqa_pool *pool; // NULL: there was no memory for one
+	atomic_int said;
 };
 
 videoqa_pool *videoqa_pool_new(void) {
@@ -31,6 +37,8 @@ void videoqa_pool_free(videoqa_pool *p) {
 }
 
 static AVBufferRef *draw(videoqa_pool *p, size_t size) {
+	if (!p)
+		return NULL;
 	pthread_mutex_lock(&p->lock);
 	if (!p->buffers && (p->buffers = av_buffer_pool_init(size, av_buffer_allocz)))
 		p->size = size;
@@ -64,7 +72,7 @@ static int get_buffer(AVCodecContext *c, AVFrame *f, int flags) {
 		return avcodec_default_get_buffer2(c, f, flags);
 	for (int i = 0; i < 4; i++)
 		size += sizes[i] ? sizes[i] + SPARE : 0;
-	AVBufferRef *buffer = draw(c->opaque, size);
+	AVBufferRef *buffer = draw(((videoqa_client *)c->opaque)->pool, size);
 	if (!buffer)
 		return avcodec_default_get_buffer2(c, f, flags);
 	uint8_t *at = buffer->data;
@@ -78,7 +86,31 @@ static int get_buffer(AVCodecContext *c, AVFrame *f, int flags) {
 	return 0;
 }
 
-void videoqa_pool_serve(videoqa_pool *p, AVCodecContext *c) {
-	c->opaque = p;
+videoqa_client *videoqa_client_new(videoqa_pool *p, AVCodecContext *c) {
+	static pthread_once_t listening = PTHREAD_ONCE_INIT;
+	pthread_once(&listening, videoqa_listen);
+	videoqa_client *k = av_mallocz(sizeof *k);
+	if (!k)
+		return NULL;
+	k->pool = p;
+	atomic_init(&k->said, 0);
+	c->opaque = k;
 	c->get_buffer2 = get_buffer;
+	return k;
+}
+
+void videoqa_client_free(videoqa_client *k) {
+	av_free(k);
+}
+
+videoqa_client *videoqa_client_of(const AVCodecContext *c) {
+	return c->get_buffer2 == get_buffer ? c->opaque : NULL;
+}
+
+void videoqa_client_tell(videoqa_client *k, int what) {
+	atomic_fetch_or(&k->said, what);
+}
+
+int videoqa_client_said(videoqa_client *k) {
+	return atomic_load(&k->said);
 }

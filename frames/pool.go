@@ -24,11 +24,25 @@ func newPool() *pool {
 	return p
 }
 
-// serve has cc, which is not open yet, draw on p.
-func (p *pool) serve(cc *astiav.CodecContext) {
-	if p.c != nil {
-		C.videoqa_pool_serve(p.c, (*C.AVCodecContext)(cc.UnsafePointer()))
-	}
+// A client is a decoder as the pool sees it: on the C heap, for all of its threads,
+// and so it hears what these complain of. nil: closed, or there was no memory.
+type client struct{ c *C.videoqa_client }
+
+// serve has cc, which is not open yet, draw on p. The client is closed after cc.
+func (p *pool) serve(cc *astiav.CodecContext) client {
+	return client{C.videoqa_client_new(p.c, (*C.AVCodecContext)(cc.UnsafePointer()))}
+}
+
+// complained tells whether any of the decoder's threads logged an error, however
+// small, or gave up part of a picture. Once it is closed, that is all there was.
+func (k client) complained() bool { return C.videoqa_client_said(k.c)&C.VIDEOQA_COMPLAINED != 0 }
+
+// gaveUp tells whether part of a picture was made up or left out.
+func (k client) gaveUp() bool { return C.videoqa_client_said(k.c)&C.VIDEOQA_GAVE_UP != 0 }
+
+func (k *client) close() {
+	C.videoqa_client_free(k.c)
+	k.c = nil
 }
 
 func (p *pool) close() {

@@ -82,7 +82,7 @@ func (t *taker) feed(ctx context.Context, d *decoder, row int, p *astiav.Packet)
 		t.out.damage = append(t.out.damage, row)
 	}
 	err := d.feed(ctx, p, t.take)
-	if errors.Is(err, errDamaged) {
+	if errors.Is(err, errDamaged) || err == nil && d.client.gaveUp() {
 		t.out.damage = append(t.out.damage, row)
 		return nil
 	}

@@ -1,0 +1,80 @@
+package frames_test
+
+import (
+	"bytes"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"videoqa/frames"
+)
+
+// What is wrong with a file, and which pictures are left, must not depend on how
+// many threads decode it: with one libavcodec marks all that it conceals, with
+// several a picture may come out before another thread knows that it is damaged.
+// (HEVC slices and VP9 tiles that end early are noticed by neither, and what they
+// leave out is as the memory was: of those, only what is noticed is compared.)
+func TestSeveralThreadsNoticeWhatOneDoes(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 1))
+	for _, name := range []string{
+		"with-audio.mp4", "cfr.mp4", "b-pyramid.mp4", "one-gop.mkv", "vfr.mkv", "open-gop-h264.ts", "h264-10bit.mkv", "intra-refresh.mp4", "interlaced.mp4",
+		"size-change.ts", "no-timestamps.avi", "hevc.mkv", "hevc.ts", "open-gop-hevc.mp4", "hevc-10bit.mp4", "mpeg4-b.mkv", "mpeg2-interlaced.ts", "mpeg2.mpg", "vp9-hidden.webm",
+	} {
+		t.Run(name, func(t *testing.T) {
+			look := !strings.Contains(name, "hevc") && !strings.Contains(name, "vp9")
+			differ, degraded := 0, 0
+			for n := range 24 {
+				data := flipped(clip(t, name), r)
+				plan := frames.Plan{Count: []int{3, 12, 1000}[n%3]}
+				want, bad := sampledBy(t, data, plan, 1, look)
+				if bad {
+					degraded++
+				}
+				for _, threads := range []int{2, 2, 4, 8} {
+					if got, _ := sampledBy(t, data, plan, threads, look); got != want {
+						differ++
+						t.Errorf("copy %d, %d pictures: %d threads give\n%s; want\n%s", n, plan.Count, threads, got, want)
+					}
+				}
+			}
+			t.Logf("%d of 96 differ; %d of 24 copies are noticed to be damaged", differ, degraded)
+		})
+	}
+}
+
+// A slice whose head cannot be read leaves its picture as the memory was, and one
+// thread neither marks it nor returns an error.
+func TestASliceThatCannotBeBegunIsNoticed(t *testing.T) {
+	r, data := rand.New(rand.NewPCG(1, 77)), []byte(nil)
+	for range 25 { // the 25th has such a slice
+		data = flipped(clip(t, "with-audio.mp4"), r)
+	}
+	for range 3 {
+		if what, degraded := sampledBy(t, data, frames.Plan{Count: 1000}, 1, true); !degraded {
+			t.Errorf("%s; want it to be degraded", what)
+		}
+	}
+}
+
+// sampledBy tells what comes of a plan and so many threads: the error, or the
+// report but for how many were decoded, with look also the pictures' hash.
+func sampledBy(t *testing.T, data []byte, plan frames.Plan, threads int, look bool) (what string, degraded bool) {
+	t.Helper()
+	limits := frames.Upload()
+	limits.Threads = threads
+	pics, report, err := frames.Sample(t.Context(), bytes.NewReader(data), int64(len(data)), plan, limits)
+	if err != nil {
+		return err.Error(), true
+	}
+	report.Decoded = 0
+	h := fnv.New64a()
+	for _, p := range pics {
+		fmt.Fprint(h, p.PTS)
+		if look {
+			h.Write(p.Pix)
+		}
+	}
+	return fmt.Sprintf("%+v, pictures %x", report, h.Sum64()), report.Degraded
+}
