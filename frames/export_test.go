@@ -144,3 +144,30 @@ func Places(ctx context.Context, r io.ReaderAt, size int64) (places [][2]int64, 
 	}
 	return places, nil
 }
+
+// DamageOfAll decodes all packets as one run, by one thread, and returns the rows at
+// which something was wrong, with those where decoding may start.
+func (x *Index) DamageOfAll(ctx context.Context, r io.ReaderAt) (rows, keys []int, err error) {
+	in, err := openInput(ctx, r, x.Size, x.limits)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer in.close()
+	open := func() (*input, error) { return openInput(ctx, r, x.Size, x.limits) }
+	s, c := sampling{x: x, r: r, in: in, survey: true, pool: newPool()}, newCursor(x, in, false, open)
+	defer s.pool.close()
+	defer c.close()
+	all := run{0, len(x.rows) - 1, map[int]int{}}
+	for i, r := range x.rows {
+		if r.roles&clean != 0 {
+			keys = append(keys, i)
+		}
+	}
+	from, err := s.supply(ctx, c, all)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer from.release()
+	out, err := s.attempt(ctx, all, from, 1, bySlice)
+	return out.damage, keys, err
+}

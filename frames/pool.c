@@ -111,6 +111,10 @@ void videoqa_client_tell(videoqa_client *k, int what) {
 	atomic_fetch_or(&k->said, what);
 }
 
+int videoqa_client_forget(videoqa_client *k, int what) {
+	return (atomic_fetch_and(&k->said, ~what) & what) != 0;
+}
+
 int videoqa_client_said(videoqa_client *k) {
 	return atomic_load(&k->said);
 }

@@ -37,8 +37,8 @@ func (p *pool) serve(cc *astiav.CodecContext) client {
 // small, or gave up part of a picture. Once it is closed, that is all there was.
 func (k client) complained() bool { return C.videoqa_client_said(k.c)&C.VIDEOQA_COMPLAINED != 0 }
 
-// gaveUp tells whether part of a picture was made up or left out.
-func (k client) gaveUp() bool { return C.videoqa_client_said(k.c)&C.VIDEOQA_GAVE_UP != 0 }
+// gaveUp tells whether part of a picture was left out since it was last asked.
+func (k client) gaveUp() bool { return C.videoqa_client_forget(k.c, C.VIDEOQA_GAVE_UP) != 0 }
 
 func (k *client) close() {
 	C.videoqa_client_free(k.c)

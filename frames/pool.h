@@ -23,3 +23,4 @@ enum { VIDEOQA_COMPLAINED = 1, VIDEOQA_GAVE_UP = 2 };
 void videoqa_listen(void);
 void videoqa_client_tell(videoqa_client *, int what);
 int videoqa_client_said(videoqa_client *);
+int videoqa_client_forget(videoqa_client *, int what); // and tells whether it was said
