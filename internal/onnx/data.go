@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strconv"
 )
@@ -83,22 +84,28 @@ func (r Ref) entries() [][2]string {
 }
 
 // Write writes the file: for each tensor in order the bytes that fill gives,
-// little-endian, which must be exactly as many as its shape says.
+// little-endian, which must be exactly as many as its shape says. fill is called in
+// several goroutines, a tensor or two ahead of what is written.
 func (d *Data) Write(w io.Writer, fill func(Ref) ([]byte, error)) error {
 	out := bufio.NewWriterSize(w, 1<<20)
+	stop := make(chan struct{})
+	defer close(stop)
 	var at int64
-	for _, r := range d.refs {
-		b, err := fill(r)
-		if err != nil {
-			return fmt.Errorf("onnx: write weight %s: %w", r.Name, err)
+	i := 0
+	for made := range d.fillAhead(fill, stop) {
+		r := d.refs[i]
+		i++
+		f := <-made
+		if f.err != nil {
+			return fmt.Errorf("onnx: write weight %s: %w", r.Name, f.err)
 		}
-		if int64(len(b)) != r.Bytes() {
-			return fmt.Errorf("onnx: write weight %s %v: have %d bytes, want %d", r.Name, r.Shape, len(b), r.Bytes())
+		if int64(len(f.bytes)) != r.Bytes() {
+			return fmt.Errorf("onnx: write weight %s %v: have %d bytes, want %d", r.Name, r.Shape, len(f.bytes), r.Bytes())
 		}
 		if err := pad(out, r.offset-at); err != nil {
 			return err
 		}
-		if _, err := out.Write(b); err != nil {
+		if _, err := out.Write(f.bytes); err != nil {
 			return err
 		}
 		at = r.offset + r.Bytes()
@@ -107,6 +114,34 @@ func (d *Data) Write(w io.Writer, fill func(Ref) ([]byte, error)) error {
 		return err
 	}
 	return out.Flush()
+}
+
+// filled is what fill gave for one tensor.
+type filled struct {
+	bytes []byte
+	err   error
+}
+
+// fillAhead fills as many tensors at a time as there are cores, until stop, and gives
+// them in order.
+func (d *Data) fillAhead(fill func(Ref) ([]byte, error), stop <-chan struct{}) <-chan chan filled {
+	order := make(chan chan filled, max(0, runtime.GOMAXPROCS(0)-2)) // one is written, and one waits to get in
+	go func() {
+		defer close(order)
+		for _, r := range d.refs {
+			made := make(chan filled, 1)
+			go func() {
+				b, err := fill(r)
+				made <- filled{b, err}
+			}()
+			select {
+			case order <- made:
+			case <-stop:
+				return
+			}
+		}
+	}()
+	return order
 }
 
 // pad writes n zero bytes, less than one page.
