@@ -21,13 +21,13 @@ import (
 	"time"
 
 	"github.com/maypok86/otter/v2"
-	"github.com/maypok86/otter/v2/stats"
 
 	"videoqa/frames"
 	"videoqa/frames/features"
 	"videoqa/gitvideo"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
+	"videoqa/internal/recent"
 	"videoqa/internal/turns"
 )
 
@@ -62,7 +62,7 @@ type Service struct {
 	cfg      Config
 	model    *Model
 	features *features.Cache
-	prefixes *otter.Cache[string, *gitvideo.Prefix]
+	prefixes *recent.Cache[*gitvideo.Prefix]
 	seen     *otter.Cache[string, seen]   // what a plan gave on a clip, so that it need not be decoded again
 	moments  *otter.Cache[string, looked] // and what a moment did
 	holdings *holdings                    // whose all that is
@@ -90,11 +90,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	return &Service{
 		cfg: cfg, model: cfg.Model, features: features.New(cfg.Features, cfg.Model.stored()),
-		prefixes: otter.Must(&otter.Options[string, *gitvideo.Prefix]{
-			MaximumWeight: uint64(cfg.PrefixBytes),
-			Weigher:       func(_ string, p *gitvideo.Prefix) uint32 { return uint32(min(p.Bytes(), 1<<32-1)) },
-			StatsRecorder: stats.NewCounter(),
-		}),
+		prefixes: recent.New(cfg.PrefixBytes, func(_ string, p *gitvideo.Prefix) int64 { return p.Bytes() }),
 		seen:     otter.Must(&otter.Options[string, seen]{MaximumSize: 10_000}),
 		moments:  otter.Must(&otter.Options[string, looked]{MaximumSize: 100_000}),
 		holdings: newHoldings(),
@@ -106,14 +102,8 @@ func New(cfg Config) (*Service, error) {
 // Features counts what the feature cache was asked for.
 func (s *Service) Features() features.Stats { return s.features.Stats() }
 
-// A Cached counts what a cache of this process was asked for, and holds.
-type Cached struct{ Hits, Misses, Evictions, Bytes uint64 }
-
 // Prefixes counts the clips' prefixes.
-func (s *Service) Prefixes() Cached {
-	c := s.prefixes.Stats()
-	return Cached{c.Hits, c.Misses, c.Evictions, s.prefixes.WeightedSize()}
-}
+func (s *Service) Prefixes() recent.Stats { return s.prefixes.Stats() }
 
 // Pictures counts what was taken from clips: pictures that were decoded, those of
 // them that were wanted, and those that were wanted and damaged.

@@ -21,7 +21,7 @@ func (s *Service) Forget(ctx context.Context, clipID string) error {
 		case moment:
 			s.moments.Invalidate(t.key)
 		case prefix:
-			s.prefixes.Invalidate(t.key)
+			s.prefixes.Forget(t.key)
 		}
 	}
 	return s.features.Forget(ctx, clipID)

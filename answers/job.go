@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/maypok86/otter/v2"
-
 	"videoqa/frames"
 	"videoqa/frames/features"
 	"videoqa/gitvideo"
@@ -153,8 +151,8 @@ func (j *job) recall(ctx context.Context) error {
 	}
 	still := known.length == 0
 	if id, _, err := j.prefixKey(known, still); err == nil {
-		if p, ok := j.s.prefixes.GetEntryQuietly(id); ok { // then features need not be read; counted below
-			j.seen, j.still, j.prefix = known, still, p.Value
+		if p, ok := j.s.prefixes.Peek(id); ok { // then features need not be read; counted below
+			j.seen, j.still, j.prefix = known, still, p
 			return nil
 		}
 	}
@@ -357,21 +355,16 @@ func (j *job) read(ctx context.Context) error {
 		j.s.holdings.add(clip, prefix, j.prefixID)
 	}
 	if j.prefix != nil { // known since it was looked up, and only counted here
-		j.s.prefixes.GetIfPresent(j.prefixID)
+		j.s.prefixes.Find(j.prefixID)
 		j.cache.Prefix = "hit"
 		return nil
 	}
-	for {
+	p, hit, err := j.s.prefixes.Get(ctx, j.prefixID, func(ctx context.Context) (*gitvideo.Prefix, error) { return j.makePrefix(ctx, slots) })
+	j.prefix, j.cache.Prefix = p, "miss"
+	if hit {
 		j.cache.Prefix = "hit"
-		j.prefix, err = j.s.prefixes.Get(ctx, j.prefixID, otter.LoaderFunc[string, *gitvideo.Prefix](func(ctx context.Context, _ string) (*gitvideo.Prefix, error) {
-			j.cache.Prefix = "miss"
-			return j.makePrefix(ctx, slots)
-		}))
-		if err == nil || j.cache.Prefix == "miss" || ctx.Err() != nil {
-			return err
-		}
-		// Whoever was making it failed, maybe because its own call ended.
 	}
+	return err
 }
 
 func (j *job) makePrefix(ctx context.Context, slots []int64) (*gitvideo.Prefix, error) {

@@ -6,13 +6,14 @@ import (
 	"sync"
 
 	"github.com/maypok86/otter/v2"
-	"github.com/maypok86/otter/v2/stats"
+
+	"videoqa/internal/recent"
 )
 
 // Memory is a [Store] in this process that holds at most so many bytes and
-// forgets what was used least.
+// forgets what was not used for longest.
 type Memory struct {
-	cache *otter.Cache[string, []byte]
+	cache *recent.Cache[[]byte]
 
 	mu    sync.Mutex
 	owned *otter.Cache[string, []string] // keys, sorted
@@ -26,11 +27,7 @@ const mostOwners = 100_000
 func NewMemory(limit int64) *Memory {
 	const bookkeeping = 160 // bytes an entry, measured roughly
 	return &Memory{
-		cache: otter.Must(&otter.Options[string, []byte]{
-			MaximumWeight: uint64(max(limit, 0)),
-			Weigher:       func(key string, value []byte) uint32 { return uint32(len(key) + len(value) + bookkeeping) },
-			StatsRecorder: stats.NewCounter(),
-		}),
+		cache: recent.New(max(limit, 0), func(key string, value []byte) int64 { return int64(len(key) + len(value) + bookkeeping) }),
 		owned: otter.Must(&otter.Options[string, []string]{MaximumSize: mostOwners}),
 	}
 }
@@ -39,7 +36,7 @@ func NewMemory(limit int64) *Memory {
 func (m *Memory) Get(_ context.Context, keys []string) ([][]byte, error) {
 	values := make([][]byte, len(keys))
 	for i, key := range keys {
-		values[i], _ = m.cache.GetIfPresent(key)
+		values[i], _ = m.cache.Find(key)
 	}
 	return values, nil
 }
@@ -47,9 +44,8 @@ func (m *Memory) Get(_ context.Context, keys []string) ([][]byte, error) {
 // Set implements [Store].
 func (m *Memory) Set(_ context.Context, keys []string, values [][]byte) error {
 	for i, key := range keys {
-		m.cache.Set(key, values[i])
+		m.cache.Put(key, values[i])
 	}
-	m.cache.CleanUp() // else what has to go lingers, and values are large
 	return nil
 }
 
@@ -70,7 +66,7 @@ func (m *Memory) Forget(_ context.Context, owner string) error {
 	defer m.mu.Unlock()
 	keys, _ := m.owned.Invalidate(owner)
 	for _, key := range keys {
-		m.cache.Invalidate(key)
+		m.cache.Forget(key)
 	}
 	return nil
 }
@@ -79,4 +75,4 @@ func (m *Memory) Forget(_ context.Context, owner string) error {
 func (m *Memory) Evictions() int64 { return int64(m.cache.Stats().Evictions) }
 
 // Bytes is about how much it holds.
-func (m *Memory) Bytes() int64 { return int64(m.cache.WeightedSize()) }
+func (m *Memory) Bytes() int64 { return int64(m.cache.Stats().Bytes) }
