@@ -29,7 +29,7 @@ type layout struct {
 
 	pictures, words form // of matrices in the graphs over pictures and in the text step
 	form            form // that a graph being built reads
-	few             bool // rows: its weights are read where they lie, and not packed
+	few             bool // that graph has few rows, so whole matrices are read where they lie, not packed
 }
 
 // A recipe makes one converted tensor: the checkpoint's parts one after the
