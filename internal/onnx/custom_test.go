@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -31,44 +29,15 @@ func TestOneSetOfKernelsIsAlwaysThere(t *testing.T) {
 	}
 }
 
-// openGraph opens what describe puts into a graph.
-func openGraph(t *testing.T, describe func(g *onnx.Graph)) *onnx.Session {
-	t.Helper()
-	g := onnx.NewGraph("test")
-	describe(g)
-	m, err := g.Model()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "test.onnx")
-	if err := os.WriteFile(path, m.Bytes, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	s, err := load(t).Open(path, m.Ports, onnx.SessionConfig{Threads: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
-}
-
-func randomFloats(rng *rand.Rand, n int) []float32 {
-	out := make([]float32, n)
-	for i := range out {
-		out[i] = float32(rng.NormFloat64())
-	}
-	return out
-}
-
 func TestLinearIsTheProduct(t *testing.T) {
 	everyKernel(t, func(t *testing.T) {
-		s := openGraph(t, func(g *onnx.Graph) {
+		s := session(t, onnx.NewGraph("test"), onnx.SessionConfig{Threads: 2}, func(g *onnx.Graph) {
 			g.Output("y", g.Linear("fc", g.Input("x", onnx.Float, "M", "K"), g.Input("w", onnx.Float, "N", "K"), g.Input("b", onnx.Float, "N")))
 		})
 		rng := rand.New(rand.NewPCG(1, 2))
 		for _, z := range [][3]int{{1, 1, 1}, {1, 768, 130}, {2, 5, 63}, {6, 16, 64}, {7, 44, 65}, {13, 33, 3}, {3, 0, 2}, {0, 4, 2}} {
 			m, k, n := z[0], z[1], z[2]
-			x, w, b := randomFloats(rng, m*k), randomFloats(rng, n*k), randomFloats(rng, n)
+			x, w, b := randoms(rng, m*k), randoms(rng, n*k), randoms(rng, n)
 			y := linear(t, s, x, w, b, m, k, n)
 			for i := range m * n {
 				r, o := i/n, i%n
@@ -113,14 +82,14 @@ func (a attended) String() string {
 
 func randomAttended(rng *rand.Rand, a attended) attended {
 	width, own := a.heads*a.head, a.past+a.words
-	a.qkv, a.mask = randomFloats(rng, a.questions*a.words*3*width), make([]float32, a.questions*a.words*own)
+	a.qkv, a.mask = randoms(rng, a.questions*a.words*3*width), make([]float32, a.questions*a.words*own)
 	for i := range a.mask {
 		if rng.IntN(4) == 0 {
 			a.mask[i] = -1e30
 		}
 	}
-	a.keys, a.values = randomFloats(rng, width*a.tokens), randomFloats(rng, width*a.tokens)
-	a.oldKeys, a.oldValues = randomFloats(rng, width*a.questions*a.past), randomFloats(rng, width*a.questions*a.past)
+	a.keys, a.values = randoms(rng, width*a.tokens), randoms(rng, width*a.tokens)
+	a.oldKeys, a.oldValues = randoms(rng, width*a.questions*a.past), randoms(rng, width*a.questions*a.past)
 	return a
 }
 
@@ -230,7 +199,7 @@ func TestPrefixAttentionIsAttention(t *testing.T) {
 		} {
 			for _, kept := range []onnx.DType{onnx.Float, onnx.Half} {
 				a := randomAttended(rng, z)
-				s := openGraph(t, attention(kept, a.heads, a.head))
+				s := session(t, onnx.NewGraph("test"), onnx.SessionConfig{Threads: 2}, attention(kept, a.heads, a.head))
 				out, keys, values := a.run(t, s, kept)
 				if kept == onnx.Half {
 					a = a.widened()
@@ -286,7 +255,7 @@ func TestWhatIsNoNumberStaysSo(t *testing.T) {
 	everyKernel(t, func(t *testing.T) {
 		a := randomAttended(rand.New(rand.NewPCG(5, 6)), attended{heads: 1, head: 8, tokens: 20, questions: 1, words: 2})
 		a.qkv[0] = float32(math.NaN()) // of the first row's query
-		out, _, _ := a.run(t, openGraph(t, attention(onnx.Float, a.heads, a.head)), onnx.Float)
+		out, _, _ := a.run(t, session(t, onnx.NewGraph("test"), onnx.SessionConfig{Threads: 2}, attention(onnx.Float, a.heads, a.head)), onnx.Float)
 		for d, v := range out {
 			if math.IsNaN(float64(v)) != (d < a.head) {
 				t.Errorf("number %d is %g: the first row alone has none", d, v)
@@ -350,9 +319,9 @@ func nearest(f float32) float32 {
 
 func TestPackingIsAlikeInAGraph(t *testing.T) {
 	const tokens, heads, head = 37, 3, 20
-	x := randomFloats(rand.New(rand.NewPCG(9, 10)), tokens*heads*head)
+	x := randoms(rand.New(rand.NewPCG(9, 10)), tokens*heads*head)
 	for _, kept := range []onnx.DType{onnx.Float, onnx.Half} {
-		s := openGraph(t, func(g *onnx.Graph) {
+		s := session(t, onnx.NewGraph("test"), onnx.SessionConfig{Threads: 2}, func(g *onnx.Graph) {
 			in := g.Input("x", onnx.Float, tokens, heads, head)
 			g.Output("keys", g.PackKeys("packed keys", in, kept))
 			g.Output("values", g.PackValues("packed values", in, kept))

@@ -29,19 +29,6 @@ func (g *Graph) MatMul(name string, a, b Value) Value {
 	return g.add(name, node{op: "MatMul"}, []Value{a, b}, Float, out)
 }
 
-// MatMulT is a·bᵀ over the last two axes; the axes before them must be equal.
-//
-// It is ONNX Runtime's FusedMatMul, whose factor alpha is left at 1: with any other
-// ONNX Runtime 1.24 packs b anew in each run, though a be one row.
-func (g *Graph) MatMulT(name string, a, b Value) Value {
-	r := len(a.shape)
-	if !g.check(r >= 2 && len(b.shape) == r && a.shape[:r-2].Equal(b.shape[:r-2]) && a.shape[r-1] == b.shape[r-1], name, "FusedMatMul", "%v does not fit the transpose of %v", a.shape, b.shape) {
-		return Value{}
-	}
-	out := append(slices.Clone(a.shape[:r-1]), b.shape[r-2])
-	return g.add(name, node{op: "FusedMatMul", domain: microsoft, attrs: []attr{{"transB", int64(1)}}}, []Value{a, b}, Float, out)
-}
-
 // Add is a + b, broadcast.
 func (g *Graph) Add(name string, a, b Value) Value {
 	out, ok := broadcast(a.shape, b.shape)
@@ -167,13 +154,4 @@ func (g *Graph) Transpose(name string, x Value, perm ...int64) Value {
 // Cast converts x's elements.
 func (g *Graph) Cast(name string, x Value, to DType) Value {
 	return g.add(name, node{op: "Cast", attrs: []attr{{"to", int64(to)}}}, []Value{x}, to, x.shape)
-}
-
-// Lengths is the vector of x's lengths of axes [from, to), at run time.
-func (g *Graph) Lengths(name string, x Value, from, to int) Value {
-	if !g.check(0 <= from && from < to && to <= len(x.shape), name, "Shape", "axes %d to %d of %v", from, to, x.shape) {
-		return Value{}
-	}
-	n := node{op: "Shape", attrs: []attr{{"start", int64(from)}, {"end", int64(to)}}}
-	return g.add(name, n, []Value{x}, Int64, Dims(to-from))
 }
