@@ -79,51 +79,38 @@ func (m *Model) packs() bool { return m.wide().Provider != onnx.OpenVINO && m.de
 func (m *Model) readFrames(ctx context.Context, s *onnx.Session, in onnx.Feed, tokens int) (*Prefix, error) {
 	t, kept := m.spec.text, m.precision.kept()
 	p, out := &Prefix{tokens: tokens, keys: make([]onnx.Tensor, t.layers), values: make([]onnx.Tensor, t.layers)}, onnx.Feed{}
-	if !m.packs() {
-		room, out := m.newRoom(tokens)
-		defer m.rooms.Put(room)
-		if err := s.Run(ctx, in, out); err != nil {
-			return nil, err
+	if m.packs() {
+		for i := range t.layers {
+			p.keys[i], p.values[i] = onnx.NewPackedKeys(kept, tokens, t.heads, t.head()), onnx.NewPackedValues(kept, tokens, t.heads, t.head())
+			out[fmt.Sprintf("key.%d", i)], out[fmt.Sprintf("value.%d", i)] = p.keys[i], p.values[i]
 		}
-		p.fill(*room, kept, t)
-		return p, nil
+		return p, s.Run(ctx, in, out)
 	}
-	for i := range t.layers {
-		p.keys[i], p.values[i] = onnx.NewPackedKeys(kept, tokens, t.heads, t.head()), onnx.NewPackedValues(kept, tokens, t.heads, t.head())
-		out[fmt.Sprintf("key.%d", i)], out[fmt.Sprintf("value.%d", i)] = p.keys[i], p.values[i]
+	loose, _ := m.rooms.Get().(*[][]float32)
+	if loose == nil {
+		made := make([][]float32, 2*t.layers) // a layer's keys at 2i, its values at 2i+1
+		loose = &made
 	}
-	return p, s.Run(ctx, in, out)
-}
-
-// newRoom makes room for keys and values [tokens, heads, head], a layer's keys at 2i and
-// its values at 2i+1, and the feed that fills it.
-func (m *Model) newRoom(tokens int) (*[][]float32, onnx.Feed) {
-	t := m.spec.text
-	room, ok := m.rooms.Get().(*[][]float32)
-	if !ok {
-		made := make([][]float32, 2*t.layers)
-		room = &made
-	}
-	out := onnx.Feed{}
-	for i := range *room {
-		if n := tokens * t.width; cap((*room)[i]) < n {
-			(*room)[i] = make([]float32, n)
-		} else {
-			(*room)[i] = (*room)[i][:n]
-		}
+	defer m.rooms.Put(loose)
+	for i := range *loose {
+		(*loose)[i] = room((*loose)[i], tokens*t.width)
 		kind := []string{"key", "value"}[i%2]
-		out[fmt.Sprintf("%s.%d", kind, i/2)] = onnx.Floats((*room)[i], int64(tokens), int64(t.heads), int64(t.head()))
+		out[fmt.Sprintf("%s.%d", kind, i/2)] = onnx.Floats((*loose)[i], int64(tokens), int64(t.heads), int64(t.head()))
 	}
-	return room, out
+	if err := s.Run(ctx, in, out); err != nil {
+		return nil, err
+	}
+	p.fill(*loose, kept, t)
+	return p, nil
 }
 
-// fill lays the keys and values in room out as the text step reads them.
-func (p *Prefix) fill(room [][]float32, kept onnx.DType, t tower) {
+// fill lays loose keys and values [tokens, heads, head] out as the text step reads them.
+func (p *Prefix) fill(loose [][]float32, kept onnx.DType, t tower) {
 	var packing sync.WaitGroup
 	for i := range t.layers {
 		packing.Go(func() {
-			p.keys[i] = onnx.PackKeys(room[2*i], kept, p.tokens, t.heads, t.head())
-			p.values[i] = onnx.PackValues(room[2*i+1], kept, p.tokens, t.heads, t.head())
+			p.keys[i] = onnx.PackKeys(loose[2*i], kept, p.tokens, t.heads, t.head())
+			p.values[i] = onnx.PackValues(loose[2*i+1], kept, p.tokens, t.heads, t.head())
 		})
 	}
 	packing.Wait()
