@@ -13,7 +13,7 @@ import (
 // Revision names the arithmetic of this package and of the graphs it builds. It
 // belongs into the keys of whatever is computed here and kept elsewhere, and
 // changes whenever a stored value could differ.
-const Revision = "git-1"
+const Revision = "git-2"
 
 // Config says how a checkpoint is run. Its zero value wants only CacheDir and
 // Library.
@@ -63,9 +63,10 @@ type Precision string
 
 // The precisions by their names on the command line. FP32 is what parity is
 // measured with. BF16 rounds what goes into the products over pictures, those of the
-// vision tower and the prefix, to bfloat16, through OpenVINO; it needs a processor
-// with AVX512-BF16 or AMX. INT8 rounds what goes into all products to 8 bits; sums,
-// norms, attention and embeddings stay float32. FP16 computes over pictures in float16,
+// vision tower and the prefix, to bfloat16; it needs a processor with AVX512-BF16.
+// INT8 rounds what goes into all products to 8 bits, and what goes into attention over
+// pictures as BF16 does where the processor can; sums, norms and embeddings stay
+// float32. FP16 computes over pictures in float16,
 // their patches aside, which is what a GPU is fast at; a CPU only checks it. Those in two words have products over
 // pictures in the first, and the text step in 8 bits. Auto is what pays of all but
 // INT8, whose features an outlier among a picture's activations can hurt.
@@ -111,9 +112,8 @@ func (p Precision) check() error {
 	return fmt.Errorf("gitvideo: choose precision: %q is not built in; have %q: %w", p, Precisions(), fault.BadRequest)
 }
 
-// small is the size of weights below which neither BF16 nor 8 bits pay: OpenVINO
-// takes a tenth of a second to open a graph, and a small one saves some
-// milliseconds.
+// small is the size of weights below which neither BF16 nor 8 bits pay: they would
+// save some milliseconds.
 const small = 64 << 20
 
 // For is the precision that a model of configuration c gets here, on that device by
@@ -126,22 +126,16 @@ func (p Precision) For(c checkpoint.Config, device, library string) (Precision, 
 	if device == CUDA {
 		return p.onCUDA(library)
 	}
-	missing := ""
+	bfloat16 := onnx.Multiplies(onnx.BFloat16)
 	switch {
-	case !onnx.BFloat16():
-		missing = "this processor has neither AVX512-BF16 nor AMX-BF16"
-	case !onnx.HasOpenVINO(library):
-		missing = "the ONNX Runtime library has no OpenVINO beside it"
-	}
-	switch {
-	case p.Pictures() == BF16 && missing != "":
-		return "", fmt.Errorf("gitvideo: choose precision %s: %s: %w", p, missing, fault.BadRequest)
+	case p.Pictures() == BF16 && !bfloat16:
+		return "", fmt.Errorf("gitvideo: choose precision %s: this processor has no AVX512-BF16: %w", p, fault.BadRequest)
 	case p != Auto && p != "":
 		return p, nil
 	case newLayout(specOf(c), false, whole, whole).data.Size() < small:
 		return FP32, nil
 	}
-	return best(missing == "", onnx.ByteProducts()), nil
+	return best(bfloat16, onnx.ByteProducts()), nil
 }
 
 // onCUDA is For on a CUDA device, which computes over pictures in float16.

@@ -33,13 +33,11 @@ func TestPrecisionFollowsProcessorLibraryAndSize(t *testing.T) {
 		{"a small model may be run so all the same", BF16, tiny, library(t), BF16, ""},
 		{"so may its words alone", BF16INT8, tiny, library(t), BF16INT8, ""},
 		{"fp32 is fp32", FP32, base, library(t), FP32, FP32},
-		{"a library alone has no bf16", Auto, base, alone, best(false, fast), best(false, fast)},
-		{"and says so", BF16, base, alone, "", ""},
-		{"of the first of two, too", BF16INT8, base, alone, "", ""},
+		{"a library alone has bf16 too", BF16INT8, base, alone, BF16INT8, ""},
 		{"int8 runs on any processor", INT8, tiny, alone, INT8, INT8},
 	} {
 		want := tc.want
-		if !onnx.BFloat16() || !onnx.HasOpenVINO(library(t)) {
+		if !onnx.Multiplies(onnx.BFloat16) {
 			want = tc.without
 		}
 		got, err := tc.p.For(tc.c, CPU, tc.library)

@@ -31,29 +31,15 @@ func TestEightBitsStayNearTransformers(t *testing.T) {
 	}
 }
 
-// Processors that saturate have INT8 in another form. It is run here on any.
+// Processors without an instruction for bytes have INT8 in another form. It is run here on any.
 func TestEightBitsInBlocksStayNearTransformers(t *testing.T) {
 	dir, cache := filepath.Join("..", "testdata", "git", "video"), t.TempDir()
-	c, err := checkpoint.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	rt, err := onnx.OpenRuntime(library(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pictures, words := INT8.forms(false)
-	m, err := loadIn(t.Context(), c, Config{CacheDir: cache, Threads: 1}, rt, INT8, pictures, words)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
+	m := loadForms(t, INT8, blocks, blocks, dir, cache, 1)
 	g := readGolden(t, dir)
 	for i := range g.Clips {
 		checkNear(t, m, g, i, int8Apart)
 	}
-	if other := loadAs(t, INT8, dir, cache, 1); onnx.ByteProducts() && other.folder == m.folder {
+	if other := loadAs(t, INT8, dir, cache, 1); onnx.Multiplies(onnx.Uint8) && other.folder == m.folder {
 		t.Errorf("both forms lie in %s", m.folder)
 	}
 }
@@ -207,7 +193,7 @@ func TestTheDemonstrationModelStaysNearInEightBits(t *testing.T) {
 	}
 }
 
-// Both forms of INT8 fit the checkpoint's tensors, whichever this processor takes.
+// All forms fit the checkpoint's tensors, whichever this processor takes.
 func TestEveryFormOfTheWeightsFits(t *testing.T) {
 	for _, r := range released[:6] {
 		c, err := checkpoint.ParseConfig([]byte(fmt.Sprintf(`{"model_type":"git","num_image_with_embedding":%d,"vision_config":{"image_size":%d}}`, max(1, r.frames), r.image)), nil)
@@ -220,7 +206,7 @@ func TestEveryFormOfTheWeightsFits(t *testing.T) {
 			position: make([]float32, z.high*z.wide*s.vision.width),
 			class:    make([]float32, s.vision.width),
 		}
-		for _, forms := range [][2]form{{columns, blocks}, {blocks, blocks}, {whole, blocks}} {
+		for _, forms := range [][2]form{{panels, panels}, {pairs, panels}, {pairs, blocks}, {quads, blocks}, {blocks, blocks}, {whole, blocks}} {
 			l := newLayout(s, false, forms[0], forms[1])
 			if _, err := visionGraph(onnx.NewGraph("vision"), s, l, z, e); err != nil {
 				t.Error(err)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"videoqa/internal/checkpoint"
+	"videoqa/internal/onnx"
 )
 
 // A golden is what transformers 4.56.2 says about a checkpoint; testdata/git/make.py
@@ -110,12 +111,23 @@ func load(t testing.TB, dir, cache string, threads int) *Model {
 
 func loadAs(t testing.TB, p Precision, dir, cache string, threads int) *Model {
 	t.Helper()
+	pictures, words := p.forms(false)
+	return loadForms(t, p, pictures, words, dir, cache, threads)
+}
+
+// loadForms is loadAs as another processor would have it.
+func loadForms(t testing.TB, p Precision, pictures, words form, dir, cache string, threads int) *Model {
+	t.Helper()
 	c, err := checkpoint.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	m, err := Load(t.Context(), c, Config{CacheDir: cache, Library: library(t), Threads: threads, Precision: p})
+	rt, err := onnx.OpenRuntime(library(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := loadIn(t.Context(), c, Config{CacheDir: cache, Threads: threads}, rt, p, pictures, words)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,25 +25,28 @@ func prefixGraph(g *onnx.Graph, s spec, l *layout, frames, tokens int, kept onnx
 	x = l.layerNorm(g, "prefix.norm", x, s.vision.eps)
 	for i := range t.layers {
 		layer, name := g.In(fmt.Sprintf("layer.%d", i)), fmt.Sprintf("text.%d", i)
-		o := l.operand(layer, "attended", x)
-		k, v := l.project(layer, name, o, t, 1), l.project(layer, name, o, t, 2)
-		keys := layer.Full("full keys", layer.Reshape("keys apart", k, total, t.heads, t.head()))
-		values := layer.Full("full values", layer.Reshape("values apart", v, total, t.heads, t.head()))
-		if kept != 0 {
-			keys, values = layer.PackKeys("packed keys", keys, kept), layer.PackValues("packed values", values, kept)
-		}
-		g.Output(fmt.Sprintf("key.%d", i), keys)
-		g.Output(fmt.Sprintf("value.%d", i), values)
 		if i+1 == t.layers {
+			keys, values := l.keysAndValues(layer, name, x, t, total)
+			keep(g, layer, i, kept, keys, values, total, t)
 			break
 		}
-		q := l.project(layer, name, o, t, 0)
-		a := layer.MultiHeadAttention("attention", layer.Reshape("queries", q, 1, total, t.width),
-			layer.Reshape("keys", k, 1, total, t.width), layer.Reshape("values", v, 1, total, t.width), t.heads)
-		a = l.apply(layer, name+".out", layer.Reshape("heads", a, total, t.width))
-		x = l.finish(layer, name, a, x, t)
+		a, keys, values := l.look(layer, name, x, t, 1, total)
+		keep(g, layer, i, kept, keys, values, total, t)
+		x = l.finish(layer, name, l.apply(layer, name+".out", a), x, t)
 	}
 	return g.Model()
+}
+
+// keep puts a layer's keys and values out.
+func keep(g, layer *onnx.Graph, i int, kept onnx.DType, keys, values onnx.Value, total int, t tower) {
+	keys, values = layer.Full("full keys", keys), layer.Full("full values", values)
+	if kept != 0 {
+		keys, values = layer.PackKeys("packed keys", keys, kept), layer.PackValues("packed values", values, kept)
+	} else {
+		keys, values = layer.Reshape("loose keys", keys, total, t.heads, t.head()), layer.Reshape("loose values", values, total, t.heads, t.head())
+	}
+	g.Output(fmt.Sprintf("key.%d", i), keys)
+	g.Output(fmt.Sprintf("value.%d", i), values)
 }
 
 // finish is what a decoder layer does after attention: norm of the sum, the

@@ -41,7 +41,7 @@ func textGraph(s spec, l *layout, kept onnx.DType) (onnx.Model, error) {
 	for i := range t.layers {
 		x = step.layer(i, x)
 	}
-	g.Output("logits", l.apply(g, "text.head", x))
+	g.Output("logits", l.as(l.head()).apply(g, "text.head", x))
 	return g.Model()
 }
 

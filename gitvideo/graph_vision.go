@@ -21,7 +21,7 @@ func (z size) tokens() int { return z.high*z.wide + 1 }
 // the last norm is applied to every token. g is empty.
 func visionGraph(g *onnx.Graph, s spec, l *layout, z size, e embedding) (onnx.Model, error) {
 	v := s.vision
-	x := embedPatches(g.In("patches"), s, z, e)
+	x := l.embedPatches(g.In("patches"), s, z, e)
 	x = l.layerNorm(g, "vision.pre", g.Real("real", x), v.eps)
 	flat := g.Reshape("flat", x, z.frames*z.tokens(), v.width)
 	h := l.layerNorm(g, "vision.0.norm1", flat, v.eps)
@@ -32,7 +32,8 @@ func visionGraph(g *onnx.Graph, s spec, l *layout, z size, e embedding) (onnx.Mo
 			after = fmt.Sprintf("vision.%d.norm1", i+1)
 		}
 		layer := g.In(fmt.Sprintf("layer.%d", i))
-		a := l.attend(layer, name, h, v, z.frames, z.tokens())
+		a, _, _ := l.look(layer, name, h, v, z.frames, z.tokens())
+		a = l.apply(layer, name+".out", a)
 		h, flat = l.skipNorm(layer, name+".norm2", a, flat, v.eps)
 		h, flat = l.skipNorm(layer, after, l.perceive(layer, name, h, v.act), flat, v.eps)
 	}
@@ -41,13 +42,18 @@ func visionGraph(g *onnx.Graph, s spec, l *layout, z size, e embedding) (onnx.Mo
 }
 
 // embedPatches cuts pictures into patches and embeds them with their positions.
-func embedPatches(g *onnx.Graph, s spec, z size, e embedding) onnx.Value {
+func (l *layout) embedPatches(g *onnx.Graph, s spec, z size, e embedding) onnx.Value {
 	p, w := s.patch, s.vision.width
 	x := g.Input("pixels", onnx.Uint8, z.frames, z.high*p, z.wide*p, 3)
 	x = g.Reshape("rows", x, z.frames*z.high, p, z.wide, p*3)
 	x = g.Transpose("side by side", x, 0, 2, 1, 3)
 	x = g.Reshape("list", x, z.frames*z.high*z.wide, p*p*3)
-	x = g.Gemm("embed", g.Cast("float", x, onnx.Float), g.Constant("weight", e.patch, int64(w), int64(p*p*3)), onnx.Value{})
+	x = g.Cast("float", x, onnx.Float)
+	if l.form.own() {
+		x = g.Product("embed", x, g.ConstantPanels("weight", e.patch, p*p*3), g.Constant("none", make([]float32, w), int64(w)), onnx.Value{}, onnx.NoActivation)
+	} else {
+		x = g.Gemm("embed", x, g.Constant("weight", e.patch, int64(w), int64(p*p*3)), onnx.Value{})
+	}
 	x = g.Reshape("frames", x, z.frames, z.high*z.wide, w)
 	x = g.Add("positions", x, g.Constant("position", e.position, int64(z.high*z.wide), int64(w)))
 	class := make([]float32, 0, z.frames*w)
@@ -57,31 +63,16 @@ func embedPatches(g *onnx.Graph, s spec, z size, e embedding) onnx.Value {
 	return g.Concat("tokens", 1, g.Constant("class", class, int64(z.frames), 1, int64(w)), x)
 }
 
-// attend is self-attention of every token of a picture to every other, with its
-// output projection.
-//
-//	x [B*N, width]  ->  [B*N, width]
-func (l *layout) attend(g *onnx.Graph, name string, x onnx.Value, t tower, batch, tokens int) onnx.Value {
-	o := l.operand(g, "attended", x)
-	q, k, v := l.project(g, name, o, t, 0), l.project(g, name, o, t, 1), l.project(g, name, o, t, 2)
-	a := g.MultiHeadAttention("attention",
-		g.Reshape("queries", q, batch, tokens, t.width),
-		g.Reshape("keys", k, batch, tokens, t.width),
-		g.Reshape("values", v, batch, tokens, t.width), t.heads)
-	return l.apply(g, name+".out", g.Reshape("heads", a, batch*tokens, t.width))
-}
-
 // perceive is the two-layer perceptron of a layer.
 func (l *layout) perceive(g *onnx.Graph, name string, x onnx.Value, act checkpoint.Activation) onnx.Value {
-	x = l.apply(g, name+".fc1", x)
+	how := onnx.GELU
 	switch act {
 	case checkpoint.QuickGELU:
-		x = g.QuickGelu("activation", x, 1) // its slope is in the weights
+		how = onnx.QuickGELU // its slope is in the weights
 	case checkpoint.GELUNew:
-		x = g.FastGelu("activation", x)
-	default:
-		x = g.Gelu("activation", x)
+		how = onnx.TanhGELU
 	}
+	x = l.multiply(g, name+".fc1", x, l.matrix(name+".fc1"), how)
 	return l.apply(g, name+".fc2", x)
 }
 

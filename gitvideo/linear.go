@@ -6,30 +6,47 @@ import "videoqa/internal/onnx"
 type form int
 
 const (
-	whole   form = iota // float32 [out, in]
-	columns             // int8 [in, out], a scale an output
-	blocks              // bytes [out, blocks, size], a scale a block
+	whole  form = iota // float32 [out, in], for providers that lay them out themselves
+	panels             // float32 as [onnx.Panels] has them, for our own products
+	pairs              // bfloat16, likewise
+	quads              // bytes, likewise, with a scale an output
+	blocks             // bytes [out, blocks, size], a scale a block
 )
 
 // suffix is that of a matrix's name in the form; its scales' has ".scales" behind.
-func (f form) suffix() string { return [...]string{".weight", ".columns", ".blocks"}[f] }
+func (f form) suffix() string {
+	return [...]string{".weight", ".panels", ".pairs", ".quads", ".blocks"}[f]
+}
 
-// forms are those of a precision: of the graphs over pictures, and of the text
-// step. exact says that the processor adds up bytes without saturating
-// ([onnx.ByteProducts]).
+// own says that products of the form are of our own kernels.
+func (f form) own() bool { return f == panels || f == pairs || f == quads }
+
+// panelled is the type of weights of a form of our own.
+func (f form) panelled() onnx.DType {
+	return map[form]onnx.DType{panels: onnx.Float, pairs: onnx.BFloat16, quads: onnx.Uint8}[f]
+}
+
+// forms are those of a precision on this processor: of the graphs over pictures, and
+// of the text step. Both read one copy of a matrix where they can.
 //
-// Over pictures a weight meets hundreds of rows: columns take two thirds of the time
-// of blocks there, if they may be used. The text step is bound by how many bytes are
-// read, and blocks are nearer to the weights.
-func (p Precision) forms(exact bool) (pictures, words form) {
-	if p.Pictures() == INT8 {
+// bfloat16 is for our own kernels, or for openVINO. Bytes are for our own kernels where
+// they have an instruction (AVX512-VNNI), and elsewhere blocks.
+func (p Precision) forms(openVINO bool) (pictures, words form) {
+	switch {
+	case p.Pictures() == INT8 && onnx.Multiplies(onnx.Uint8):
+		pictures = quads
+	case p.Pictures() == INT8:
 		pictures = blocks
-		if exact {
-			pictures = columns
-		}
+	case p.Pictures() == BF16 && !openVINO:
+		pictures = pairs
+	case p.Pictures() == FP32:
+		pictures = panels
 	}
-	if p.words() == INT8 {
+	switch {
+	case p.words() == INT8:
 		words = blocks
+	case pictures != whole:
+		words = panels
 	}
 	return pictures, words
 }
@@ -49,58 +66,97 @@ func (l *layout) matrix(name string) matrix {
 	return matrix{l.refs[at], l.refs[at+".scales"], l.refs[name+".bias"]}
 }
 
-// part is outputs [from, to) of m, which is not kept in columns.
-func (m matrix) part(name string, from, to int64) matrix {
-	out := m.weight.Shape[0]
-	p := matrix{weight: m.weight.Rows(name+".weight", from, to), bias: m.bias.Rows(name+".bias", from, to)}
+// part is outputs [from, to) of m. Of a matrix of our own forms, which lies in panels of
+// 16 outputs, it has whole ones.
+func (m matrix) part(name string, f form, from, to int64) matrix {
+	p := matrix{bias: m.bias.Rows(name+".bias", from, to)}
+	if f.own() {
+		p.weight = m.weight.Rows(name+f.suffix(), from/onnx.KeyLanes, to/onnx.KeyLanes)
+	} else {
+		p.weight = m.weight.Rows(name+f.suffix(), from, to)
+	}
 	if len(m.scales.Shape) > 0 {
-		each := m.scales.Shape[0] / out
+		each := m.scales.Shape[0] / m.bias.Shape[0]
 		p.scales = m.scales.Rows(name+".scales", from*each, to*each)
 	}
 	return p
 }
 
-// An operand is what is multiplied by matrices, rounded once for all of them.
-type operand struct{ x, rows, scales onnx.Value }
-
-func (l *layout) operand(g *onnx.Graph, name string, x onnx.Value) operand {
-	o := operand{x: x}
-	if l.form == columns {
-		o.rows, o.scales = g.QuantizeRows(name+".bytes", x)
+// multiply is a linear layer and, behind it, an activation.
+func (l *layout) multiply(g *onnx.Graph, name string, x onnx.Value, m matrix, act onnx.Activation) onnx.Value {
+	switch {
+	case l.form.own():
+		var scales onnx.Value
+		if l.form == quads {
+			scales = g.Weight(m.scales)
+		}
+		return g.Product(name, x, g.Weight(m.weight), g.Weight(m.bias), scales, act)
+	case l.form == blocks:
+		x = g.MatMulBlocks(name, x, g.Weight(m.weight), g.Weight(m.scales), g.Weight(m.bias))
+	case l.few:
+		x = g.Linear(name, x, g.Weight(m.weight), g.Weight(m.bias))
+	default:
+		x = g.Gemm(name, x, g.Weight(m.weight), g.Weight(m.bias))
 	}
-	return o
+	return activate(g, name+".activation", x, act)
 }
 
-// multiply is a linear layer.
-func (l *layout) multiply(g *onnx.Graph, name string, o operand, m matrix) onnx.Value {
-	switch l.form {
-	case columns:
-		return g.MatMulBytes(name, o.rows, o.scales, g.Weight(m.weight), g.Weight(m.scales), g.Weight(m.bias))
-	case blocks:
-		return g.MatMulBlocks(name, o.x, g.Weight(m.weight), g.Weight(m.scales), g.Weight(m.bias))
+// activate is an activation by itself.
+func activate(g *onnx.Graph, name string, x onnx.Value, act onnx.Activation) onnx.Value {
+	switch act {
+	case onnx.QuickGELU:
+		return g.QuickGelu(name, x, 1)
+	case onnx.TanhGELU:
+		return g.FastGelu(name, x)
+	case onnx.GELU:
+		return g.Gelu(name, x)
 	}
-	if l.few {
-		return g.Linear(name, o.x, g.Weight(m.weight), g.Weight(m.bias))
-	}
-	return g.Gemm(name, o.x, g.Weight(m.weight), g.Weight(m.bias))
+	return x
 }
 
 // apply is a planned linear layer.
 func (l *layout) apply(g *onnx.Graph, name string, x onnx.Value) onnx.Value {
-	return l.multiply(g, name, l.operand(g, name, x), l.matrix(name))
+	return l.multiply(g, name, x, l.matrix(name), onnx.NoActivation)
 }
 
 // project is the query (0), key (1) or value (2) of what name's attention looks at.
-func (l *layout) project(g *onnx.Graph, name string, o operand, t tower, which int64) onnx.Value {
-	part := thirds[which]
-	if l.form == columns {
-		m := l.matrix(name + "." + part)
-		m.bias = l.refs[name+".qkv.bias"].Rows(name+"."+part+".bias", which*int64(t.width), (which+1)*int64(t.width))
-		return l.multiply(g, part, o, m)
-	}
+func (l *layout) project(g *onnx.Graph, name string, x onnx.Value, t tower, which int64) onnx.Value {
+	part := [3]string{"query", "key", "value"}[which]
 	from := which * int64(t.width)
-	return l.multiply(g, part, o, l.matrix(name+".qkv").part(name+"."+part, from, from+int64(t.width)))
+	return l.multiply(g, part, x, l.matrix(name+".qkv").part(name+"."+part, l.form, from, from+int64(t.width)), onnx.NoActivation)
 }
 
-// thirds are the parts of a layer's qkv, in order.
-var thirds = [3]string{"query", "key", "value"}
+// look is self-attention of every token of a picture to every other, without the
+// projection behind it. keys and values are what [onnx.Graph.PackKeys] and
+// [onnx.Graph.PackValues] take.
+//
+//	x [B·tokens, width]  ->  [B·tokens, width]  keys, values [B·tokens, parts, heads, head]
+func (l *layout) look(g *onnx.Graph, name string, x onnx.Value, t tower, batch, tokens int) (read, keys, values onnx.Value) {
+	rows := batch * tokens
+	if l.form.own() {
+		qkv := l.apply(g, name+".qkv", x)
+		apart := g.Reshape("apart", qkv, rows, 3, t.heads, t.head())
+		read = g.SelfAttention("attention", g.Reshape("by picture", qkv, batch, tokens, 3*t.width), t.heads, l.form != panels && onnx.Multiplies(onnx.BFloat16))
+		return g.Reshape("heads", read, rows, t.width), apart, apart
+	}
+	q, k, v := l.project(g, name, x, t, 0), l.project(g, name, x, t, 1), l.project(g, name, x, t, 2)
+	read = g.MultiHeadAttention("attention",
+		g.Reshape("queries", q, batch, tokens, t.width),
+		g.Reshape("keys", k, batch, tokens, t.width),
+		g.Reshape("values", v, batch, tokens, t.width), t.heads)
+	return g.Reshape("heads", read, rows, t.width), g.Reshape("keys apart", k, rows, 1, t.heads, t.head()), g.Reshape("values apart", v, rows, 1, t.heads, t.head())
+}
+
+// keysAndValues are look's, where nothing is read.
+func (l *layout) keysAndValues(g *onnx.Graph, name string, x onnx.Value, t tower, rows int) (keys, values onnx.Value) {
+	if !l.form.own() {
+		k, v := l.project(g, name, x, t, 1), l.project(g, name, x, t, 2)
+		return g.Reshape("keys apart", k, rows, 1, t.heads, t.head()), g.Reshape("values apart", v, rows, 1, t.heads, t.head())
+	}
+	m, parts, w := l.matrix(name+".qkv"), 3, int64(t.width)
+	if w%onnx.KeyLanes == 0 { // else a panel has queries and keys
+		m, parts = m.part(name+".keys and values", l.form, w, 3*w), 2
+	}
+	apart := g.Reshape("apart", l.multiply(g, "keys and values", x, m, onnx.NoActivation), rows, parts, t.heads, t.head())
+	return apart, apart
+}

@@ -69,7 +69,7 @@ func Load(ctx context.Context, c *checkpoint.Checkpoint, cfg Config) (*Model, er
 	if err != nil {
 		return nil, err
 	}
-	pictures, words := precision.forms(onnx.ByteProducts())
+	pictures, words := precision.forms(onnx.HasAMX() && onnx.HasOpenVINO(cfg.Library))
 	return loadIn(ctx, c, cfg, rt, precision, pictures, words)
 }
 
@@ -234,11 +234,14 @@ func (m *Model) text(ctx context.Context) (*onnx.Session, func(), error) {
 }
 
 // folderFor is where graphs of that digest and precision lie. Processors of two kinds
-// that share it keep INT8 in two forms.
+// that share it keep BF16 and INT8 in two forms.
 func folderFor(cache, digest string, p Precision, pictures form) folder {
 	kept := string(p)
-	if pictures == blocks {
+	switch {
+	case pictures == blocks:
 		kept += "-blocks"
+	case pictures == whole && p.Pictures() == BF16:
+		kept += "-openvino"
 	}
 	return folder(filepath.Join(cache, "graphs", fmt.Sprintf("%s-%s-%s", strings.TrimPrefix(digest, "sha256:"), kept, Revision)))
 }

@@ -73,7 +73,7 @@ func (m *Model) Prefix(ctx context.Context, frames []Frame, slots []int64) (*Pre
 }
 
 // packs says that the prefix graph lays keys and values out itself.
-func (m *Model) packs() bool { return m.wide().Provider != onnx.OpenVINO && m.device != CUDA }
+func (m *Model) packs() bool { return !m.openVINO() && m.device != CUDA }
 
 // readFrames runs the prefix graph.
 func (m *Model) readFrames(ctx context.Context, s *onnx.Session, in onnx.Feed, tokens int) (*Prefix, error) {

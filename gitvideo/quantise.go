@@ -3,9 +3,12 @@ package gitvideo
 import (
 	"encoding/binary"
 	"math"
+	"slices"
+
+	"videoqa/internal/onnx"
 )
 
-// farthest is the byte's step that the largest weight of a column or block is
+// farthest is the byte's step that the largest weight of a row or block is
 // rounded to; -128 is not used, so that rounding is symmetric.
 const farthest = 127
 
@@ -26,28 +29,19 @@ func blockSize(in int) int {
 // blocksOf is how many blocks a row of in weights is, the last one filled up.
 func blocksOf(in int) int { return (in + blockSize(in) - 1) / blockSize(in) }
 
-// columnBytes rounds w [out, in] to int8 [in, out], for products that read columns,
-// each with its scale of columnScales.
-func columnBytes(w []float32, in int) []byte {
-	const together = 64 // rows at a time, whose bytes lie in one line of the cache
-	out := len(w) / in
-	q, scales := make([]byte, len(w)), make([]float32, out)
-	for o := range scales {
-		scales[o] = scaleOf(w[o*in:][:in])
-	}
-	for first := 0; first < out; first += together {
-		last := min(first+together, out)
-		for i := range in {
-			for o := first; o < last; o++ {
-				q[i*out+o] = byte(step(w[o*in+i], scales[o]))
-			}
+// inPanels lays w [out, in] out in a form of our own products.
+func inPanels(f form, w []float32, in int) []byte {
+	var scales []float32
+	if f == quads {
+		for row := range slices.Chunk(w, in) {
+			scales = append(scales, scaleOf(row))
 		}
 	}
-	return q
+	return onnx.Panels(f.panelled(), w, in, scales)
 }
 
-// columnScales are those of w's rows, little-endian float32.
-func columnScales(w []float32, in int) []byte { return scalesOf(w, in, in) }
+// rowScales are those of w's rows in quads, little-endian float32.
+func rowScales(w []float32, in int) []byte { return scalesOf(w, in, in) }
 
 // blockBytes rounds w [out, in] to bytes [out, blocks, size] around middle, each block
 // with its scale of blockScales. Beyond the end of a row lies 0.

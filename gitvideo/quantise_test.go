@@ -34,14 +34,14 @@ func TestWeightsAreRoundedToTheNearest(t *testing.T) {
 		if size < 16 || size > 128 || size&(size-1) != 0 || in%16 == 0 && in%size != 0 {
 			t.Errorf("rows of %d have blocks of %d", in, size)
 		}
-		byColumn, columnScale := columnBytes(w, in), floatsOf(columnScales(w, in))
+		byRow, rowScale := inPanels(quads, w, in), floatsOf(rowScales(w, in))
 		byBlock, blockScale := blockBytes(w, in), floatsOf(blockScales(w, in))
 		row := blocksOf(in) * size
-		if len(byColumn) != out*in || len(columnScale) != out || len(byBlock) != out*row || len(blockScale) != out*blocksOf(in) {
-			t.Fatalf("rows of %d: %d bytes and %d scales in columns, %d and %d in blocks", in, len(byColumn), len(columnScale), len(byBlock), len(blockScale))
+		if len(byRow) != 16*((in+3)/4*4) || len(rowScale) != out || len(byBlock) != out*row || len(blockScale) != out*blocksOf(in) {
+			t.Fatalf("rows of %d: %d bytes and %d scales in quads, %d and %d in blocks", in, len(byRow), len(rowScale), len(byBlock), len(blockScale))
 		}
 		for o := range out {
-			checkRounded(t, w[o*in:][:in], columnScale[o], func(i int) int { return int(int8(byColumn[i*out+o])) })
+			checkRounded(t, w[o*in:][:in], rowScale[o], func(i int) int { return int(byRow[i/4*64+o*4+i%4]) - 128 })
 			for k := range blocksOf(in) {
 				from := k * size
 				checkRounded(t, w[o*in+from:][:min(size, in-from)], blockScale[o*blocksOf(in)+k], func(i int) int { return int(byBlock[o*row+from+i]) - 128 })

@@ -46,7 +46,7 @@ type recipe struct {
 // newLayout plans the weights of s.
 func newLayout(s spec, tied bool, pictures, words form) *layout {
 	l := &layout{
-		data: onnx.NewData(weightsFile), refs: map[string]onnx.Ref{}, recipes: map[string]recipe{}, tied: tied && words == whole,
+		data: onnx.NewData(weightsFile), refs: map[string]onnx.Ref{}, recipes: map[string]recipe{}, tied: tied && words != blocks,
 		pictures: pictures, words: words, form: pictures,
 	}
 	l.planVision(s)
@@ -103,9 +103,18 @@ func (l *layout) planText(s spec) {
 	if l.tied {
 		l.refs["text.head.weight"] = l.refs["text.words"]
 	} else {
-		l.weight("text.head", t.width, s.vocab, recipe{parts: []string{"output.weight"}, scale: 1}, l.words)
+		l.weight("text.head", t.width, s.vocab, recipe{parts: []string{"output.weight"}, scale: 1}, l.head())
 	}
 	l.plan("text.head.bias", recipe{parts: []string{"output.bias"}, scale: 1}, s.vocab)
+}
+
+// head is the form of the head's matrix, which may be the word embeddings' and is then
+// read by rows as well.
+func (l *layout) head() form {
+	if l.words == blocks {
+		return blocks
+	}
+	return whole
 }
 
 // plan adds one tensor of float32, or of what its recipe rounds to.
@@ -131,9 +140,15 @@ func (l *layout) weight(name string, in, out int, r recipe, forms ...form) {
 		switch f {
 		case whole:
 			l.plan(at, r, out, in)
-		case columns:
-			l.planAs(onnx.Int8, at, rounded(columnBytes), in, out)
-			l.plan(at+".scales", rounded(columnScales), out)
+		case panels, pairs, quads:
+			shape := make([]int, 0, 4)
+			for _, n := range onnx.PanelShape(f.panelled(), out, in) {
+				shape = append(shape, int(n))
+			}
+			l.planAs(f.panelled(), at, rounded(func(w []float32, in int) []byte { return inPanels(f, w, in) }), shape...)
+			if f == quads {
+				l.plan(at+".scales", rounded(rowScales), out)
+			}
 		case blocks:
 			l.planAs(onnx.Uint8, at, rounded(blockBytes), out, blocksOf(in), blockSize(in))
 			l.plan(at+".scales", rounded(blockScales), out*blocksOf(in))
@@ -147,17 +162,13 @@ func (l *layout) linear(name string, in, out int, scale float64, from string, fo
 	l.plan(name+".bias", recipe{parts: []string{from + ".bias"}, scale: scale}, out)
 }
 
-// attention adds query, key and value, one below the other; in columns, each by
-// itself.
+// attention adds query, key and value, one below the other.
 func (l *layout) attention(to string, t tower, from [3]string, forms ...form) {
 	w, b := recipe{scale: 1}, recipe{scale: 1}
-	for i, f := range from {
+	for _, f := range from {
 		w.parts, b.parts = append(w.parts, f+".weight"), append(b.parts, f+".bias")
-		if slices.Contains(forms, columns) {
-			l.weight(to+thirds[i], t.width, t.width, recipe{parts: []string{f + ".weight"}, scale: 1}, columns)
-		}
 	}
-	l.weight(to+"qkv", t.width, 3*t.width, w, slices.DeleteFunc(slices.Clone(forms), func(f form) bool { return f == columns })...)
+	l.weight(to+"qkv", t.width, 3*t.width, w, forms...)
 	l.plan(to+"qkv.bias", b, 3*t.width)
 }
 

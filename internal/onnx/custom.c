@@ -9,6 +9,7 @@
 #include <string.h>
 
 static const OrtApi *api; // set once, before any session is opened
+static OrtMemoryInfo *cpu; // likewise: where all tensors are
 
 enum { MOST_DIMS = 4, MOST_INPUTS = 6 };
 
@@ -124,9 +125,11 @@ static OrtStatus *pack(OrtKernelContext *context, int values, int half) {
 	OrtStatus *s = read_tensor(context, 0, &in);
 	if (s)
 		return s;
-	if (in.rank != 3)
-		return api->CreateStatus(ORT_INVALID_ARGUMENT, "keys and values to be packed are [tokens, heads, head]");
-	struct packing p = {.from = in.data, .tokens = in.dims[0], .heads = in.dims[1], .head = in.dims[2], .half = half};
+	if (in.rank != 4)
+		return api->CreateStatus(ORT_INVALID_ARGUMENT, "keys and values to be packed are [tokens, parts, heads, head]");
+	int64_t parts = in.dims[1], part = values ? parts - 1 : parts > 1 ? parts - 2 : 0;
+	struct packing p = {.tokens = in.dims[0], .heads = in.dims[2], .head = in.dims[3], .half = half};
+	p.stride = parts * p.heads * p.head, p.from = (const float *)in.data + part * p.heads * p.head;
 	int64_t keys_dims[] = {p.heads, padded(p.tokens) / LANES, p.head, LANES}, values_dims[] = {p.heads, p.tokens, padded(p.head)};
 	s = output(context, 0, values ? values_dims : keys_dims, values ? 3 : 4, (float **)&p.to);
 	return s ? s : api->KernelContext_ParallelFor(context, values ? values_task : keys_task, p.heads, 0, &p);
@@ -137,6 +140,96 @@ static OrtStatus *ORT_API_CALL pack_half_keys(void *kernel, OrtKernelContext *co
 static OrtStatus *ORT_API_CALL pack_values(void *kernel, OrtKernelContext *context) { return pack(context, 1, 0); }
 static OrtStatus *ORT_API_CALL pack_half_values(void *kernel, OrtKernelContext *context) { return pack(context, 1, 1); }
 
+struct multiplying {
+	struct product p;
+	atomic_int failed;
+};
+
+static void product_task(void *data, size_t task) {
+	struct multiplying *of = data;
+	if (videoqa_kernels()->wide.multiply(&of->p, (int64_t)task) != 0)
+		atomic_store(&of->failed, 1);
+}
+
+static OrtStatus *compute_product(void *kernel, OrtKernelContext *context, int kind) {
+	struct tensor in[4];
+	OrtStatus *s = read_tensors(context, in, kind == QUADS ? 4 : 3);
+	if (s)
+		return s;
+	struct multiplying of = {.p = {.x = in[0].data, .weight = in[1].data, .bias = in[2].data, .rows = in[0].dims[0], .in = in[0].dims[1], .out = in[2].dims[0], .kind = kind, .act = (int)(intptr_t)kernel}};
+	struct product *p = &of.p;
+	int64_t panels = padded(p->out) / LANES, deep = units(p->in, kind);
+	int fits = FITS(in[0], p->rows, p->in) && FITS(in[2], p->out) &&
+		(kind == FLOATS ? FITS(in[1], panels, deep, LANES) : FITS(in[1], panels, deep, LANES, kind == QUADS ? 4 : 2));
+	if (kind == QUADS) {
+		p->scales = in[3].data;
+		fits = fits && FITS(in[3], p->out);
+	}
+	if (!fits)
+		return api->CreateStatus(ORT_INVALID_ARGUMENT, "a product wants x [rows, in], weight in panels of [out, in], and bias [out]");
+	s = output(context, 0, (int64_t[]){p->rows, p->out}, 2, &p->y);
+	int64_t tasks = product_tasks(p);
+	if (!s)
+		s = api->KernelContext_ParallelFor(context, product_task, tasks, tasks, &of);
+	if (!s && atomic_load(&of.failed))
+		s = api->CreateStatus(ORT_RUNTIME_EXCEPTION, "there is no memory for rows");
+	return s;
+}
+
+static OrtStatus *ORT_API_CALL product_floats(void *kernel, OrtKernelContext *context) { return compute_product(kernel, context, FLOATS); }
+static OrtStatus *ORT_API_CALL product_pairs(void *kernel, OrtKernelContext *context) { return compute_product(kernel, context, PAIRS); }
+static OrtStatus *ORT_API_CALL product_quads(void *kernel, OrtKernelContext *context) { return compute_product(kernel, context, QUADS); }
+
+struct seeing {
+	struct looking l;
+	atomic_int failed;
+};
+
+static void spread_task(void *data, size_t task) { videoqa_kernels()->wide.spread(&((struct seeing *)data)->l, (int64_t)task); }
+
+static void look_task(void *data, size_t task) {
+	struct seeing *of = data;
+	if (videoqa_kernels()->wide.look(&of->l, (int64_t)task) != 0)
+		atomic_store(&of->failed, 1);
+}
+
+static OrtStatus *compute_looking(void *kernel, OrtKernelContext *context, int kind) {
+	struct tensor in;
+	OrtStatus *s = read_tensor(context, 0, &in);
+	if (s)
+		return s;
+	struct seeing of = {.l = {.qkv = in.data, .batch = in.dims[0], .tokens = in.dims[1], .heads = (intptr_t)kernel, .kind = kind}};
+	struct looking *l = &of.l;
+	if (in.rank != 3 || l->heads < 1 || in.dims[2] % (3 * l->heads) != 0)
+		return api->CreateStatus(ORT_INVALID_ARGUMENT, "attention wants queries, keys and values [batch, tokens, 3, heads, head]");
+	l->head = in.dims[2] / (3 * l->heads);
+	s = output(context, 0, (int64_t[]){l->batch, l->tokens, l->heads * l->head}, 3, &l->out);
+	OrtAllocator *arena = NULL;
+	if (!s)
+		s = api->KernelContext_GetAllocator(context, cpu, &arena);
+	if (!s)
+		s = api->AllocatorAlloc(arena, looking_room(l), &l->room);
+	int64_t spreads = spread_tasks(l), tasks = looking_tasks(l);
+	if (!s)
+		s = api->KernelContext_ParallelFor(context, spread_task, spreads, spreads, &of);
+	if (!s)
+		s = api->KernelContext_ParallelFor(context, look_task, tasks, tasks, &of);
+	if (!s && atomic_load(&of.failed))
+		s = api->CreateStatus(ORT_RUNTIME_EXCEPTION, "there is no memory for scores");
+	if (l->room) {
+		OrtStatus *freed = api->AllocatorFree(arena, l->room);
+		if (s && freed)
+			api->ReleaseStatus(freed);
+		s = s ? s : freed;
+	}
+	if (arena)
+		api->ReleaseAllocator(arena);
+	return s;
+}
+
+static OrtStatus *ORT_API_CALL look_floats(void *kernel, OrtKernelContext *context) { return compute_looking(kernel, context, FLOATS); }
+static OrtStatus *ORT_API_CALL look_pairs(void *kernel, OrtKernelContext *context) { return compute_looking(kernel, context, PAIRS); }
+
 // An operator is OrtCustomOp, which comes first, and what its functions say of it.
 struct operator {
 	OrtCustomOp op;
@@ -144,6 +237,8 @@ struct operator {
 	size_t inputs, outputs;
 	size_t half_from, half_to; // these inputs are float16, all others float
 	int half;                  // outputs are float16, not float
+	ONNXTensorElementDataType weight; // input 1 is this, if it is anything
+	const char *attribute;            // of which the kernel is the number, if it has one
 };
 
 static const char *ORT_API_CALL name_of(const OrtCustomOp *o) { return ((const struct operator *)o)->name; }
@@ -152,6 +247,8 @@ static size_t ORT_API_CALL inputs_of(const OrtCustomOp *o) { return ((const stru
 static size_t ORT_API_CALL outputs_of(const OrtCustomOp *o) { return ((const struct operator *)o)->outputs; }
 static ONNXTensorElementDataType ORT_API_CALL input_type(const OrtCustomOp *o, size_t i) {
 	const struct operator *p = (const struct operator *)o;
+	if (i == 1 && p->weight)
+		return p->weight;
 	return i >= p->half_from && i < p->half_to ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
 }
 static ONNXTensorElementDataType ORT_API_CALL output_type(const OrtCustomOp *o, size_t i) {
@@ -163,8 +260,11 @@ static int ORT_API_CALL one(const OrtCustomOp *o) { return 1; }
 static int ORT_API_CALL newest(const OrtCustomOp *o) { return 1; }
 static void ORT_API_CALL forget(void *kernel) {}
 static OrtStatus *ORT_API_CALL create(const OrtCustomOp *o, const OrtApi *a, const OrtKernelInfo *info, void **kernel) {
-	*kernel = NULL; // nothing is kept between runs
-	return NULL;
+	const char *attribute = ((const struct operator *)o)->attribute;
+	int64_t number = 0;
+	OrtStatus *s = attribute ? a->KernelInfoGetAttribute_int64(info, attribute, &number) : NULL;
+	*kernel = (void *)(intptr_t)number; // nothing else is kept between runs
+	return s;
 }
 
 #define COMMON \
@@ -181,27 +281,29 @@ static const struct operator operators[] = {
 	{.op = {COMMON, .KernelComputeV2 = pack_half_keys}, .name = "HalfPackKeys", .inputs = 1, .outputs = 1, .half = 1},
 	{.op = {COMMON, .KernelComputeV2 = pack_values}, .name = "PackValues", .inputs = 1, .outputs = 1},
 	{.op = {COMMON, .KernelComputeV2 = pack_half_values}, .name = "HalfPackValues", .inputs = 1, .outputs = 1, .half = 1},
+	{.op = {COMMON, .KernelComputeV2 = product_floats}, .name = "Product", .inputs = 3, .outputs = 1, .attribute = "activation"},
+	{.op = {COMMON, .KernelComputeV2 = product_pairs}, .name = "PairProduct", .inputs = 3, .outputs = 1, .attribute = "activation", .weight = ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16},
+	{.op = {COMMON, .KernelComputeV2 = product_quads}, .name = "QuadProduct", .inputs = 4, .outputs = 1, .attribute = "activation", .weight = ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8},
+	{.op = {COMMON, .KernelComputeV2 = look_floats}, .name = "SelfAttention", .inputs = 1, .outputs = 1, .attribute = "heads"},
+	{.op = {COMMON, .KernelComputeV2 = look_pairs}, .name = "PairSelfAttention", .inputs = 1, .outputs = 1, .attribute = "heads"},
 };
 
 // share_memory gives the environment, of which a process has one, the memory that all sessions take turns in; each would keep as
 // much as its largest run took, rounded up to a power of two.
 static const char *share_memory(void) {
 	OrtEnv *env = NULL;
-	OrtMemoryInfo *memory = NULL;
 	OrtArenaCfg *arena = NULL;
 	const char *keys[] = {"arena_extend_strategy"};
 	const size_t values[] = {1}; // as much as is asked for
 	OrtStatus *s = api->CreateEnv(ORT_LOGGING_LEVEL_WARNING, "videoqa", &env);
 	if (!s)
-		s = api->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &memory);
+		s = api->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &cpu);
 	if (!s)
 		s = api->CreateArenaCfgV2(keys, values, 1, &arena);
 	if (!s)
-		s = api->CreateAndRegisterAllocator(env, memory, arena);
+		s = api->CreateAndRegisterAllocator(env, cpu, arena);
 	if (arena)
 		api->ReleaseArenaCfg(arena);
-	if (memory)
-		api->ReleaseMemoryInfo(memory);
 	return s ? "it does not let sessions share their memory" : NULL;
 }
 

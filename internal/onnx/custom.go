@@ -108,29 +108,33 @@ func PackedHead(head int) int { return (head + KeyLanes - 1) / KeyLanes * KeyLan
 
 // PackKeys is [PackKeys] within a graph of the CPU provider.
 //
-//	x [P, heads, head]  ->  [heads, ceil(P/16), head, 16] of t, float32 or float16
+//	x [P, parts, heads, head]  ->  [heads, ceil(P/16), head, 16] of t, float32 or float16
+//
+// Of several parts, keys are the last but one.
 func (g *Graph) PackKeys(name string, x Value, t DType) Value {
 	p, ok := packable(g, name, "PackKeys", x)
 	if !ok {
 		return Value{}
 	}
-	return g.add(name, node{op: prefixed("PackKeys", t), domain: custom}, []Value{x}, t, Shape{x.shape[1], Fixed(int64(KeyBlocks(p))), x.shape[2], Fixed(KeyLanes)})
+	return g.add(name, node{op: prefixed("PackKeys", t), domain: custom}, []Value{x}, t, Shape{x.shape[2], Fixed(int64(KeyBlocks(p))), x.shape[3], Fixed(KeyLanes)})
 }
 
 // PackValues is [PackValues] within a graph of the CPU provider.
 //
-//	x [P, heads, head]  ->  [heads, P, PackedHead] of t, float32 or float16
+//	x [P, parts, heads, head]  ->  [heads, P, PackedHead] of t, float32 or float16
+//
+// Of several parts, values are the last.
 func (g *Graph) PackValues(name string, x Value, t DType) Value {
 	if _, ok := packable(g, name, "PackValues", x); !ok {
 		return Value{}
 	}
-	head, _ := x.shape[2].Static()
-	return g.add(name, node{op: prefixed("PackValues", t), domain: custom}, []Value{x}, t, Shape{x.shape[1], x.shape[0], Fixed(int64(PackedHead(int(head))))})
+	head, _ := x.shape[3].Static()
+	return g.add(name, node{op: prefixed("PackValues", t), domain: custom}, []Value{x}, t, Shape{x.shape[2], x.shape[0], Fixed(int64(PackedHead(int(head))))})
 }
 
 // packable says how many tokens x, which is to be packed, has.
 func packable(g *Graph, name, op string, x Value) (tokens int, ok bool) {
-	if !g.check(len(x.shape) == 3 && x.dtype == Float, name, op, "%v of %v", x.shape, x.dtype) {
+	if !g.check(len(x.shape) == 4 && x.dtype == Float, name, op, "%v of %v", x.shape, x.dtype) {
 		return 0, false
 	}
 	p, ok := x.shape[0].Static()
@@ -185,7 +189,7 @@ func packing(from []float32, to Tensor, tokens, heads, head int) (C.struct_packi
 	pins.Pin(&from[0])
 	pins.Pin(to.pointer())
 	return C.struct_packing{
-		from: (*C.float)(&from[0]), to: to.pointer(), tokens: C.int64_t(tokens), heads: C.int64_t(heads), head: C.int64_t(head), half: half(to.dtype),
+		from: (*C.float)(&from[0]), to: to.pointer(), stride: C.int64_t(heads * head), tokens: C.int64_t(tokens), heads: C.int64_t(heads), head: C.int64_t(head), half: half(to.dtype),
 	}, pins.Unpin
 }
 

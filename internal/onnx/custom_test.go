@@ -14,7 +14,7 @@ import (
 func everyKernel(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	t.Cleanup(func() { onnx.ChooseKernels("") })
-	for _, name := range []string{"plain", "AVX2", "AVX-512"} {
+	for _, name := range []string{"plain", "AVX2", "AVX-512", "AVX-512 BF16"} {
 		if onnx.ChooseKernels(name) {
 			t.Run(name, test)
 		} else {
@@ -319,19 +319,28 @@ func nearest(f float32) float32 {
 
 func TestPackingIsAlikeInAGraph(t *testing.T) {
 	const tokens, heads, head = 37, 3, 20
-	x := randoms(rand.New(rand.NewPCG(9, 10)), tokens*heads*head)
 	for _, kept := range []onnx.DType{onnx.Float, onnx.Half} {
-		s := session(t, onnx.NewGraph("test"), onnx.SessionConfig{Threads: 2}, func(g *onnx.Graph) {
-			in := g.Input("x", onnx.Float, tokens, heads, head)
-			g.Output("keys", g.PackKeys("packed keys", in, kept))
-			g.Output("values", g.PackValues("packed values", in, kept))
-		})
-		keys, values := onnx.NewPackedKeys(kept, tokens, heads, head), onnx.NewPackedValues(kept, tokens, heads, head)
-		if err := s.Run(t.Context(), onnx.Feed{"x": onnx.Floats(x, tokens, heads, head)}, onnx.Feed{"keys": keys, "values": values}); err != nil {
-			t.Fatal(err)
-		}
-		if !slices.Equal(onnx.Widened(keys), onnx.Widened(onnx.PackKeys(x, kept, tokens, heads, head))) || !slices.Equal(onnx.Widened(values), onnx.Widened(onnx.PackValues(x, kept, tokens, heads, head))) {
-			t.Errorf("%v: packed otherwise than outside", kept)
+		for _, parts := range []int{1, 2, 3} { // values are the last, keys those before
+			x := randoms(rand.New(rand.NewPCG(9, 10)), tokens*parts*heads*head)
+			part := func(which int) (out []float32) {
+				for token := range slices.Chunk(x, parts*heads*head) {
+					out = append(out, token[which*heads*head:][:heads*head]...)
+				}
+				return out
+			}
+			s := session(t, onnx.NewGraph("test"), onnx.SessionConfig{Threads: 2}, func(g *onnx.Graph) {
+				in := g.Input("x", onnx.Float, tokens, parts, heads, head)
+				g.Output("keys", g.PackKeys("packed keys", in, kept))
+				g.Output("values", g.PackValues("packed values", in, kept))
+			})
+			keys, values := onnx.NewPackedKeys(kept, tokens, heads, head), onnx.NewPackedValues(kept, tokens, heads, head)
+			if err := s.Run(t.Context(), onnx.Feed{"x": onnx.Floats(x, tokens, int64(parts), heads, head)}, onnx.Feed{"keys": keys, "values": values}); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(onnx.Widened(keys), onnx.Widened(onnx.PackKeys(part(max(0, parts-2)), kept, tokens, heads, head))) ||
+				!slices.Equal(onnx.Widened(values), onnx.Widened(onnx.PackValues(part(parts-1), kept, tokens, heads, head))) {
+				t.Errorf("%v, %d parts: packed otherwise than outside", kept, parts)
+			}
 		}
 	}
 }

@@ -16,6 +16,8 @@ const (
 	Int8  DType = 3
 	Int64 DType = 7
 	Half  DType = 10 // float16
+
+	BFloat16 DType = 16
 )
 
 // microsoft is the domain of ONNX Runtime's own operators.
@@ -28,7 +30,7 @@ func (t DType) size() int64 {
 		return 4
 	case Uint8, Int8:
 		return 1
-	case Half:
+	case Half, BFloat16:
 		return 2
 	case Int64:
 		return 8
@@ -49,6 +51,8 @@ func (t DType) String() string {
 		return "int64"
 	case Half:
 		return "float16"
+	case BFloat16:
+		return "bfloat16"
 	}
 	return fmt.Sprintf("type %d", int(t))
 }

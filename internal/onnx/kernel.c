@@ -6,8 +6,10 @@
 static const struct kernels *best(const char *name) {
 	int any = *name == 0;
 #if defined(__x86_64__)
-	if ((any || strcmp(name, videoqa_kernels_avx512.name) == 0) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-		__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+	int wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+	if ((any || strcmp(name, videoqa_kernels_avx512bf16.name) == 0) && wide && __builtin_cpu_supports("avx512bf16"))
+		return &videoqa_kernels_avx512bf16;
+	if ((any || strcmp(name, videoqa_kernels_avx512.name) == 0) && wide)
 		return &videoqa_kernels_avx512;
 	if ((any || strcmp(name, videoqa_kernels_avx2.name) == 0) && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"))
 		return &videoqa_kernels_avx2;
@@ -46,7 +48,7 @@ void videoqa_pack_keys(const struct packing *p, int64_t h) {
 		for (int64_t d = 0; d < p->head; d++) {
 			float line[LANES];
 			for (int64_t i = 0, t = b * LANES; i < LANES; i++, t++)
-				line[i] = t < p->tokens ? p->from[(t * p->heads + h) * p->head + d] : 0;
+				line[i] = t < p->tokens ? p->from[t * p->stride + h * p->head + d] : 0;
 			k->pack(line, (char *)p->to + ((h * blocks + b) * p->head + d) * LANES * size, LANES, p->half);
 		}
 }
@@ -57,7 +59,7 @@ void videoqa_pack_values(const struct packing *p, int64_t h) {
 	int64_t stride = padded(p->head), size = p->half ? sizeof(uint16_t) : sizeof(float);
 	for (int64_t t = 0; t < p->tokens; t++) {
 		char *to = (char *)p->to + (h * p->tokens + t) * stride * size;
-		k->pack(p->from + (t * p->heads + h) * p->head, to, p->head, p->half);
+		k->pack(p->from + t * p->stride + h * p->head, to, p->head, p->half);
 		memset(to + p->head * size, 0, (stride - p->head) * size);
 	}
 }

@@ -5,13 +5,7 @@
 #ifndef VIDEOQA_KERNEL_H
 #define VIDEOQA_KERNEL_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-enum { LANES = 16 }; // numbers that are worked on at once; keys are packed by so many
-
-// padded is n rounded up to whole lanes.
-static inline int64_t padded(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
+#include "wide.h"
 
 // A linear layer: y [rows, out] = x [rows, in] · weight [out, in]ᵀ + bias [out].
 struct linear {
@@ -46,9 +40,10 @@ struct kernels {
 	// attend returns 0, or -1 if there is no memory.
 	int (*attend)(const struct attention *, int64_t task);
 	void (*pack)(const float *from, void *to, int64_t n, int half);
+	struct wide wide;
 };
 
-extern const struct kernels videoqa_kernels_plain, videoqa_kernels_avx2, videoqa_kernels_avx512;
+extern const struct kernels videoqa_kernels_plain, videoqa_kernels_avx2, videoqa_kernels_avx512, videoqa_kernels_avx512bf16;
 
 // videoqa_kernels returns the best for this processor, or those that were chosen.
 const struct kernels *videoqa_kernels(void);
@@ -59,11 +54,12 @@ int videoqa_choose(const char *name);
 int64_t videoqa_linear_tasks(const struct linear *);
 int64_t videoqa_attention_tasks(const struct attention *);
 
-// A packing lays the keys or values of a layer, [tokens, heads, head], out for attention.
+// A packing lays the keys or values of a layer, [tokens, heads, head], out for attention; from one token to the next it is stride
+// numbers.
 struct packing {
 	const float *from;
 	void *to;
-	int64_t tokens, heads, head;
+	int64_t stride, tokens, heads, head;
 	int half;
 };
 

@@ -11,9 +11,12 @@
 #define DOT_OUTPUTS 4
 #define KEY_ROWS 4
 #define VALUE_ROWS 1
+#define TILE_ROWS 6
+#define GENERAL_ROWS 6
 #define VALUE_CHUNK 8
 #define WIDEN widen_avx2
 #define NARROW narrow_avx2
+#define LARGER _mm256_max_ps
 
 TARGET static inline __attribute__((always_inline)) __m256 widen_avx2(const uint16_t *p) {
 	return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));

@@ -6,6 +6,8 @@
 #define DOT_OUTPUTS 4
 #define KEY_ROWS 2
 #define VALUE_ROWS 1
+#define TILE_ROWS 4
+#define GENERAL_ROWS 4
 #define VALUE_CHUNK 8
 
 #include "kernel.inc"

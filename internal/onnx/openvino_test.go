@@ -28,23 +28,10 @@ func withOpenVINO(t *testing.T) *onnx.Runtime {
 }
 
 // session writes what describe describes and opens it.
-func session(t *testing.T, g *onnx.Graph, cfg onnx.SessionConfig, describe func(g *onnx.Graph)) *onnx.Session {
+func session(t testing.TB, g *onnx.Graph, cfg onnx.SessionConfig, describe func(g *onnx.Graph)) *onnx.Session {
 	t.Helper()
 	describe(g)
-	m, err := g.Model()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "g.onnx")
-	if err := os.WriteFile(path, m.Bytes, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	s, err := load(t).Open(path, m.Ports, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
+	return openWith(t, g, nil, nil, cfg)
 }
 
 func randoms(rng *rand.Rand, n int) []float32 {

@@ -7,7 +7,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -37,10 +36,6 @@ var chains = []chain{{768, 768, 768, 768, 768}, {768, 3072, 768, 3072, 768}}
 // VIDEOQA_THREADS cores.
 func BenchmarkProducts(b *testing.B) {
 	library := cmp.Or(os.Getenv("VIDEOQA_ONNXRUNTIME"), os.Getenv("VIDEOQA_ORT_LIB"))
-	r, err := onnx.OpenRuntime(library)
-	if err != nil {
-		b.Fatal(err)
-	}
 	threads, _ := strconv.Atoi(os.Getenv("VIDEOQA_THREADS"))
 	for _, with := range []struct {
 		name string
@@ -59,9 +54,9 @@ func BenchmarkProducts(b *testing.B) {
 					b.Skip("the library has no OpenVINO beside it: deploy/deps.sh brings one that has, on x86-64")
 				}
 				if with.byte {
-					widths.runBytes(b, r, with.cfg)
+					widths.runBytes(b, with.cfg)
 				} else {
-					widths.run(b, r, with.cfg)
+					widths.run(b, with.cfg)
 				}
 			})
 		}
@@ -69,7 +64,7 @@ func BenchmarkProducts(b *testing.B) {
 }
 
 // run times the chain in one graph.
-func (c chain) run(b *testing.B, r *onnx.Runtime, cfg onnx.SessionConfig) {
+func (c chain) run(b *testing.B, cfg onnx.SessionConfig) {
 	g := onnx.NewPlainGraph("chain")
 	rng := rand.New(rand.NewPCG(1, 2))
 	x := g.Input("x", onnx.Float, productRows, c[0])
@@ -84,27 +79,26 @@ func (c chain) run(b *testing.B, r *onnx.Runtime, cfg onnx.SessionConfig) {
 	g.Output("y", x)
 	last := c[len(c)-1]
 	in, out := randoms(rng, productRows*c[0]), make([]float32, productRows*last)
-	least := leastOf(b, openChain(b, r, g, cfg, nil), onnx.Feed{"x": onnx.Floats(in, productRows, int64(c[0]))}, onnx.Feed{"y": onnx.Floats(out, productRows, int64(last))})
+	least := leastOf(b, openChain(b, g, cfg, nil), onnx.Feed{"x": onnx.Floats(in, productRows, int64(c[0]))}, onnx.Feed{"y": onnx.Floats(out, productRows, int64(last))})
 	b.ReportMetric(c.flop()/least.Seconds()/1e9, "GFLOP/s")
 }
 
 // runBytes times each product of the chain's first two by itself, from bytes to
 // float32: what lies between two products in 8 bits is no product.
-func (c chain) runBytes(b *testing.B, r *onnx.Runtime, cfg onnx.SessionConfig) {
+func (c chain) runBytes(b *testing.B, cfg onnx.SessionConfig) {
 	best := 0.0
 	for i := range c[1:3] {
 		k, n := c[i], c[i+1]
 		data := onnx.NewData("weights.bin")
-		w, s, bias := data.Add("w", onnx.Int8, int64(k), int64(n)), data.Add("s", onnx.Float, int64(n)), data.Add("b", onnx.Float, int64(n))
+		w, s := data.Add("w", onnx.Int8, int64(k), int64(n)), data.Add("s", onnx.Float, int64(n))
 		g := onnx.NewGraph("product")
-		rows, scales := g.Input("x", onnx.Uint8, productRows, k), g.Input("scales", onnx.Float, productRows, 1)
-		g.Output("y", g.MatMulBytes("product", rows, scales, g.Weight(w), g.Weight(s), g.Weight(bias)))
+		g.Output("y", g.MatMulBytes("product", g.Input("x", onnx.Uint8, productRows, k), g.Weight(w), g.Weight(s)))
 		in := make([]byte, productRows*k)
 		for at := range in {
 			in[at] = byte(at*7 + at/k)
 		}
-		feed := onnx.Feed{"x": onnx.Bytes(in, productRows, int64(k)), "scales": onnx.Floats(randoms(rand.New(rand.NewPCG(1, 2)), productRows), productRows, 1)}
-		least := leastOf(b, openChain(b, r, g, cfg, data), feed, onnx.Feed{"y": onnx.Floats(make([]float32, productRows*n), productRows, int64(n))})
+		feed := onnx.Feed{"x": onnx.Bytes(in, productRows, int64(k))}
+		least := leastOf(b, openChain(b, g, cfg, data), feed, onnx.Feed{"y": onnx.Floats(make([]float32, productRows*n), productRows, int64(n))})
 		best = max(best, chain{k, n}.flop()/least.Seconds()/1e9)
 	}
 	b.ReportMetric(best, "GFLOP/s")
@@ -125,37 +119,19 @@ func leastOf(b *testing.B, s *onnx.Session, in, out onnx.Feed) (least time.Durat
 }
 
 // openChain opens g, with weights of any values if data plans some.
-func openChain(b *testing.B, r *onnx.Runtime, g *onnx.Graph, cfg onnx.SessionConfig, data *onnx.Data) *onnx.Session {
+func openChain(b *testing.B, g *onnx.Graph, cfg onnx.SessionConfig, data *onnx.Data) *onnx.Session {
 	b.Helper()
-	m, err := g.Model()
-	if err != nil {
-		b.Fatal(err)
-	}
-	dir := b.TempDir()
+	values := map[string][]byte{}
 	if data != nil {
-		file, err := os.Create(filepath.Join(dir, "weights.bin"))
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer file.Close()
-		if err := data.Write(file, anyValues); err != nil {
-			b.Fatal(err)
+		for _, r := range data.Refs() {
+			values[r.Name] = anyValues(r)
 		}
 	}
-	path := filepath.Join(dir, "g.onnx")
-	if err := os.WriteFile(path, m.Bytes, 0o644); err != nil {
-		b.Fatal(err)
-	}
-	s, err := r.Open(path, m.Ports, cfg)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { s.Close() })
-	return s
+	return openWith(b, g, data, values, cfg)
 }
 
 // anyValues makes a weight up.
-func anyValues(r onnx.Ref) ([]byte, error) {
+func anyValues(r onnx.Ref) []byte {
 	raw := make([]byte, 0, r.Bytes())
 	for i := range r.Bytes() {
 		if r.DType == onnx.Int8 {
@@ -164,5 +140,5 @@ func anyValues(r onnx.Ref) ([]byte, error) {
 			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(1.0/1024))
 		}
 	}
-	return raw, nil
+	return raw
 }

@@ -75,11 +75,24 @@ func HasCUDA(library string) bool {
 	return err == nil
 }
 
-// BFloat16 tells whether this processor multiplies bfloat16 as it is. OpenVINO
-// runs such a graph on any processor, and gains nothing on the others.
-func BFloat16() bool { return cpu.X86.HasAVX512BF16 || cpu.X86.HasAMXBF16 }
+// Multiplies tells whether this processor has an instruction for [Graph.Product] with
+// weights of t. Those of any type can be run on every processor.
+func Multiplies(t DType) bool {
+	x := cpu.X86
+	tiles := x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL
+	switch t {
+	case BFloat16:
+		return tiles && x.HasAVX512BF16
+	case Uint8:
+		return tiles && x.HasAVX512VNNI
+	}
+	return t == Float
+}
+
+// HasAMX tells whether this processor multiplies matrices of bfloat16, which OpenVINO
+// has it do, several times as fast as rows of them.
+func HasAMX() bool { return cpu.X86.HasAMXBF16 }
 
 // ByteProducts tells whether this processor adds up products of bytes without
-// saturating in between (VNNI), which [Graph.MatMulBytes] relies on. Without, and
-// in ONNX Runtime 1.24, it gives wrong sums for large weights.
+// saturating in between (VNNI), which makes [Graph.MatMulBlocks] fast.
 func ByteProducts() bool { return cpu.X86.HasAVX512VNNI || cpu.X86.HasAVXVNNI }

@@ -3,9 +3,7 @@ package onnx_test
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,30 +20,24 @@ func open(t *testing.T, cfg onnx.SessionConfig) *onnx.Session {
 	t.Helper()
 	data := onnx.NewData("weights.bin")
 	w, b := data.Add("w", onnx.Float, 2, 3), data.Add("b", onnx.Float, 2)
-	values := map[string][]float32{"w": {1, 2, 3, 4, 5, 6}, "b": {0.5, -0.5}}
-	dir := t.TempDir()
-	file, err := os.Create(filepath.Join(dir, "weights.bin"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	err = data.Write(file, func(r onnx.Ref) ([]byte, error) {
-		var out []byte
-		for _, v := range values[r.Name] {
-			out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
-		}
-		return out, nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	values := map[string][]byte{"w": little([]float32{1, 2, 3, 4, 5, 6}), "b": little([]float32{0.5, -0.5})}
 	g := onnx.NewGraph("test")
 	g.Output("y", g.Gemm("fc", g.Input("x", onnx.Float, "N", 3), g.Weight(w), g.Weight(b)))
+	return openWith(t, g, data, values, cfg)
+}
+
+// openWith opens g, whose data file, if data plans one, has those values.
+func openWith(t testing.TB, g *onnx.Graph, data *onnx.Data, values map[string][]byte, cfg onnx.SessionConfig) *onnx.Session {
+	t.Helper()
 	m, err := g.Model()
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, "test.onnx")
+	dir := t.TempDir()
+	if data != nil {
+		writeData(t, dir, data, values)
+	}
+	path := filepath.Join(dir, "g.onnx")
 	if err := os.WriteFile(path, m.Bytes, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +49,22 @@ func open(t *testing.T, cfg onnx.SessionConfig) *onnx.Session {
 	return s
 }
 
-func load(t *testing.T) *onnx.Runtime {
+// writeData writes the planned weights.bin of values into dir.
+func writeData(t testing.TB, dir string, data *onnx.Data, values map[string][]byte) (path string) {
+	t.Helper()
+	path = filepath.Join(dir, "weights.bin")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if err := data.Write(file, func(r onnx.Ref) ([]byte, error) { return values[r.Name], nil }); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func load(t testing.TB) *onnx.Runtime {
 	t.Helper()
 	lib := cmp.Or(os.Getenv("VIDEOQA_ONNXRUNTIME"), os.Getenv("VIDEOQA_ORT_LIB"))
 	if lib == "" {

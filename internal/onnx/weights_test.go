@@ -19,18 +19,8 @@ func weighed(t *testing.T, cut int64) (path string, ports onnx.Ports, data strin
 	t.Helper()
 	dir, plan := t.TempDir(), onnx.NewData("weights.bin")
 	w, b := plan.Add("w", onnx.Float, 2, 3), plan.Add("b", onnx.Float, 2)
-	data = filepath.Join(dir, "weights.bin")
-	f, err := os.Create(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := plan.Write(f, func(r onnx.Ref) ([]byte, error) {
-		return little(map[string][]float32{"w": {1, 2, 3, 4, 5, 6}, "b": {0.5, -0.5}}[r.Name]), nil
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Truncate(plan.Size() - cut); err != nil {
+	data = writeData(t, dir, plan, map[string][]byte{"w": little([]float32{1, 2, 3, 4, 5, 6}), "b": little([]float32{0.5, -0.5})})
+	if err := os.Truncate(data, plan.Size()-cut); err != nil {
 		t.Fatal(err)
 	}
 	g := onnx.NewGraph("test")

@@ -1,0 +1,143 @@
+package onnx
+
+// #include "kernel.h"
+import "C"
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// Products and attention of many rows by kernels of our own, for graphs over pictures
+// and prefixes: wide.h says what they compute.
+
+// An Activation is what is done to each number of a product.
+type Activation int64
+
+// The activations.
+const (
+	NoActivation Activation = C.NOTHING
+	QuickGELU    Activation = C.QUICK_GELU // x·sigmoid(x)
+	GELU         Activation = C.GELU       // x·Φ(x)
+	TanhGELU     Activation = C.TANH_GELU  // GELU by its approximation with tanh
+)
+
+// middle is the byte that stands for 0 among weights.
+const middle = 128
+
+// perUnit is how many numbers of a row are multiplied together, by the type of a
+// product's weights.
+var perUnit = map[DType]int{Float: 1, BFloat16: 2, Uint8: 4}
+
+// PanelShape is the shape of a matrix [out, in] in panels, [ceil(out/16), units, 16]
+// for [Float]; for [BFloat16] and [Uint8] a unit has two and four numbers, on a fourth
+// axis.
+func PanelShape(t DType, out, in int) []int64 {
+	per := perUnit[t]
+	shape := []int64{int64(KeyBlocks(out)), int64((in + per - 1) / per), C.LANES}
+	if per > 1 {
+		shape = append(shape, int64(per))
+	}
+	return shape
+}
+
+// Panels lays w [out, in] out for [Graph.Product], little-endian: a panel has 16 rows
+// side by side, unit by unit, and zeros for rows and numbers that are not there. [Float]
+// keeps numbers as they are; [BFloat16] rounds them, to even between two. For [Uint8],
+// scales has one for each row, and a number becomes 128 and how many steps of that it
+// is.
+func Panels(t DType, w []float32, in int, scales []float32) []byte {
+	out, per := 0, perUnit[t]
+	if in > 0 {
+		out = len(w) / in
+	}
+	size := int(t.size())
+	unit := C.LANES * per * size
+	deep := (in + per - 1) / per
+	to := make([]byte, KeyBlocks(out)*deep*unit)
+	for o := range out {
+		row, at := w[o*in:][:in], to[o/C.LANES*deep*unit+o%C.LANES*per*size:]
+		switch t {
+		case Float:
+			for i, v := range row {
+				binary.LittleEndian.PutUint32(at[i*unit:], math.Float32bits(v))
+			}
+		case BFloat16:
+			for i, v := range row {
+				binary.LittleEndian.PutUint16(at[i/2*unit+i%2*2:], bfloat16(v))
+			}
+		case Uint8:
+			steps := float32(0)
+			if scales[o] > 0 {
+				steps = 1 / scales[o]
+			}
+			for i, v := range row {
+				const magic = 3 << 22 // added, it rounds to a whole number, to even between two
+				at[i/4*unit+i%4] = byte(middle + int32(v*steps+magic-magic))
+			}
+		}
+	}
+	return to
+}
+
+// bfloat16 rounds v to the nearest, to even between two.
+func bfloat16(v float32) uint16 {
+	bits := math.Float32bits(v)
+	if v != v {
+		return uint16(bits>>16) | 0x40
+	}
+	return uint16((bits + 0x7fff + bits>>16&1) >> 16)
+}
+
+// Product is act(x·wᵀ + b) with w in [Panels], and the scales that they were made with if
+// they are of [Uint8]. x is rounded as w is; of bytes, each row of x by itself.
+//
+//	x [M, K]  w of [PanelShape]  b [N]  scales [N]  ->  [M, N]
+//
+// A row's results do not depend on the rows beside it.
+func (g *Graph) Product(name string, x, w, b, scales Value, act Activation) Value {
+	op := map[DType]string{Float: "Product", BFloat16: "PairProduct", Uint8: "QuadProduct"}[w.dtype]
+	if !g.check(op != "" && len(x.shape) == 2 && len(b.shape) == 1, name, "Product", "%v of %v by weights %v of %v", x.shape, x.dtype, w.shape, w.dtype) {
+		return Value{}
+	}
+	k, known := x.shape[1].Static()
+	n, all := b.shape[0].Static()
+	ok := known && all && x.dtype == Float && b.dtype == Float && w.shape.Equal(fixedShape(PanelShape(w.dtype, int(n), int(k))))
+	if !g.check(ok, name, op, "%v of %v by weights %v of %v and bias %v", x.shape, x.dtype, w.shape, w.dtype, b.shape) {
+		return Value{}
+	}
+	in := []Value{x, w, b}
+	if w.dtype == Uint8 {
+		if !g.check(scales.shape.Equal(b.shape) && scales.dtype == Float, name, op, "scales %v of %v", scales.shape, b.shape) {
+			return Value{}
+		}
+		in = append(in, scales)
+	}
+	return g.add(name, node{op: op, domain: custom, attrs: []attr{{"activation", int64(act)}}}, in, Float, Shape{x.shape[0], b.shape[0]})
+}
+
+// SelfAttention is softmax(q·kᵀ/sqrt(head))·v by heads, every token of a batch looking
+// at all its tokens. With pairs, queries, keys, values and the weights of values are
+// rounded to bfloat16.
+//
+//	qkv [B, T, 3·heads·head]  ->  [B, T, heads·head]
+func (g *Graph) SelfAttention(name string, qkv Value, heads int, pairs bool) Value {
+	op := "SelfAttention"
+	if pairs {
+		op = "PairSelfAttention"
+	}
+	if !g.check(len(qkv.shape) == 3 && qkv.dtype == Float && heads > 0, name, op, "%d heads of %v", heads, qkv.shape) {
+		return Value{}
+	}
+	width, ok := qkv.shape[2].Static()
+	if !g.check(ok && width%int64(3*heads) == 0, name, op, "%d heads of %v", heads, qkv.shape) {
+		return Value{}
+	}
+	n := node{op: op, domain: custom, attrs: []attr{{"heads", int64(heads)}}}
+	return g.add(name, n, []Value{qkv}, Float, Shape{qkv.shape[0], qkv.shape[1], Fixed(width / 3)})
+}
+
+// ConstantPanels puts w [out, in] into the graph itself, in [Panels] of [Float].
+func (g *Graph) ConstantPanels(name string, w []float32, in int) Value {
+	return g.constant(name, Float, Panels(Float, w, in, nil), PanelShape(Float, len(w)/in, in))
+}

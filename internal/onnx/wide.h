@@ -1,0 +1,92 @@
+// What graphs over pictures and prefixes spend their time on: products and attention of hundreds of rows, bound by how many
+// numbers a processor multiplies at once. Weights lie in panels, made when the checkpoint is converted, so that nothing is packed
+// when a graph is opened or run.
+
+#ifndef VIDEOQA_WIDE_H
+#define VIDEOQA_WIDE_H
+
+#include "lanes.h"
+
+// Numbers are multiplied in units of 32 bits along a row: one float, two bfloat16, or four bytes.
+enum arithmetic { FLOATS, PAIRS, QUADS };
+
+static inline int64_t units(int64_t n, int kind) { return kind == QUADS ? (n + 3) / 4 : kind == PAIRS ? (n + 1) / 2 : n; }
+
+// What is done to each number of a product.
+enum activation { NOTHING, QUICK_GELU, GELU, TANH_GELU };
+
+// A product is y [rows, out] = act(x [rows, in] · weight [out, in]ᵀ + bias [out]).
+//
+// weight lies in panels [padded(out)/LANES, units(in), LANES], a unit each: units of LANES outputs side by side. PAIRS rounds x to
+// bfloat16; QUADS rounds each row of x to signed bytes and takes weights as unsigned ones around 128, a scale an output.
+struct product {
+	const float *x, *bias, *scales;
+	const void *weight;
+	float *y;
+	int64_t rows, in, out;
+	int kind, act;
+};
+
+// Attention of every token of a picture, or of a clip, to every other.
+struct looking {
+	const float *qkv; // [batch, tokens, 3, heads, head], not scaled
+	float *out;       // [batch, tokens, heads, head]
+	void *room;       // of looking_room(), aligned to 64
+	int64_t batch, tokens, heads, head;
+	int kind; // FLOATS or PAIRS
+};
+
+// A grid is how a product is cut into tasks: blocks of rows, and chunks of outputs.
+struct grid {
+	int64_t blocks, chunks;
+};
+
+enum {
+	SPAN = 2 * LANES, // outputs that are worked on at a time
+	BLOCK = 56,       // rows of a task, about
+	ENOUGH_TASKS = 64,
+	FEW_SPANS = 2,   // of a task that has all rows, which are few, and
+	MANY_SPANS = 24, // of one that has some of many: it copies them first
+};
+
+// even is the beginning of part i of n things in so many parts, as equal as can be.
+static inline int64_t even(int64_t n, int64_t parts, int64_t i) { return n * i / parts; }
+
+static inline struct grid grid_of(const struct product *p) {
+	int64_t spans = (p->out + SPAN - 1) / SPAN;
+	struct grid g = {(p->rows + BLOCK - 1) / BLOCK, 1};
+	if (g.blocks <= 1)
+		g.chunks = (spans + FEW_SPANS - 1) / FEW_SPANS;
+	else {
+		g.blocks += g.blocks % 2; // for two threads; many have more than enough
+		if (p->kind != QUADS && g.blocks < ENOUGH_TASKS)
+			g.chunks = (ENOUGH_TASKS + g.blocks - 1) / g.blocks;
+		if (g.chunks > spans / MANY_SPANS)
+			g.chunks = spans > MANY_SPANS ? spans / MANY_SPANS : 1;
+	}
+	return g;
+}
+
+static inline int64_t product_tasks(const struct product *p) {
+	struct grid g = grid_of(p);
+	return g.blocks * g.chunks;
+}
+
+static inline int64_t spread_tasks(const struct looking *l) { return l->batch * (padded(l->tokens) / LANES); }
+static inline int64_t looking_blocks(const struct looking *l) { return (l->tokens + BLOCK - 1) / BLOCK; }
+static inline int64_t looking_tasks(const struct looking *l) { return l->batch * l->heads * looking_blocks(l); }
+
+// looking_bytes is the room for one head of the batch: keys, then values, in whole lanes of units.
+static inline int64_t looking_bytes(const struct looking *l) {
+	return (padded(l->tokens) * units(l->head, l->kind) + units(l->tokens, l->kind) * padded(l->head)) * 4;
+}
+static inline int64_t looking_room(const struct looking *l) { return l->batch * l->heads * looking_bytes(l); }
+
+// A wide set is the same arithmetic for one kind of processor. Those that may fail return -1 if there is no memory.
+struct wide {
+	int (*multiply)(const struct product *, int64_t task);
+	void (*spread)(const struct looking *, int64_t task); // lays keys and values of LANES tokens out in room, before look
+	int (*look)(const struct looking *, int64_t task);
+};
+
+#endif

@@ -1,0 +1,232 @@
+package onnx_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"videoqa/internal/onnx"
+)
+
+// A wideProduct is a linear layer whose weights lie in panels.
+type wideProduct struct {
+	t         onnx.DType
+	out, in   int
+	w, b      []float32
+	scales    []float32
+	act       onnx.Activation
+	threads   int
+	tolerance float64
+}
+
+func (p wideProduct) session(t testing.TB) *onnx.Session {
+	t.Helper()
+	plan := onnx.NewData("weights.bin")
+	w := plan.Add("w", p.t, onnx.PanelShape(p.t, p.out, p.in)...)
+	b, scales := plan.Add("b", onnx.Float, int64(p.out)), plan.Add("scales", onnx.Float, int64(p.out))
+	values := map[string][]byte{"w": onnx.Panels(p.t, p.w, p.in, p.scales), "b": little(p.b), "scales": little(p.scales)}
+	g := onnx.NewGraph("test")
+	x := g.Input("x", onnx.Float, "M", p.in)
+	g.Output("y", g.Product("product", x, g.Weight(w), g.Weight(b), g.Weight(scales), p.act))
+	return openWith(t, g, plan, values, onnx.SessionConfig{Threads: p.threads})
+}
+
+// rounded is what the operator has of weight i of row o, and of x.
+func (p wideProduct) rounded(o, i int) float64 {
+	v := p.w[o*p.in+i]
+	switch p.t {
+	case onnx.BFloat16:
+		return brain(v)
+	case onnx.Uint8:
+		return math.RoundToEven(float64(v)/float64(p.scales[o])) * float64(p.scales[o])
+	}
+	return float64(v)
+}
+
+func (p wideProduct) roundedRow(x []float32) []float64 {
+	var most float32
+	for _, v := range x {
+		most = max(most, v, -v)
+	}
+	out := make([]float64, len(x))
+	for i, v := range x {
+		switch step := float64(most / 127); {
+		case p.t == onnx.BFloat16:
+			out[i] = brain(v)
+		case p.t == onnx.Uint8 && step > 0:
+			out[i] = math.RoundToEven(float64(v)/step) * step
+		default:
+			out[i] = float64(v)
+		}
+	}
+	return out
+}
+
+// brain rounds v to bfloat16.
+func brain(v float32) float64 {
+	step := math.Ldexp(1, max(-126, math.Ilogb(float64(v)))-7)
+	return math.RoundToEven(float64(v)/step) * step
+}
+
+// activations by their definitions.
+var activations = map[onnx.Activation]func(float64) float64{
+	onnx.NoActivation: func(v float64) float64 { return v },
+	onnx.QuickGELU:    func(v float64) float64 { return v / (1 + math.Exp(-v)) },
+	onnx.GELU:         func(v float64) float64 { return v / 2 * (1 + math.Erf(v/math.Sqrt2)) },
+	onnx.TanhGELU: func(v float64) float64 {
+		return v / 2 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(v+0.044715*v*v*v)))
+	},
+}
+
+func TestProductOfPanelsIsTheProduct(t *testing.T) {
+	everyKernel(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(1, 2))
+		for _, kind := range []onnx.DType{onnx.Float, onnx.BFloat16, onnx.Uint8} {
+			for i, z := range [][2]int{{1, 1}, {16, 16}, {33, 5}, {64, 768}, {31, 1601}, {100, 3085}, {17, 33}} {
+				p := wideProduct{t: kind, out: z[0], in: z[1], act: onnx.Activation(i % 4), threads: 2}
+				p.w, p.b = randoms(rng, p.out*p.in), randoms(rng, p.out)
+				for at := range p.w {
+					p.w[at] /= float32(math.Sqrt(float64(p.in)))
+				}
+				p.scales = make([]float32, p.out)
+				for o, row := range slices.Collect(slices.Chunk(p.w, p.in)) {
+					p.scales[o] = max(slices.Max(row), -slices.Min(row)) / 127
+				}
+				checkProduct(t, rng, p)
+			}
+		}
+	})
+}
+
+func checkProduct(t *testing.T, rng *rand.Rand, p wideProduct) {
+	t.Helper()
+	s := p.session(t)
+	for _, rows := range []int{1, 5, 14, 29, 57, 120} {
+		x := randoms(rng, rows*p.in)
+		clear(x[(rows-1)*p.in:]) // a row of nothing
+		y := multiplied(t, s, x, p.in, p.out)
+		for r := range rows {
+			in := p.roundedRow(x[r*p.in:][:p.in])
+			for o := range p.out {
+				sum, size := float64(p.b[o]), math.Abs(float64(p.b[o]))
+				for i, v := range in {
+					product := v * p.rounded(o, i)
+					sum, size = sum+product, size+math.Abs(product)
+				}
+				want := activations[p.act](sum)
+				if got := float64(y[r*p.out+o]); !(math.Abs(got-want) <= 3e-6*size+1e-7) {
+					t.Fatalf("%v of %d by %d, activation %d, %d rows: output %d of row %d is %g, want %g", p.t, p.out, p.in, p.act, rows, o, r, got, want)
+				}
+			}
+			if alone := multiplied(t, s, x[r*p.in:][:p.in], p.in, p.out); !slices.Equal(alone, y[r*p.out:][:p.out]) {
+				t.Fatalf("%v of %d by %d: row %d of %d differs from what it is alone", p.t, p.out, p.in, r, rows)
+			}
+		}
+	}
+}
+
+func TestSelfAttentionIsAttention(t *testing.T) {
+	everyKernel(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(3, 4))
+		for _, pairs := range []bool{false, true} {
+			for _, z := range [][4]int{{1, 1, 1, 1}, {2, 5, 3, 16}, {1, 197, 2, 64}, {3, 33, 2, 20}, {1, 70, 1, 33}} {
+				batch, tokens, heads, head := z[0], z[1], z[2], z[3]
+				s := session(t, onnx.NewGraph("test"), onnx.SessionConfig{Threads: 2}, func(g *onnx.Graph) {
+					g.Output("y", g.SelfAttention("attention", g.Input("qkv", onnx.Float, "B", "T", 3*heads*head), heads, pairs))
+				})
+				width := heads * head
+				qkv, y := randoms(rng, batch*tokens*3*width), make([]float32, batch*tokens*width)
+				in := onnx.Feed{"qkv": onnx.Floats(qkv, int64(batch), int64(tokens), int64(3*width))}
+				if err := s.Run(t.Context(), in, onnx.Feed{"y": onnx.Floats(y, int64(batch), int64(tokens), int64(width))}); err != nil {
+					t.Fatal(err)
+				}
+				tolerance := 2e-6
+				if pairs {
+					tolerance = 2e-2 // three roundings to eight bits
+				}
+				for row := range batch * tokens {
+					for h := range heads {
+						for d, want := range lookingAt(qkv, tokens, heads, head, row, h) {
+							if got := float64(y[row*width+h*head+d]); !(math.Abs(got-want) <= tolerance) {
+								t.Fatalf("%v, pairs %v: number %d of head %d of row %d is %g, want %g", z, pairs, d, h, row, got, want)
+							}
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+// lookingAt is what a row's head reads, by definition, in float64.
+func lookingAt(qkv []float32, tokens, heads, head, row, h int) []float64 {
+	part := func(token, which int) []float32 { return qkv[((token*3+which)*heads+h)*head:][:head] }
+	first := row / tokens * tokens
+	scores, most := make([]float64, tokens), math.Inf(-1)
+	for t := range tokens {
+		for d, q := range part(row, 0) {
+			scores[t] += float64(q) * float64(part(first+t, 1)[d])
+		}
+		scores[t] /= math.Sqrt(float64(head))
+		most = max(most, scores[t])
+	}
+	out, total := make([]float64, head), 0.0
+	for t, s := range scores {
+		weight := math.Exp(s - most)
+		total += weight
+		for d, v := range part(first+t, 2) {
+			out[d] += weight * float64(v)
+		}
+	}
+	for d := range out {
+		out[d] /= total
+	}
+	return out
+}
+
+func TestProductRefusesWhatDoesNotFit(t *testing.T) {
+	g := onnx.NewGraph("test")
+	x, w := g.Input("x", onnx.Float, "M", 5), g.Input("w", onnx.Float, 1, 4, 16)
+	g.Output("y", g.Product("p", x, w, g.Input("b", onnx.Float, 3), onnx.Value{}, onnx.GELU))
+	if _, err := g.Model(); err == nil {
+		t.Error("five numbers meet panels of four")
+	}
+	g = onnx.NewGraph("test")
+	g.Output("y", g.SelfAttention("a", g.Input("qkv", onnx.Float, 1, 2, 10), 2, false))
+	if _, err := g.Model(); err == nil {
+		t.Error("ten numbers are queries, keys and values of two heads")
+	}
+}
+
+// BenchmarkWide reports what products and attention of GIT-base's six frames reach.
+func BenchmarkWide(b *testing.B) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for _, kind := range []onnx.DType{onnx.Float, onnx.BFloat16, onnx.Uint8} {
+		for _, z := range [][3]int{{1182, 768, 768}, {1182, 768, 2304}, {1182, 768, 3072}, {1182, 3072, 768}, {197, 768, 3072}, {197, 3072, 768}} {
+			b.Run(fmt.Sprint(kind, "/", z), func(b *testing.B) {
+				p := wideProduct{t: kind, out: z[2], in: z[1], threads: 2}
+				p.w, p.b, p.scales = randoms(rng, p.out*p.in), randoms(rng, p.out), randoms(rng, p.out)
+				for i := range p.scales {
+					p.scales[i] = 1
+				}
+				x, y := randoms(rng, z[0]*p.in), make([]float32, z[0]*p.out)
+				least := leastOf(b, p.session(b), onnx.Feed{"x": onnx.Floats(x, int64(z[0]), int64(p.in))}, onnx.Feed{"y": onnx.Floats(y, int64(z[0]), int64(p.out))})
+				b.ReportMetric(2*float64(z[0]*z[1]*z[2])/least.Seconds()/1e9, "GFLOP/s")
+			})
+		}
+	}
+	for _, pairs := range []bool{false, true} {
+		for _, z := range [][2]int{{6, 197}, {1, 1182}, {1, 197}} {
+			b.Run(fmt.Sprint("attention/", pairs, z), func(b *testing.B) {
+				s := session(b, onnx.NewGraph("test"), onnx.SessionConfig{Threads: 2}, func(g *onnx.Graph) {
+					g.Output("y", g.SelfAttention("attention", g.Input("qkv", onnx.Float, "B", "T", 2304), 12, pairs))
+				})
+				n := z[0] * z[1]
+				least := leastOf(b, s, onnx.Feed{"qkv": onnx.Floats(randoms(rng, n*2304), int64(z[0]), int64(z[1]), 2304)}, onnx.Feed{"y": onnx.Floats(make([]float32, n*768), int64(z[0]), int64(z[1]), 768)})
+				b.ReportMetric(4*float64(n*z[1]*768)/least.Seconds()/1e9, "GFLOP/s")
+			})
+		}
+	}
+}
