@@ -1,6 +1,7 @@
 package gitvideo
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"testing"
@@ -8,7 +9,8 @@ import (
 	"videoqa/temporal"
 )
 
-// full loads the full-size video checkpoint that testdata/parity/parity.py made.
+// full loads the full-size video checkpoint that testdata/parity/parity.py made, in
+// VIDEOQA_PRECISION.
 func full(b *testing.B) (*Model, *golden) {
 	b.Helper()
 	root := os.Getenv("VIDEOQA_PARITY")
@@ -17,7 +19,7 @@ func full(b *testing.B) (*Model, *golden) {
 	}
 	dir := filepath.Join(root, "git-base-224")
 	cache := filepath.Join(root, "cache") // kept, so that only the first run converts weights
-	return load(b, dir, cache, 2), readGolden(b, dir)
+	return loadAs(b, cmp.Or(Precision(os.Getenv("VIDEOQA_PRECISION")), FP32), dir, cache, 2), readGolden(b, dir)
 }
 
 // BenchmarkEncode is the vision tower over new pictures.

@@ -18,8 +18,8 @@
 #define ROW_13 "(%[z],%[s],4)"
 
 // Of one row: its sums are in registers i and j.
-#define MULTIPLY_ROW(op, row, i, j) op " " row "%{1to16%}, %%zmm28, %%zmm" #i "\n" op " " row "%{1to16%}, %%zmm29, %%zmm" #j "\n"
-#define FETCH_ROW(op, row, i, j) "vmovups (%%r10), %%zmm" #i "%{%%k3%}%{z%}\nvmovups 64(%%r10), %%zmm" #j "%{%%k4%}%{z%}\nadd %[y_row], %%r10\n"
+#define MULTIPLY_ROW(op, row, i, j) "vbroadcastss " row ", %%zmm30\n" op " %%zmm30, %%zmm28, %%zmm" #i "\n" op " %%zmm30, %%zmm29, %%zmm" #j "\n"
+#define FETCH_ROW(op, row, i, j) "vmovups (%[from]), %%zmm" #i "%{%%k3%}%{z%}\nvmovups 64(%[from]), %%zmm" #j "%{%%k4%}%{z%}\nadd %[from_row], %[from]\n"
 #define STORE_ROW(op, row, i, j) "vmovups %%zmm" #i ", (%[y])%{%%k1%}\nvmovups %%zmm" #j ", 64(%[y])%{%%k2%}\nadd %[y_row], %[y]\n"
 
 // Of the first rows.
@@ -41,25 +41,26 @@
 #define TILE(name, op, rows) \
 	FN void name##rows(const struct tile *t) { \
 		const char *a = t->a, *z = a + 9 * t->a_row, *b0 = t->b0, *b1 = t->b1; \
+		const float *from = t->from ? t->from : t->y; /* nothing is read there, but for a page that is not there processors stop to think */ \
 		float *y = t->y; \
-		int64_t n = t->n, y_row = t->y_row * 4; \
+		int64_t n = t->n, y_row = t->y_row * 4, from_row = t->from_row * 4; \
 		uint16_t first = t->columns >= LANES ? 0xffff : (1 << t->columns) - 1, second = t->columns > LANES ? (1 << (t->columns - LANES)) - 1 : 0; \
-		uint16_t old_first = t->fresh ? 0 : first, old_second = t->fresh ? 0 : second; \
+		uint16_t old_first = t->from ? first : 0, old_second = t->from ? second : 0; \
 		__asm__ volatile( \
 			"kmovw %[first], %%k1\nkmovw %[second], %%k2\nkmovw %[old_first], %%k3\nkmovw %[old_second], %%k4\n" \
-			"mov %[y], %%r10\n" ROWS_##rows(FETCH_ROW, op) \
+			ROWS_##rows(FETCH_ROW, op) \
 			"test %[n], %[n]\njz 2f\n" \
 			".p2align 5\n1:\n" \
 			"vmovups (%[b0]), %%zmm28\nvmovups (%[b1]), %%zmm29\n" \
 			"prefetcht0 1024(%[b0])\nprefetcht0 1024(%[b1])\n" \
 			"add %[step], %[b0]\nadd %[step], %[b1]\n" ROWS_##rows(MULTIPLY_ROW, op) \
 			"add $4, %[a]\nadd $4, %[z]\ndec %[n]\njnz 1b\n2:\n" ROWS_##rows(STORE_ROW, op) \
-			: [a] "+r"(a), [z] "+r"(z), [b0] "+r"(b0), [b1] "+r"(b1), [n] "+r"(n), [y] "+r"(y) \
+			: [a] "+r"(a), [z] "+r"(z), [b0] "+r"(b0), [b1] "+r"(b1), [n] "+r"(n), [y] "+r"(y), [from] "+r"(from) \
 			: [s] "r"(t->a_row), [s3] "r"(3 * t->a_row), [s5] "r"(5 * t->a_row), [s7] "r"(7 * t->a_row), [step] "r"(t->b_unit), [y_row] "r"(y_row), \
-			  [first] "m"(first), [second] "m"(second), [old_first] "m"(old_first), [old_second] "m"(old_second) \
-			: "r10", "cc", "memory", "k1", "k2", "k3", "k4", "zmm0", "zmm1", "zmm2", "zmm3", "zmm4", "zmm5", "zmm6", "zmm7", "zmm8", "zmm9", "zmm10", "zmm11", \
+			  [from_row] "m"(from_row), [first] "m"(first), [second] "m"(second), [old_first] "m"(old_first), [old_second] "m"(old_second) \
+			: "cc", "memory", "k1", "k2", "k3", "k4", "zmm0", "zmm1", "zmm2", "zmm3", "zmm4", "zmm5", "zmm6", "zmm7", "zmm8", "zmm9", "zmm10", "zmm11", \
 			  "zmm12", "zmm13", "zmm14", "zmm15", "zmm16", "zmm17", "zmm18", "zmm19", "zmm20", "zmm21", "zmm22", "zmm23", "zmm24", "zmm25", "zmm26", "zmm27", \
-			  "zmm28", "zmm29"); \
+			  "zmm28", "zmm29", "zmm30"); \
 	}
 
 #define TILES_OF(name, op) \

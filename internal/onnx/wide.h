@@ -43,10 +43,11 @@ struct grid {
 
 enum {
 	SPAN = 2 * LANES, // outputs that are worked on at a time
-	BLOCK = 56,       // rows of a task, about
-	ENOUGH_TASKS = 64,
+	BLOCK = 28,       // rows of a task of a product, about
+	LOOKERS = 56,     // and of one of attention
+	ENOUGH_TASKS = 16,
 	FEW_SPANS = 2,   // of a task that has all rows, which are few, and
-	MANY_SPANS = 24, // of one that has some of many: it copies them first
+	MANY_SPANS = 24, // of one that has some of many: it rounds them first
 };
 
 // even is the beginning of part i of n things in so many parts, as equal as can be.
@@ -59,7 +60,7 @@ static inline struct grid grid_of(const struct product *p) {
 		g.chunks = (spans + FEW_SPANS - 1) / FEW_SPANS;
 	else {
 		g.blocks += g.blocks % 2; // for two threads; many have more than enough
-		if (p->kind != QUADS && g.blocks < ENOUGH_TASKS)
+		if (g.blocks < ENOUGH_TASKS)
 			g.chunks = (ENOUGH_TASKS + g.blocks - 1) / g.blocks;
 		if (g.chunks > spans / MANY_SPANS)
 			g.chunks = spans > MANY_SPANS ? spans / MANY_SPANS : 1;
@@ -73,7 +74,7 @@ static inline int64_t product_tasks(const struct product *p) {
 }
 
 static inline int64_t spread_tasks(const struct looking *l) { return l->batch * (padded(l->tokens) / LANES); }
-static inline int64_t looking_blocks(const struct looking *l) { return (l->tokens + BLOCK - 1) / BLOCK; }
+static inline int64_t looking_blocks(const struct looking *l) { return (l->tokens + LOOKERS - 1) / LOOKERS; }
 static inline int64_t looking_tasks(const struct looking *l) { return l->batch * l->heads * looking_blocks(l); }
 
 // looking_bytes is the room for one head of the batch: keys, then values, in whole lanes of units.
