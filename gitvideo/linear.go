@@ -126,37 +126,63 @@ func (l *layout) project(g *onnx.Graph, name string, x onnx.Value, t tower, whic
 	return l.multiply(g, part, x, l.matrix(name+".qkv").part(name+"."+part, l.form, from, from+int64(t.width)), onnx.NoActivation)
 }
 
-// look is self-attention of every token of a picture to every other, without the
-// projection behind it. keys and values are what [onnx.Graph.PackKeys] and
-// [onnx.Graph.PackValues] take.
-//
-//	x [B·tokens, width]  ->  [B·tokens, width]  keys, values [B·tokens, parts, heads, head]
-func (l *layout) look(g *onnx.Graph, name string, x onnx.Value, t tower, batch, tokens int) (read, keys, values onnx.Value) {
-	rows := batch * tokens
-	if l.form.own() {
-		qkv := l.apply(g, name+".qkv", x)
-		apart := g.Reshape("apart", qkv, rows, 3, t.heads, t.head())
-		read = g.SelfAttention("attention", g.Reshape("by picture", qkv, batch, tokens, 3*t.width), t.heads, l.form != panels && onnx.Multiplies(onnx.BFloat16))
-		return g.Reshape("heads", read, rows, t.width), apart, apart
-	}
-	q, k, v := l.project(g, name, x, t, 0), l.project(g, name, x, t, 1), l.project(g, name, x, t, 2)
-	read = g.MultiHeadAttention("attention",
-		g.Reshape("queries", q, batch, tokens, t.width),
-		g.Reshape("keys", k, batch, tokens, t.width),
-		g.Reshape("values", v, batch, tokens, t.width), t.heads)
-	return g.Reshape("heads", read, rows, t.width), g.Reshape("keys apart", k, rows, 1, t.heads, t.head()), g.Reshape("values apart", v, rows, 1, t.heads, t.head())
+// A sight is what a layer looks at: queries, keys and values of B·tokens rows, in one
+// value or in three.
+type sight struct {
+	qkv, q, k, v  onnx.Value
+	batch, tokens int
+	tower         tower
 }
 
-// keysAndValues are look's, where nothing is read.
+// see projects x [batch·tokens, width].
+func (l *layout) see(g *onnx.Graph, name string, x onnx.Value, t tower, batch, tokens int) sight {
+	s := sight{batch: batch, tokens: tokens, tower: t}
+	if l.form.own() {
+		s.qkv = l.apply(g, name+".qkv", x)
+	} else {
+		s.q, s.k, s.v = l.project(g, name, x, t, 0), l.project(g, name, x, t, 1), l.project(g, name, x, t, 2)
+	}
+	return s
+}
+
+// look is self-attention of every token of a picture to every other, without the
+// projection behind it.
+//
+//	-> [batch·tokens, width]
+func (l *layout) look(g *onnx.Graph, s sight) onnx.Value {
+	t := s.tower
+	var read onnx.Value
+	if l.form.own() {
+		read = g.SelfAttention("attention", g.Reshape("by picture", s.qkv, s.batch, s.tokens, 3*t.width), t.heads, l.form != panels && onnx.Multiplies(onnx.BFloat16))
+	} else {
+		read = g.MultiHeadAttention("attention",
+			g.Reshape("queries", s.q, s.batch, s.tokens, t.width),
+			g.Reshape("keys", s.k, s.batch, s.tokens, t.width),
+			g.Reshape("values", s.v, s.batch, s.tokens, t.width), t.heads)
+	}
+	return g.Reshape("heads", read, s.batch*s.tokens, t.width)
+}
+
+// apart are keys and values as [onnx.Graph.PackKeys] and [onnx.Graph.PackValues] take them:
+// [batch·tokens, parts, heads, head].
+func (s sight) apart(g *onnx.Graph, own bool) (keys, values onnx.Value) {
+	rows, t := s.batch*s.tokens, s.tower
+	if own {
+		all := g.Reshape("apart", s.qkv, rows, 3, t.heads, t.head())
+		return all, all
+	}
+	return g.Reshape("keys apart", s.k, rows, 1, t.heads, t.head()), g.Reshape("values apart", s.v, rows, 1, t.heads, t.head())
+}
+
+// keysAndValues are those of a layer in which nothing looks at anything.
 func (l *layout) keysAndValues(g *onnx.Graph, name string, x onnx.Value, t tower, rows int) (keys, values onnx.Value) {
 	if !l.form.own() {
-		k, v := l.project(g, name, x, t, 1), l.project(g, name, x, t, 2)
-		return g.Reshape("keys apart", k, rows, 1, t.heads, t.head()), g.Reshape("values apart", v, rows, 1, t.heads, t.head())
+		return sight{batch: 1, tokens: rows, tower: t, k: l.project(g, name, x, t, 1), v: l.project(g, name, x, t, 2)}.apart(g, false)
 	}
 	m, parts, w := l.matrix(name+".qkv"), 3, int64(t.width)
 	if w%onnx.KeyLanes == 0 { // else a panel has queries and keys
 		m, parts = m.part(name+".keys and values", l.form, w, 3*w), 2
 	}
-	apart := g.Reshape("apart", l.multiply(g, "keys and values", x, m, onnx.NoActivation), rows, parts, t.heads, t.head())
-	return apart, apart
+	all := g.Reshape("apart", l.multiply(g, "keys and values", x, m, onnx.NoActivation), rows, parts, t.heads, t.head())
+	return all, all
 }
