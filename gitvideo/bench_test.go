@@ -92,3 +92,18 @@ func benchFrames(b *testing.B, m *Model, g *golden) ([]Frame, []int64) {
 	}
 	return frames, slots
 }
+
+// BenchmarkConvert is Load where nothing is in the cache: what a first start adds.
+func BenchmarkConvert(b *testing.B) {
+	root := os.Getenv("VIDEOQA_PARITY")
+	if root == "" {
+		b.Skip("VIDEOQA_PARITY names no folder of full-size checkpoints; run: make parity")
+	}
+	for _, p := range []Precision{FP32, BF16INT8, INT8} {
+		b.Run(string(p), func(b *testing.B) {
+			for b.Loop() {
+				loadAs(b, p, filepath.Join(root, "git-base-224"), b.TempDir(), 2)
+			}
+		})
+	}
+}

@@ -47,16 +47,16 @@ func rowScales(w []float32, in int) []byte { return scalesOf(w, in, in) }
 // with its scale of blockScales. Beyond the end of a row lies 0.
 func blockBytes(w []float32, in int) []byte {
 	size, whole := blockSize(in), blocksOf(in)*blockSize(in)
-	q := make([]byte, 0, len(w)/in*whole)
-	for ; len(w) > 0; w = w[in:] {
+	q := make([]byte, len(w)/in*whole)
+	for to := q; len(w) > 0; w, to = w[in:], to[whole:] {
 		for from := 0; from < whole; from += size {
-			block := w[from:min(from+size, in)]
-			scale := scaleOf(block)
-			for _, v := range block {
-				q = append(q, byte(middle+step(v, scale)))
+			block, bytes := w[from:min(from+size, in)], to[from:][:size]
+			one := steps(scaleOf(block))
+			for i, v := range block {
+				bytes[i] = byte(middle + int(step(v, one)))
 			}
-			for range size - len(block) {
-				q = append(q, middle)
+			for i := len(block); i < size; i++ {
+				bytes[i] = middle
 			}
 		}
 	}
@@ -80,18 +80,24 @@ func scalesOf(w []float32, in, size int) []byte {
 // scaleOf is what a step of one means among weights that share a scale; 0 if all
 // of them are.
 func scaleOf(w []float32) float32 {
-	var most float32
+	var most uint32 // magnitudes are ordered as their bits
 	for _, v := range w {
-		most = max(most, v, -v)
+		most = max(most, math.Float32bits(v)&^(1<<31))
 	}
-	return most / farthest
+	return math.Float32frombits(most) / farthest
 }
 
-// step is v in steps of scale, rounded to the nearest and ties to even. It is never
-// farther than farthest, though scale may itself be rounded down.
-func step(v, scale float32) int {
+// steps is how many steps of scale 1 is, 0 if a step means nothing.
+func steps(scale float32) float64 {
 	if scale == 0 {
 		return 0
 	}
-	return int(min(max(math.RoundToEven(float64(v)/float64(scale)), -farthest), farthest))
+	return 1 / float64(scale)
+}
+
+// step is v in steps, of which 1 has so many, rounded to the nearest and ties to even.
+// It is never farther than farthest, though a scale may itself be rounded down.
+func step(v float32, one float64) int64 {
+	const magic = 3 << 51 // added, it rounds to a whole number
+	return min(max(int64(float64(v)*one+magic-magic), -farthest), farthest)
 }

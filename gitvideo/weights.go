@@ -1,9 +1,7 @@
 package gitvideo
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
 
 	"videoqa/internal/checkpoint"
@@ -188,51 +186,44 @@ func (l *layout) norm(name string, width int, from string) {
 	l.plan(name+".bias", recipe{parts: []string{from + ".bias"}, scale: 1}, width)
 }
 
-// convert makes r's bytes, little-endian, from a checkpoint.
+// convert makes r's bytes, little-endian, from a checkpoint. They may be the
+// checkpoint's own, and are not to be changed.
 func (l *layout) convert(r onnx.Ref, c *checkpoint.Checkpoint) ([]byte, error) {
 	how := l.recipes[r.Name]
-	if how.round != nil {
-		return how.rounded(c)
-	}
-	out := make([]byte, 0, r.Bytes())
-	err := how.each(c, func(values []float32) {
-		for _, v := range values {
-			out = binary.LittleEndian.AppendUint32(out, math.Float32bits(how.scaled(v)))
-		}
-	})
-	return append(out, make([]byte, 4*how.zeros)...), err
-}
-
-// rounded is r's parts in 8 bits.
-func (r recipe) rounded(c *checkpoint.Checkpoint) ([]byte, error) {
-	var all []float32
-	err := r.each(c, func(values []float32) {
-		all = slices.Grow(all, len(values))
-		for _, v := range values {
-			all = append(all, r.scaled(v))
-		}
-	})
+	values, err := how.numbers(c)
 	if err != nil {
 		return nil, err
 	}
-	return r.round(all, r.in), nil
+	if how.round != nil {
+		return how.round(values, how.in), nil
+	}
+	return onnx.Little(values), nil
 }
 
-// each shows do the numbers of r's parts.
-func (r recipe) each(c *checkpoint.Checkpoint, do func([]float32)) error {
+// numbers are r's before they are rounded: its parts, one after the other, scaled, and
+// its zeros. Those of one part as it is are the checkpoint's own memory.
+func (r recipe) numbers(c *checkpoint.Checkpoint) ([]float32, error) {
+	var parts [][]float32
+	n := r.zeros
 	for _, p := range r.parts {
 		t, err := c.Tensor(p)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		do(t.Float32())
+		parts = append(parts, t.Float32())
+		n += t.Len()
 	}
-	return nil
-}
-
-func (r recipe) scaled(v float32) float32 {
-	if r.scale == 1 {
-		return v
+	if len(parts) == 1 && r.scale == 1 && r.zeros == 0 {
+		return parts[0], nil
 	}
-	return float32(float64(v) * r.scale)
+	all := make([]float32, 0, n)
+	for _, p := range parts {
+		all = append(all, p...)
+	}
+	if r.scale != 1 {
+		for i, v := range all {
+			all[i] = float32(float64(v) * r.scale)
+		}
+	}
+	return all[:n], nil
 }

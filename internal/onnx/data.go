@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"unsafe"
 )
 
 // alignment of each tensor in a data file: a page, so that a tensor's mapping
@@ -72,6 +73,12 @@ func (r Ref) Rows(name string, from, to int64) Ref {
 	shape := slices.Clone(r.Shape)
 	shape[0] = to - from
 	return Ref{Name: name, DType: r.DType, Shape: shape, file: r.file, offset: r.offset + from*row}
+}
+
+// Little is the memory of values as bytes, which are little-endian on every processor
+// that there is a build for.
+func Little(values []float32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(values))), 4*len(values))
 }
 
 // entries are r's external_data entries.
