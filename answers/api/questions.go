@@ -199,10 +199,12 @@ func (a *API) await(w http.ResponseWriter, r *http.Request, questions []ingest.Q
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
 	left := len(questions)
-	for pause := a.cfg.lookEach; left > 0 && !async; pause = min(pause*3/2, 500*time.Millisecond) {
+	for began := time.Now(); left > 0 && !async; {
 		if err := a.look(ctx, questions, results, &left); err != nil && ctx.Err() == nil {
 			return err
 		}
+		// The longer it took, the less it matters that a reply is a tenth of that later.
+		pause := min(max(a.cfg.lookEach, time.Since(began)/10), 500*time.Millisecond)
 		if left > 0 && !sleep(ctx, pause) {
 			break
 		}
