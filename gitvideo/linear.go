@@ -29,8 +29,8 @@ func (f form) panelled() onnx.DType {
 // forms are those of a precision on this processor: of the graphs over pictures, and
 // of the text step. Both read one copy of a matrix where they can.
 //
-// bfloat16 is for our own kernels, or for openVINO. Bytes are for our own kernels where
-// they have an instruction (AVX512-VNNI), and elsewhere blocks.
+// Our own kernels are for processors that they are fast on ([onnx.Multiplies]); ONNX
+// Runtime has the others' float32 and bytes, and OpenVINO bfloat16 where it is faster.
 func (p Precision) forms(openVINO bool) (pictures, words form) {
 	switch {
 	case p.Pictures() == INT8 && onnx.Multiplies(onnx.Uint8):
@@ -39,7 +39,7 @@ func (p Precision) forms(openVINO bool) (pictures, words form) {
 		pictures = blocks
 	case p.Pictures() == BF16 && !openVINO:
 		pictures = pairs
-	case p.Pictures() == FP32:
+	case p.Pictures() == FP32 && onnx.Multiplies(onnx.Float):
 		pictures = panels
 	}
 	switch {

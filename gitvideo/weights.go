@@ -27,7 +27,7 @@ type layout struct {
 
 	pictures, words form // of matrices in the graphs over pictures and in the text step
 	form            form // that a graph being built reads
-	few             bool // that graph has few rows, so whole matrices are read where they lie, not packed
+	few             bool // that graph has few rows: whole matrices are read where they lie, which ONNX Runtime would pack
 }
 
 // A recipe makes one converted tensor: the checkpoint's parts one after the

@@ -14,9 +14,9 @@ import (
 	"videoqa/internal/onnx"
 )
 
-// What the processor's fastest products reach through the library that the program
-// runs with, to measure its towers by: testdata/bench/bench.py puts torch's beside
-// them. Six frames of GIT-base are 1182 rows, and its layers 768 and 3072 wide.
+// What the processor's fastest products reach through the libraries that the program
+// runs with, to measure its towers by, and through its own: testdata/bench/bench.py
+// puts torch's beside them. Six frames of GIT-base are 1182 rows, and its layers 768 and 3072 wide.
 const productRows = 1182
 
 // A chain is products one behind the other, of such widths: nothing but products is
@@ -40,12 +40,15 @@ func BenchmarkProducts(b *testing.B) {
 	for _, with := range []struct {
 		name string
 		cfg  onnx.SessionConfig
-		byte bool
+		run  func(chain, *testing.B, onnx.SessionConfig)
 	}{
-		{"onnxruntime/fp32", onnx.SessionConfig{}, false},
-		{"onnxruntime/int8", onnx.SessionConfig{}, true},
-		{"openvino/fp32", onnx.SessionConfig{Provider: onnx.OpenVINO}, false},
-		{"openvino/bf16", onnx.SessionConfig{Provider: onnx.OpenVINO, BFloat16: true}, false},
+		{"onnxruntime/fp32", onnx.SessionConfig{}, chain.run},
+		{"onnxruntime/int8", onnx.SessionConfig{}, chain.runBytes},
+		{"openvino/fp32", onnx.SessionConfig{Provider: onnx.OpenVINO}, chain.run},
+		{"openvino/bf16", onnx.SessionConfig{Provider: onnx.OpenVINO, BFloat16: true}, chain.run},
+		{"videoqa/fp32", onnx.SessionConfig{}, own(onnx.Float)},
+		{"videoqa/bf16", onnx.SessionConfig{}, own(onnx.BFloat16)},
+		{"videoqa/int8", onnx.SessionConfig{}, own(onnx.Uint8)},
 	} {
 		with.cfg.Threads = threads
 		for _, widths := range chains {
@@ -53,11 +56,7 @@ func BenchmarkProducts(b *testing.B) {
 				if with.cfg.Provider == onnx.OpenVINO && !onnx.HasOpenVINO(library) {
 					b.Skip("the library has no OpenVINO beside it: deploy/deps.sh brings one that has, on x86-64")
 				}
-				if with.byte {
-					widths.runBytes(b, with.cfg)
-				} else {
-					widths.run(b, with.cfg)
-				}
+				with.run(widths, b, with.cfg)
 			})
 		}
 	}
@@ -66,6 +65,36 @@ func BenchmarkProducts(b *testing.B) {
 // run times the chain in one graph.
 func (c chain) run(b *testing.B, cfg onnx.SessionConfig) {
 	g := onnx.NewPlainGraph("chain")
+	c.time(b, cfg, g, nil, nil, func(i int, x onnx.Value, w []float32) onnx.Value {
+		return g.Gemm(fmt.Sprint("product ", i), x, g.Constant(fmt.Sprint("w ", i), w, int64(c[i+1]), int64(c[i])), onnx.Value{})
+	})
+}
+
+// own is run by our own products, with weights of t.
+func own(t onnx.DType) func(chain, *testing.B, onnx.SessionConfig) {
+	return func(c chain, b *testing.B, cfg onnx.SessionConfig) {
+		g, data, values := onnx.NewGraph("chain"), onnx.NewData("weights.bin"), map[string][]byte{}
+		weight := func(name string, t onnx.DType, value []byte, shape ...int64) onnx.Value {
+			values[name] = value
+			return g.Weight(data.Add(name, t, shape...))
+		}
+		c.time(b, cfg, g, data, values, func(i int, x onnx.Value, w []float32) onnx.Value {
+			out, in := c[i+1], c[i]
+			steps, scales := make([]float32, out), onnx.Value{}
+			for at := range steps {
+				steps[at] = 1.0 / 32
+			}
+			if t == onnx.Uint8 {
+				scales = weight(fmt.Sprint("steps ", i), onnx.Float, little(steps), int64(out))
+			}
+			panels := weight(fmt.Sprint("w ", i), t, onnx.Panels(t, w, in, steps), onnx.PanelShape(t, out, in)...)
+			return g.Product(fmt.Sprint("product ", i), x, panels, weight(fmt.Sprint("b ", i), onnx.Float, make([]byte, 4*out), int64(out)), scales, onnx.NoActivation)
+		})
+	}
+}
+
+// time describes the chain in g, product by product, and times it.
+func (c chain) time(b *testing.B, cfg onnx.SessionConfig, g *onnx.Graph, data *onnx.Data, values map[string][]byte, product func(i int, x onnx.Value, w []float32) onnx.Value) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	x := g.Input("x", onnx.Float, productRows, c[0])
 	for i, n := range c[1:] {
@@ -74,12 +103,12 @@ func (c chain) run(b *testing.B, cfg onnx.SessionConfig) {
 		for at := range w {
 			w[at] /= float32(math.Sqrt(float64(k))) // so that values keep their size
 		}
-		x = g.Gemm(fmt.Sprint("product ", i), x, g.Constant(fmt.Sprint("w ", i), w, int64(n), int64(k)), onnx.Value{})
+		x = product(i, x, w)
 	}
 	g.Output("y", x)
 	last := c[len(c)-1]
 	in, out := randoms(rng, productRows*c[0]), make([]float32, productRows*last)
-	least := leastOf(b, openChain(b, g, cfg, nil), onnx.Feed{"x": onnx.Floats(in, productRows, int64(c[0]))}, onnx.Feed{"y": onnx.Floats(out, productRows, int64(last))})
+	least := leastOf(b, openWith(b, g, data, values, cfg), onnx.Feed{"x": onnx.Floats(in, productRows, int64(c[0]))}, onnx.Feed{"y": onnx.Floats(out, productRows, int64(last))})
 	b.ReportMetric(c.flop()/least.Seconds()/1e9, "GFLOP/s")
 }
 
@@ -98,7 +127,7 @@ func (c chain) runBytes(b *testing.B, cfg onnx.SessionConfig) {
 			in[at] = byte(at*7 + at/k)
 		}
 		feed := onnx.Feed{"x": onnx.Bytes(in, productRows, int64(k))}
-		least := leastOf(b, openChain(b, g, cfg, data), feed, onnx.Feed{"y": onnx.Floats(make([]float32, productRows*n), productRows, int64(n))})
+		least := leastOf(b, openWith(b, g, data, map[string][]byte{"w": anyValues(w), "s": anyValues(s)}, cfg), feed, onnx.Feed{"y": onnx.Floats(make([]float32, productRows*n), productRows, int64(n))})
 		best = max(best, chain{k, n}.flop()/least.Seconds()/1e9)
 	}
 	b.ReportMetric(best, "GFLOP/s")
@@ -116,18 +145,6 @@ func leastOf(b *testing.B, s *onnx.Session, in, out onnx.Feed) (least time.Durat
 		}
 	}
 	return least
-}
-
-// openChain opens g, with weights of any values if data plans some.
-func openChain(b *testing.B, g *onnx.Graph, cfg onnx.SessionConfig, data *onnx.Data) *onnx.Session {
-	b.Helper()
-	values := map[string][]byte{}
-	if data != nil {
-		for _, r := range data.Refs() {
-			values[r.Name] = anyValues(r)
-		}
-	}
-	return openWith(b, g, data, values, cfg)
 }
 
 // anyValues makes a weight up.

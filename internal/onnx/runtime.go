@@ -75,7 +75,7 @@ func HasCUDA(library string) bool {
 	return err == nil
 }
 
-// Multiplies tells whether this processor has an instruction for [Graph.Product] with
+// Multiplies tells whether this processor has what makes [Graph.Product] fast with
 // weights of t. Those of any type can be run on every processor.
 func Multiplies(t DType) bool {
 	x := cpu.X86
@@ -86,7 +86,7 @@ func Multiplies(t DType) bool {
 	case Uint8:
 		return tiles && x.HasAVX512VNNI
 	}
-	return t == Float
+	return t == Float && x.HasAVX2 && x.HasFMA
 }
 
 // HasAMX tells whether this processor multiplies matrices of bfloat16, which OpenVINO
