@@ -30,10 +30,10 @@ func prefixGraph(g *onnx.Graph, s spec, l *layout, frames, tokens int, kept onnx
 			keep(g, layer, i, kept, keys, values, total, t)
 			break
 		}
-		s := l.see(layer, name, x, t, 1, total)
+		s := l.projectAll(layer, name, x, t, 1, total)
 		keys, values := s.apart(layer, l.form.own())
 		keep(g, layer, i, kept, keys, values, total, t)
-		x = l.finish(layer, name, l.apply(layer, name+".out", l.look(layer, s)), x, t)
+		x = l.finish(layer, name, l.apply(layer, name+".out", l.selfAttention(layer, s)), x, t)
 	}
 	return g.Model()
 }

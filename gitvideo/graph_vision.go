@@ -32,7 +32,7 @@ func visionGraph(g *onnx.Graph, s spec, l *layout, z size, e embedding) (onnx.Mo
 			after = fmt.Sprintf("vision.%d.norm1", i+1)
 		}
 		layer := g.In(fmt.Sprintf("layer.%d", i))
-		a := l.apply(layer, name+".out", l.look(layer, l.see(layer, name, h, v, z.frames, z.tokens())))
+		a := l.apply(layer, name+".out", l.selfAttention(layer, l.projectAll(layer, name, h, v, z.frames, z.tokens())))
 		h, flat = l.skipNorm(layer, name+".norm2", a, flat, v.eps)
 		h, flat = l.skipNorm(layer, after, l.perceive(layer, name, h, v.act), flat, v.eps)
 	}

@@ -126,34 +126,34 @@ func (l *layout) project(g *onnx.Graph, name string, x onnx.Value, t tower, whic
 	return l.multiply(g, part, x, l.matrix(name+".qkv").part(name+"."+part, l.form, from, from+int64(t.width)), onnx.NoActivation)
 }
 
-// A sight is what a layer looks at: queries, keys and values of B·tokens rows, in one
-// value or in three.
-type sight struct {
-	qkv, q, k, v  onnx.Value
+// A qkv is the queries, keys and values of a layer's batch·tokens rows, in one value, of
+// own forms, or in three.
+type qkv struct {
+	all, q, k, v  onnx.Value
 	batch, tokens int
 	tower         tower
 }
 
-// see projects x [batch·tokens, width].
-func (l *layout) see(g *onnx.Graph, name string, x onnx.Value, t tower, batch, tokens int) sight {
-	s := sight{batch: batch, tokens: tokens, tower: t}
+// projectAll makes them of x [batch·tokens, width].
+func (l *layout) projectAll(g *onnx.Graph, name string, x onnx.Value, t tower, batch, tokens int) qkv {
+	s := qkv{batch: batch, tokens: tokens, tower: t}
 	if l.form.own() {
-		s.qkv = l.apply(g, name+".qkv", x)
+		s.all = l.apply(g, name+".qkv", x)
 	} else {
 		s.q, s.k, s.v = l.project(g, name, x, t, 0), l.project(g, name, x, t, 1), l.project(g, name, x, t, 2)
 	}
 	return s
 }
 
-// look is self-attention of every token of a picture to every other, without the
+// selfAttention is that of every token of a picture to every other, without the
 // projection behind it.
 //
 //	-> [batch·tokens, width]
-func (l *layout) look(g *onnx.Graph, s sight) onnx.Value {
+func (l *layout) selfAttention(g *onnx.Graph, s qkv) onnx.Value {
 	t := s.tower
 	var read onnx.Value
 	if l.form.own() {
-		read = g.SelfAttention("attention", g.Reshape("by picture", s.qkv, s.batch, s.tokens, 3*t.width), t.heads, l.form != panels && onnx.Multiplies(onnx.BFloat16))
+		read = g.SelfAttention("attention", g.Reshape("by picture", s.all, s.batch, s.tokens, 3*t.width), t.heads, l.form != panels && onnx.Multiplies(onnx.BFloat16))
 	} else {
 		read = g.MultiHeadAttention("attention",
 			g.Reshape("queries", s.q, s.batch, s.tokens, t.width),
@@ -165,19 +165,19 @@ func (l *layout) look(g *onnx.Graph, s sight) onnx.Value {
 
 // apart are keys and values as [onnx.Graph.PackKeys] and [onnx.Graph.PackValues] take them:
 // [batch·tokens, parts, heads, head].
-func (s sight) apart(g *onnx.Graph, own bool) (keys, values onnx.Value) {
+func (s qkv) apart(g *onnx.Graph, own bool) (keys, values onnx.Value) {
 	rows, t := s.batch*s.tokens, s.tower
 	if own {
-		all := g.Reshape("apart", s.qkv, rows, 3, t.heads, t.head())
+		all := g.Reshape("apart", s.all, rows, 3, t.heads, t.head())
 		return all, all
 	}
 	return g.Reshape("keys apart", s.k, rows, 1, t.heads, t.head()), g.Reshape("values apart", s.v, rows, 1, t.heads, t.head())
 }
 
-// keysAndValues are those of a layer in which nothing looks at anything.
+// keysAndValues are those of a layer without attention.
 func (l *layout) keysAndValues(g *onnx.Graph, name string, x onnx.Value, t tower, rows int) (keys, values onnx.Value) {
 	if !l.form.own() {
-		return sight{batch: 1, tokens: rows, tower: t, k: l.project(g, name, x, t, 1), v: l.project(g, name, x, t, 2)}.apart(g, false)
+		return qkv{batch: 1, tokens: rows, tower: t, k: l.project(g, name, x, t, 1), v: l.project(g, name, x, t, 2)}.apart(g, false)
 	}
 	m, parts, w := l.matrix(name+".qkv"), 3, int64(t.width)
 	if w%onnx.KeyLanes == 0 { // else a panel has queries and keys

@@ -180,26 +180,26 @@ static OrtStatus *ORT_API_CALL product_floats(void *kernel, OrtKernelContext *co
 static OrtStatus *ORT_API_CALL product_pairs(void *kernel, OrtKernelContext *context) { return compute_product(kernel, context, PAIRS); }
 static OrtStatus *ORT_API_CALL product_quads(void *kernel, OrtKernelContext *context) { return compute_product(kernel, context, QUADS); }
 
-struct seeing {
-	struct looking l;
+struct self_attending {
+	struct self_attention l;
 	atomic_int failed;
 };
 
-static void spread_task(void *data, size_t task) { videoqa_kernels()->wide.spread(&((struct seeing *)data)->l, (int64_t)task); }
+static void pack_tokens_task(void *data, size_t task) { videoqa_kernels()->wide.pack_tokens(&((struct self_attending *)data)->l, (int64_t)task); }
 
-static void look_task(void *data, size_t task) {
-	struct seeing *of = data;
-	if (videoqa_kernels()->wide.look(&of->l, (int64_t)task) != 0)
+static void query_task(void *data, size_t task) {
+	struct self_attending *of = data;
+	if (videoqa_kernels()->wide.attend_self(&of->l, (int64_t)task) != 0)
 		atomic_store(&of->failed, 1);
 }
 
-static OrtStatus *compute_looking(void *kernel, OrtKernelContext *context, int kind) {
+static OrtStatus *compute_self_attention(void *kernel, OrtKernelContext *context, int kind) {
 	struct tensor in;
 	OrtStatus *s = read_tensor(context, 0, &in);
 	if (s)
 		return s;
-	struct seeing of = {.l = {.qkv = in.data, .batch = in.dims[0], .tokens = in.dims[1], .heads = (intptr_t)kernel, .kind = kind}};
-	struct looking *l = &of.l;
+	struct self_attending of = {.l = {.qkv = in.data, .batch = in.dims[0], .tokens = in.dims[1], .heads = (intptr_t)kernel, .kind = kind}};
+	struct self_attention *l = &of.l;
 	if (in.rank != 3 || l->heads < 1 || in.dims[2] % (3 * l->heads) != 0)
 		return api->CreateStatus(ORT_INVALID_ARGUMENT, "attention wants queries, keys and values [batch, tokens, 3, heads, head]");
 	l->head = in.dims[2] / (3 * l->heads);
@@ -208,12 +208,12 @@ static OrtStatus *compute_looking(void *kernel, OrtKernelContext *context, int k
 	if (!s)
 		s = api->KernelContext_GetAllocator(context, cpu, &arena);
 	if (!s)
-		s = api->AllocatorAlloc(arena, looking_room(l), &l->room);
-	int64_t spreads = spread_tasks(l), tasks = looking_tasks(l);
+		s = api->AllocatorAlloc(arena, self_attention_room(l), &l->room);
+	int64_t packs = pack_tasks(l), tasks = query_tasks(l);
 	if (!s)
-		s = api->KernelContext_ParallelFor(context, spread_task, spreads, spreads, &of);
+		s = api->KernelContext_ParallelFor(context, pack_tokens_task, packs, packs, &of);
 	if (!s)
-		s = api->KernelContext_ParallelFor(context, look_task, tasks, tasks, &of);
+		s = api->KernelContext_ParallelFor(context, query_task, tasks, tasks, &of);
 	if (!s && atomic_load(&of.failed))
 		s = api->CreateStatus(ORT_RUNTIME_EXCEPTION, "there is no memory for scores");
 	if (l->room) {
@@ -227,8 +227,8 @@ static OrtStatus *compute_looking(void *kernel, OrtKernelContext *context, int k
 	return s;
 }
 
-static OrtStatus *ORT_API_CALL look_floats(void *kernel, OrtKernelContext *context) { return compute_looking(kernel, context, FLOATS); }
-static OrtStatus *ORT_API_CALL look_pairs(void *kernel, OrtKernelContext *context) { return compute_looking(kernel, context, PAIRS); }
+static OrtStatus *ORT_API_CALL self_attention_floats(void *kernel, OrtKernelContext *context) { return compute_self_attention(kernel, context, FLOATS); }
+static OrtStatus *ORT_API_CALL self_attention_pairs(void *kernel, OrtKernelContext *context) { return compute_self_attention(kernel, context, PAIRS); }
 
 // An operator is OrtCustomOp, which comes first, and what its functions say of it.
 struct operator {
@@ -284,8 +284,8 @@ static const struct operator operators[] = {
 	{.op = {COMMON, .KernelComputeV2 = product_floats}, .name = "Product", .inputs = 3, .outputs = 1, .attribute = "activation"},
 	{.op = {COMMON, .KernelComputeV2 = product_pairs}, .name = "PairProduct", .inputs = 3, .outputs = 1, .attribute = "activation", .weight = ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16},
 	{.op = {COMMON, .KernelComputeV2 = product_quads}, .name = "QuadProduct", .inputs = 4, .outputs = 1, .attribute = "activation", .weight = ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8},
-	{.op = {COMMON, .KernelComputeV2 = look_floats}, .name = "SelfAttention", .inputs = 1, .outputs = 1, .attribute = "heads"},
-	{.op = {COMMON, .KernelComputeV2 = look_pairs}, .name = "PairSelfAttention", .inputs = 1, .outputs = 1, .attribute = "heads"},
+	{.op = {COMMON, .KernelComputeV2 = self_attention_floats}, .name = "SelfAttention", .inputs = 1, .outputs = 1, .attribute = "heads"},
+	{.op = {COMMON, .KernelComputeV2 = self_attention_pairs}, .name = "PairSelfAttention", .inputs = 1, .outputs = 1, .attribute = "heads"},
 };
 
 // share_memory gives the environment, of which a process has one, the memory that all sessions take turns in; each would keep as

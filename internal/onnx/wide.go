@@ -67,13 +67,13 @@ func Panels(t DType, w []float32, in int, scales []float32) []byte {
 				binary.LittleEndian.PutUint16(at[i/2*unit+i%2*2:], bfloat16(v))
 			}
 		case Uint8:
-			steps := float32(0)
+			one := 0.0 // in steps
 			if scales[o] > 0 {
-				steps = 1 / scales[o]
+				one = 1 / float64(scales[o])
 			}
 			for i, v := range row {
-				const magic = 3 << 22 // added, it rounds to a whole number, to even between two
-				at[i/4*unit+i%4] = byte(middle + int32(v*steps+magic-magic))
+				const magic = 3 << 51 // added, it rounds to a whole number, to even between two
+				at[i/4*unit+i%4] = byte(middle + int64(float64(v)*one+magic-magic))
 			}
 		}
 	}

@@ -28,10 +28,10 @@ struct product {
 };
 
 // Attention of every token of a picture, or of a clip, to every other.
-struct looking {
+struct self_attention {
 	const float *qkv; // [batch, tokens, 3, heads, head], not scaled
 	float *out;       // [batch, tokens, heads, head]
-	void *room;       // of looking_room(), aligned to 64
+	void *room;       // of self_attention_room() bytes, aligned to 64: keys and values in panels
 	int64_t batch, tokens, heads, head;
 	int kind; // FLOATS or PAIRS
 };
@@ -44,7 +44,7 @@ struct grid {
 enum {
 	SPAN = 2 * LANES, // outputs that are worked on at a time
 	BLOCK = 28,       // rows of a task of a product, about
-	LOOKERS = 56,     // and of one of attention
+	QUERIES = 56,     // and of one of attention
 	ENOUGH_TASKS = 16,
 	FEW_SPANS = 2,   // of a task that has all rows, which are few, and
 	MANY_SPANS = 24, // of one that has some of many: it rounds them first
@@ -73,21 +73,21 @@ static inline int64_t product_tasks(const struct product *p) {
 	return g.blocks * g.chunks;
 }
 
-static inline int64_t spread_tasks(const struct looking *l) { return l->batch * (padded(l->tokens) / LANES); }
-static inline int64_t looking_blocks(const struct looking *l) { return (l->tokens + LOOKERS - 1) / LOOKERS; }
-static inline int64_t looking_tasks(const struct looking *l) { return l->batch * l->heads * looking_blocks(l); }
+static inline int64_t pack_tasks(const struct self_attention *l) { return l->batch * (padded(l->tokens) / LANES); }
+static inline int64_t query_blocks(const struct self_attention *l) { return (l->tokens + QUERIES - 1) / QUERIES; }
+static inline int64_t query_tasks(const struct self_attention *l) { return l->batch * l->heads * query_blocks(l); }
 
-// looking_bytes is the room for one head of the batch: keys, then values, in whole lanes of units.
-static inline int64_t looking_bytes(const struct looking *l) {
+// head_bytes is the room for one head of the batch: keys, then values, in whole lanes of units.
+static inline int64_t head_bytes(const struct self_attention *l) {
 	return (padded(l->tokens) * units(l->head, l->kind) + units(l->tokens, l->kind) * padded(l->head)) * 4;
 }
-static inline int64_t looking_room(const struct looking *l) { return l->batch * l->heads * looking_bytes(l); }
+static inline int64_t self_attention_room(const struct self_attention *l) { return l->batch * l->heads * head_bytes(l); }
 
 // A wide set is the same arithmetic for one kind of processor. Those that may fail return -1 if there is no memory.
 struct wide {
 	int (*multiply)(const struct product *, int64_t task);
-	void (*spread)(const struct looking *, int64_t task); // lays keys and values of LANES tokens out in room, before look
-	int (*look)(const struct looking *, int64_t task);
+	void (*pack_tokens)(const struct self_attention *, int64_t task); // puts keys and values of LANES tokens into room, before attend_self
+	int (*attend_self)(const struct self_attention *, int64_t task);
 };
 
 #endif

@@ -12,13 +12,12 @@ import (
 
 // A wideProduct is a linear layer whose weights lie in panels.
 type wideProduct struct {
-	t         onnx.DType
-	out, in   int
-	w, b      []float32
-	scales    []float32
-	act       onnx.Activation
-	threads   int
-	tolerance float64
+	t       onnx.DType
+	out, in int
+	w, b    []float32
+	scales  []float32
+	act     onnx.Activation
+	threads int
 }
 
 func (p wideProduct) session(t testing.TB) *onnx.Session {
@@ -52,11 +51,11 @@ func (p wideProduct) roundedRow(x []float32) []float64 {
 	}
 	out := make([]float64, len(x))
 	for i, v := range x {
-		switch step := float64(most / 127); {
+		switch step := most / 127; {
 		case p.t == onnx.BFloat16:
 			out[i] = brain(v)
 		case p.t == onnx.Uint8 && step > 0:
-			out[i] = math.RoundToEven(float64(v)/step) * step
+			out[i] = math.RoundToEven(float64(v)*float64(1/step)) * float64(step)
 		default:
 			out[i] = float64(v)
 		}
@@ -84,7 +83,7 @@ func TestProductOfPanelsIsTheProduct(t *testing.T) {
 	everyKernel(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(1, 2))
 		for _, kind := range []onnx.DType{onnx.Float, onnx.BFloat16, onnx.Uint8} {
-			for i, z := range [][2]int{{1, 1}, {16, 16}, {33, 5}, {64, 768}, {31, 1601}, {100, 3085}, {17, 33}} {
+			for i, z := range [][2]int{{1, 1}, {16, 16}, {33, 5}, {64, 768}, {31, 1601}, {100, 3085}, {17, 33}, {40, 2048}} { // rows of 2048 floats would share a set of a cache
 				p := wideProduct{t: kind, out: z[0], in: z[1], act: onnx.Activation(i % 4), threads: 2}
 				p.w, p.b = randoms(rng, p.out*p.in), randoms(rng, p.out)
 				for at := range p.w {
@@ -102,7 +101,10 @@ func TestProductOfPanelsIsTheProduct(t *testing.T) {
 
 func checkProduct(t *testing.T, rng *rand.Rand, p wideProduct) {
 	t.Helper()
-	s := p.session(t)
+	s, tolerance := p.session(t), 3e-6
+	if p.t == onnx.Uint8 {
+		tolerance = 3e-5 // with and without a fused multiplication, numbers between two steps may fall either way
+	}
 	for _, rows := range []int{1, 5, 14, 29, 57, 120} {
 		x := randoms(rng, rows*p.in)
 		clear(x[(rows-1)*p.in:]) // a row of nothing
@@ -116,7 +118,7 @@ func checkProduct(t *testing.T, rng *rand.Rand, p wideProduct) {
 					sum, size = sum+product, size+math.Abs(product)
 				}
 				want := activations[p.act](sum)
-				if got := float64(y[r*p.out+o]); !(math.Abs(got-want) <= 3e-6*size+1e-7) {
+				if got := float64(y[r*p.out+o]); !(math.Abs(got-want) <= tolerance*size+1e-7) {
 					t.Fatalf("%v of %d by %d, activation %d, %d rows: output %d of row %d is %g, want %g", p.t, p.out, p.in, p.act, rows, o, r, got, want)
 				}
 			}
