@@ -86,27 +86,6 @@ func (g *Graph) Concat(name string, axis int, values ...Value) Value {
 	return g.add(name, node{op: "Concat", attrs: []attr{{"axis", int64(axis)}}}, values, first.dtype, out)
 }
 
-// Split cuts x along an axis into pieces as long as the vector lengths says at
-// run time, and as parts names them. lengths [len(parts)] int64.
-func (g *Graph) Split(name string, x Value, axis int, lengths Value, parts ...any) []Value {
-	shapes := make([]Shape, len(parts))
-	if !g.check(axis < len(x.shape) && lengths.shape.Equal(Dims(len(parts))) && lengths.dtype == Int64, name, "Split", "%v along axis %d by %v of %v", x.shape, axis, lengths.shape, lengths.dtype) {
-		return make([]Value, len(parts))
-	}
-	sum := Fixed(0)
-	for i, d := range Dims(parts...) {
-		shapes[i] = slices.Clone(x.shape)
-		shapes[i][axis] = d
-		if sum = sum.Plus(d); i == 0 {
-			sum = d
-		}
-	}
-	if !g.check(sum == x.shape[axis], name, "Split", "parts sum to %v of %v", sum, x.shape[axis]) {
-		return make([]Value, len(parts))
-	}
-	return g.addAll(name, node{op: "Split", attrs: []attr{{"axis", int64(axis)}}}, []Value{x, lengths}, x.dtype, shapes...)
-}
-
 // Reshape gives x another shape of as many elements, one length of which may be
 // unknown until run time.
 func (g *Graph) Reshape(name string, x Value, dims ...any) Value {
@@ -119,20 +98,10 @@ func (g *Graph) Reshape(name string, x Value, dims ...any) Value {
 			unknown++
 		}
 	}
-	if !g.check(unknown <= 1, name, "Reshape", "%v has %d unknown lengths; use ReshapeTo", shape, unknown) {
+	if !g.check(unknown <= 1 && shape.Count() == x.shape.Count(), name, "Reshape", "%v cannot become %v, of which %d lengths are unknown", x.shape, shape, unknown) {
 		return Value{}
 	}
-	return g.ReshapeTo(name, x, g.Integers(name+".shape", lengths...), dims...)
-}
-
-// ReshapeTo is Reshape by the vector lengths, computed at run time; dims says
-// what it will hold. One of its values may be -1, for what is left.
-func (g *Graph) ReshapeTo(name string, x, lengths Value, dims ...any) Value {
-	shape := Dims(dims...)
-	if !g.check(shape.Count() == x.shape.Count() && lengths.shape.Equal(Dims(len(shape))), name, "Reshape", "%v cannot become %v by %v lengths", x.shape, shape, lengths.shape) {
-		return Value{}
-	}
-	return g.add(name, node{op: "Reshape"}, []Value{x, lengths}, x.dtype, shape)
+	return g.add(name, node{op: "Reshape"}, []Value{x, g.Integers(name+".shape", lengths...)}, x.dtype, shape)
 }
 
 // Transpose puts axis perm[i] of x into place i.

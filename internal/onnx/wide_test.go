@@ -103,7 +103,7 @@ func checkProduct(t *testing.T, rng *rand.Rand, p wideProduct) {
 	t.Helper()
 	s, tolerance := p.session(t), 3e-6
 	if p.t == onnx.Uint8 {
-		tolerance = 3e-5 // with and without a fused multiplication, numbers between two steps may fall either way
+		tolerance = 1e-4 // with and without a fused multiplication, numbers between two steps may fall either way
 	}
 	for _, rows := range []int{1, 5, 14, 29, 57, 120} {
 		x := randoms(rng, rows*p.in)
