@@ -9,14 +9,20 @@ import (
 	"videoqa/temporal"
 )
 
-// full loads the full-size video checkpoint that testdata/parity/parity.py made, in
-// VIDEOQA_PRECISION.
-func full(b *testing.B) (*Model, *golden) {
+// fullSize is the folder of full-size checkpoints that testdata/parity/parity.py made.
+func fullSize(b *testing.B) string {
 	b.Helper()
 	root := os.Getenv("VIDEOQA_PARITY")
 	if root == "" {
 		b.Skip("VIDEOQA_PARITY names no folder of full-size checkpoints; run: make parity")
 	}
+	return root
+}
+
+// full loads the video checkpoint of fullSize in VIDEOQA_PRECISION.
+func full(b *testing.B) (*Model, *golden) {
+	b.Helper()
+	root := fullSize(b)
 	dir := filepath.Join(root, "git-base-224")
 	cache := filepath.Join(root, "cache") // kept, so that only the first run converts weights
 	return loadAs(b, cmp.Or(Precision(os.Getenv("VIDEOQA_PRECISION")), FP32), dir, cache, 2), readGolden(b, dir)
@@ -95,14 +101,11 @@ func benchFrames(b *testing.B, m *Model, g *golden) ([]Frame, []int64) {
 
 // BenchmarkConvert is Load where nothing is in the cache: what a first start adds.
 func BenchmarkConvert(b *testing.B) {
-	root := os.Getenv("VIDEOQA_PARITY")
-	if root == "" {
-		b.Skip("VIDEOQA_PARITY names no folder of full-size checkpoints; run: make parity")
-	}
+	dir := filepath.Join(fullSize(b), "git-base-224")
 	for _, p := range []Precision{FP32, BF16INT8, INT8} {
 		b.Run(string(p), func(b *testing.B) {
 			for b.Loop() {
-				loadAs(b, p, filepath.Join(root, "git-base-224"), b.TempDir(), 2)
+				loadAs(b, p, dir, b.TempDir(), 2)
 			}
 		})
 	}

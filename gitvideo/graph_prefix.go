@@ -31,7 +31,7 @@ func prefixGraph(g *onnx.Graph, s spec, l *layout, frames, tokens int, kept onnx
 			break
 		}
 		s := l.projectAll(layer, name, x, t, 1, total)
-		keys, values := s.apart(layer, l.form.own())
+		keys, values := l.apart(layer, s)
 		keep(g, layer, i, kept, keys, values, total, t)
 		x = l.finish(layer, name, l.apply(layer, name+".out", l.selfAttention(layer, s)), x, t)
 	}

@@ -165,9 +165,9 @@ func (l *layout) selfAttention(g *onnx.Graph, s qkv) onnx.Value {
 
 // apart are keys and values as [onnx.Graph.PackKeys] and [onnx.Graph.PackValues] take them:
 // [batch·tokens, parts, heads, head].
-func (s qkv) apart(g *onnx.Graph, own bool) (keys, values onnx.Value) {
+func (l *layout) apart(g *onnx.Graph, s qkv) (keys, values onnx.Value) {
 	rows, t := s.batch*s.tokens, s.tower
-	if own {
+	if l.form.own() {
 		all := g.Reshape("apart", s.all, rows, 3, t.heads, t.head())
 		return all, all
 	}
@@ -177,7 +177,7 @@ func (s qkv) apart(g *onnx.Graph, own bool) (keys, values onnx.Value) {
 // keysAndValues are those of a layer without attention.
 func (l *layout) keysAndValues(g *onnx.Graph, name string, x onnx.Value, t tower, rows int) (keys, values onnx.Value) {
 	if !l.form.own() {
-		return qkv{batch: 1, tokens: rows, tower: t, k: l.project(g, name, x, t, 1), v: l.project(g, name, x, t, 2)}.apart(g, false)
+		return l.apart(g, qkv{batch: 1, tokens: rows, tower: t, k: l.project(g, name, x, t, 1), v: l.project(g, name, x, t, 2)})
 	}
 	m, parts, w := l.matrix(name+".qkv"), 3, int64(t.width)
 	if w%onnx.KeyLanes == 0 { // else a panel has queries and keys

@@ -1,6 +1,6 @@
-// Tiles of up to 14 rows by two panels, of which the registers hold 28 sums, the two units of weights that a unit of each row
-// meets, and nothing else. A compiler left to itself moves sums through memory. All three instructions take a unit of a row out
-// of memory, as many times as there are lanes; in vpdpbusd that is the signed operand.
+// Tiles of up to 14 rows by two panels, of which the registers hold 28 sums, the two units of weights of a step, and the unit of a
+// row that meets them, in all lanes. A compiler left to itself moves sums through memory. In vpdpbusd a row's unit is the signed
+// operand.
 
 #define ROW_0 "(%[a])"
 #define ROW_1 "(%[a],%[s])"
