@@ -6,6 +6,6 @@
 
 #include "avx512.h"
 
-#include "kernel.inc"
+#include "kernel_set.h"
 
 #endif

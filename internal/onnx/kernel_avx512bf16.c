@@ -9,6 +9,6 @@
 
 TARGET static inline __attribute__((always_inline)) __m256i bfloats_avx512(__m512 v) { return (__m256i)_mm512_cvtneps_pbh(v); }
 
-#include "kernel.inc"
+#include "kernel_set.h"
 
 #endif

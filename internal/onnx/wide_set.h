@@ -1,4 +1,4 @@
-// The arithmetic of wide.h for one kind of processor, behind that of kernel.inc. A tile is up to TILE_ROWS rows by two panels,
+// The arithmetic of wide.h for one kind of processor, behind that of kernel_set.h. A tile is up to TILE_ROWS rows by two panels,
 // whose sums stay in registers. TILES names a file with one for the processor's own instructions; without it, GENERAL_ROWS rows
 // are done at a time. Each sum is added up in one order, whatever the tile.
 

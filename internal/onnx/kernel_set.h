@@ -345,6 +345,6 @@ FN void pack(const float *from, void *to, int64_t n, int half) {
 	}
 }
 
-#include "wide.inc"
+#include "wide_set.h"
 
 const struct kernels SET = {NAME, linear, attend, pack, {multiply, pack_tokens, attend_self}};
