@@ -23,7 +23,7 @@ type layout struct {
 	data    *onnx.Data
 	refs    map[string]onnx.Ref
 	recipes map[string]recipe
-	tied    bool // the head's matrix is the word embeddings
+	tied    bool // the head's matrix is the word embeddings, whole
 
 	pictures, words form // of matrices in the graphs over pictures and in the text step
 	form            form // that a graph being built reads
@@ -106,13 +106,13 @@ func (l *layout) planText(s spec) {
 	l.plan("text.head.bias", recipe{parts: []string{"output.bias"}, scale: 1}, s.vocab)
 }
 
-// head is the form of the head's matrix, which may be the word embeddings' and is then
-// read by rows as well.
+// head is the form of the head's matrix. If it is the word embeddings', it is read by
+// rows as well.
 func (l *layout) head() form {
-	if l.words == blocks {
-		return blocks
+	if l.tied {
+		return whole
 	}
-	return whole
+	return l.words
 }
 
 // plan adds one tensor of float32, or of what its recipe rounds to.
