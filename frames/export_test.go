@@ -171,3 +171,7 @@ func (x *Index) DamageOfAll(ctx context.Context, r io.ReaderAt) (rows, keys []in
 	out, err := s.attempt(ctx, all, from, 1, bySlice)
 	return out.damage, keys, err
 }
+
+// Emptied tells whether zeros are in a NAL unit where none may be; prefix is how
+// long the lengths of units are.
+func Emptied(prefix int, nal []byte) bool { return (&classifier{prefix: prefix}).emptied(nal) }

@@ -25,7 +25,7 @@ type row struct {
 	roles    role
 	layer    uint8 // temporal layer, HEVC
 	dropped  bool  // decoded, but outside the edit list
-	corrupt  bool  // the container says that bytes are missing
+	corrupt  bool  // bytes are missing: the container says so, or they are zeros
 	lost     bool  // the pictures' own numbers say that one before it is missing
 }
 
@@ -183,7 +183,7 @@ func newRow(p *astiav.Packet, classify *classifier) row {
 	r := row{pts: p.Pts(), dts: p.Dts(), size: int32(p.Size()), dropped: flags.Has(astiav.PacketFlagDiscard), corrupt: flags.Has(astiav.PacketFlagCorrupt)}
 	r.duration = durationOf(p)
 	read := classify.of(bytesOf(p), flags.Has(astiav.PacketFlagKey))
-	r.roles, r.layer, r.lost = read.roles, read.layer, read.lost
+	r.roles, r.layer, r.lost, r.corrupt = read.roles, read.layer, read.lost, r.corrupt || read.emptied
 	if flags.Has(astiav.PacketFlag(0x10)) { // AV_PKT_FLAG_DISPOSABLE
 		r.roles |= disposable
 	}

@@ -1,6 +1,10 @@
 package frames
 
-import "github.com/asticode/go-astiav"
+import (
+	"bytes"
+
+	"github.com/asticode/go-astiav"
+)
 
 // A role is what a packet is for, as far as its own first bytes tell.
 type role uint8
@@ -21,9 +25,10 @@ type classifier struct {
 
 // A reading is what a packet's own bytes say of it.
 type reading struct {
-	roles role
-	layer uint8 // temporal layer, HEVC
-	lost  bool  // a picture that this one may refer to is missing before it
+	roles   role
+	layer   uint8 // temporal layer, HEVC
+	lost    bool  // a picture that this one may refer to is missing before it
+	emptied bool  // zeros are where none may be, H.264 and HEVC
 }
 
 func newClassifier(p *astiav.CodecParameters) *classifier {
@@ -109,6 +114,7 @@ func (c *classifier) of(data []byte, key bool) reading {
 func (c *classifier) h264(data []byte) (r reading) {
 	coded, referred := false, false
 	for nal := range c.units(data) {
+		r.emptied = r.emptied || c.emptied(nal)
 		switch kind := nal[0] & 31; {
 		case kind >= 1 && kind <= 5:
 			if kind == 5 {
@@ -128,6 +134,20 @@ func (c *classifier) h264(data []byte) (r reading) {
 		r.roles |= disposable
 	}
 	return r
+}
+
+// emptied tells whether part of a NAL unit was overwritten with zeros, as a disk or
+// a download leaves what it never wrote. A unit has no three of them on end, nor a
+// last one (ITU-T H.264 and H.265, 7.4.1); but some are joined or padded badly, and
+// any number may lie before a start code. HEVC's decoder makes pictures of zeros
+// and says nothing.
+func (c *classifier) emptied(nal []byte) bool {
+	const joined, padding = 8, 32
+	end := len(nal)
+	for end > 0 && nal[end-1] == 0 {
+		end--
+	}
+	return c.prefix > 0 && len(nal)-end > padding || bytes.Contains(nal[:end], make([]byte, joined))
 }
 
 // exactRecovery finds a recovery point message with recovery_frame_cnt 0 in an
@@ -167,6 +187,7 @@ func (c *classifier) hevc(data []byte) (r reading) {
 	coded, referred := false, false
 	for nal := range c.units(data) {
 		kind := nal[0] >> 1 & 63
+		r.emptied = r.emptied || c.emptied(nal)
 		if len(nal) < 3 || nal[0]&1 != 0 || nal[1]>>3 != 0 {
 			continue
 		}

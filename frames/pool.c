@@ -47,6 +47,14 @@ static AVBufferRef *draw(videoqa_pool *p, size_t size) {
 	return buffers ? av_buffer_pool_get(buffers) : NULL;
 }
 
+static uint8_t *aligned(uint8_t *at) {
+	return (uint8_t *)(((uintptr_t)at + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
+}
+
+const uint8_t *videoqa_origin(const AVBufferRef *b) {
+	return aligned(b->data);
+}
+
 // measure gives the planes of a picture of f's kind, with the margins that c's decoder needs.
 static int measure(AVCodecContext *c, const AVFrame *f, int strides[4], size_t sizes[4]) {
 	int width = f->width, height = f->height, aligns[AV_NUM_DATA_POINTERS];
@@ -77,12 +85,12 @@ static int get_buffer(AVCodecContext *c, AVFrame *f, int flags) {
 		return avcodec_default_get_buffer2(c, f, flags);
 	uint8_t *at = buffer->data;
 	for (int i = 0; i < 4 && sizes[i]; at += sizes[i++] + SPARE - ALIGN) {
-		at = (uint8_t *)(((uintptr_t)at + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
-		f->data[i] = at;
+		f->data[i] = at = aligned(at);
 		f->linesize[i] = strides[i];
 	}
 	f->buf[0] = buffer;
 	f->extended_data = f->data;
+	videoqa_mark(f);
 	return 0;
 }
 

@@ -24,3 +24,11 @@ void videoqa_listen(void);
 void videoqa_client_tell(videoqa_client *, int what);
 int videoqa_client_said(videoqa_client *);
 int videoqa_client_forget(videoqa_client *, int what); // and tells whether it was said
+
+// Where the first plane of a picture begins in memory of a pool's.
+const uint8_t *videoqa_origin(const AVBufferRef *);
+
+// Marks f's memory, which is a pool's, and tells of how much of a decoded picture the marks are still there (marks.c). There are
+// none in pictures whose memory is libavcodec's.
+void videoqa_mark(AVFrame *f);
+int videoqa_unwritten(const AVFrame *f);

@@ -9,11 +9,12 @@ package frames
 #include <libavutil/mem.h>
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
+#include "pool.h"
 #include "rgb.h"
 
 // go-astiav has neither a frame's damage nor swscale's colour details.
 static int videoqa_damage(const AVFrame *f) {
-	return f->decode_error_flags | ((f->flags & AV_FRAME_FLAG_CORRUPT) ? 1 << 16 : 0);
+	return f->decode_error_flags || f->flags & AV_FRAME_FLAG_CORRUPT || videoqa_unwritten(f);
 }
 
 static int videoqa_full_range(const AVFrame *f) {
