@@ -56,7 +56,32 @@ static int is(const struct tensor *t, size_t rank, const int64_t *dims) {
 
 #define FITS(t, ...) is(&(t), sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), (int64_t[]){__VA_ARGS__})
 
-static void linear_task(void *l, size_t task) { videoqa_kernels()->linear(l, (int64_t)task); }
+// A job is what a kernel does in tasks, of which one may find no memory.
+struct job {
+	int (*task)(const void *of, int64_t task); // 0, or -1 if there is no memory
+	const void *of;
+	atomic_int failed;
+};
+
+static void do_task(void *data, size_t task) {
+	struct job *j = data;
+	if (j->task(j->of, (int64_t)task) != 0)
+		atomic_store(&j->failed, 1);
+}
+
+// share has the session's threads do tasks, each taking the next one that nobody has.
+static OrtStatus *share(OrtKernelContext *context, int (*task)(const void *, int64_t), const void *of, int64_t tasks) {
+	struct job j = {.task = task, .of = of};
+	OrtStatus *s = api->KernelContext_ParallelFor(context, do_task, tasks, tasks, &j);
+	if (!s && atomic_load(&j.failed))
+		s = api->CreateStatus(ORT_RUNTIME_EXCEPTION, "there is no memory for what a thread works on");
+	return s;
+}
+
+static int linear_task(const void *l, int64_t task) {
+	videoqa_kernels()->linear(l, task);
+	return 0;
+}
 
 static OrtStatus *ORT_API_CALL compute_linear(void *kernel, OrtKernelContext *context) {
 	struct tensor in[3];
@@ -67,19 +92,10 @@ static OrtStatus *ORT_API_CALL compute_linear(void *kernel, OrtKernelContext *co
 	if (!FITS(in[0], l.rows, l.in) || !FITS(in[1], l.out, l.in) || !FITS(in[2], l.out))
 		return api->CreateStatus(ORT_INVALID_ARGUMENT, "Linear wants x [rows, in], weight [out, in] and bias [out]");
 	s = output(context, 0, (int64_t[]){l.rows, l.out}, 2, &l.y);
-	return s ? s : api->KernelContext_ParallelFor(context, linear_task, videoqa_linear_tasks(&l), 0, &l);
+	return s ? s : share(context, linear_task, &l, videoqa_linear_tasks(&l));
 }
 
-struct attending {
-	struct attention a;
-	atomic_int failed;
-};
-
-static void attention_task(void *data, size_t task) {
-	struct attending *of = data;
-	if (videoqa_kernels()->attend(&of->a, (int64_t)task) != 0)
-		atomic_store(&of->failed, 1);
-}
+static int attention_task(const void *a, int64_t task) { return videoqa_kernels()->attend(a, task); }
 
 static int attention_fits(const struct attention *a, const struct tensor *in) {
 	int64_t own = a->past + a->words;
@@ -93,32 +109,34 @@ static OrtStatus *compute_attention(OrtKernelContext *context, int half) {
 	OrtStatus *s = read_tensors(context, in, 6);
 	if (s)
 		return s;
-	struct attending of = {.a = {
+	struct attention a = {
 		.qkv = in[0].data, .mask = in[1].data, .keys = in[2].data, .values = in[3].data, .old_keys = in[4].data, .old_values = in[5].data,
 		.questions = in[1].dims[1], .words = in[1].dims[2], .past = in[4].dims[2], .tokens = in[3].dims[1], .heads = in[2].dims[0], .head = in[2].dims[2],
 		.half = half,
-	}};
-	struct attention *a = &of.a;
-	if (!attention_fits(a, in))
+	};
+	if (!attention_fits(&a, in))
 		return api->CreateStatus(ORT_INVALID_ARGUMENT, "the lengths of what PrefixAttention was given do not fit each other");
-	s = output(context, 0, (int64_t[]){a->questions * a->words, a->heads * a->head}, 2, &a->out);
-	int64_t kept[] = {a->heads, a->questions, a->past + a->words, a->head};
+	s = output(context, 0, (int64_t[]){a.questions * a.words, a.heads * a.head}, 2, &a.out);
+	int64_t kept[] = {a.heads, a.questions, a.past + a.words, a.head};
 	if (!s)
-		s = output(context, 1, kept, 4, &a->new_keys);
+		s = output(context, 1, kept, 4, &a.new_keys);
 	if (!s)
-		s = output(context, 2, kept, 4, &a->new_values);
-	if (!s)
-		s = api->KernelContext_ParallelFor(context, attention_task, videoqa_attention_tasks(a), 0, &of);
-	if (!s && atomic_load(&of.failed))
-		s = api->CreateStatus(ORT_RUNTIME_EXCEPTION, "there is no memory for scores");
-	return s;
+		s = output(context, 2, kept, 4, &a.new_values);
+	return s ? s : share(context, attention_task, &a, videoqa_attention_tasks(&a));
 }
 
 static OrtStatus *ORT_API_CALL attention_whole(void *kernel, OrtKernelContext *context) { return compute_attention(context, 0); }
 static OrtStatus *ORT_API_CALL attention_half(void *kernel, OrtKernelContext *context) { return compute_attention(context, 1); }
 
-static void keys_task(void *p, size_t head) { videoqa_pack_keys(p, (int64_t)head); }
-static void values_task(void *p, size_t head) { videoqa_pack_values(p, (int64_t)head); }
+static int keys_task(const void *p, int64_t head) {
+	videoqa_pack_keys(p, head);
+	return 0;
+}
+
+static int values_task(const void *p, int64_t head) {
+	videoqa_pack_values(p, head);
+	return 0;
+}
 
 static OrtStatus *pack(OrtKernelContext *context, int values, int half) {
 	struct tensor in;
@@ -132,7 +150,7 @@ static OrtStatus *pack(OrtKernelContext *context, int values, int half) {
 	p.stride = parts * p.heads * p.head, p.from = (const float *)in.data + part * p.heads * p.head;
 	int64_t keys_dims[] = {p.heads, padded(p.tokens) / LANES, p.head, LANES}, values_dims[] = {p.heads, p.tokens, padded(p.head)};
 	s = output(context, 0, values ? values_dims : keys_dims, values ? 3 : 4, (float **)&p.to);
-	return s ? s : api->KernelContext_ParallelFor(context, values ? values_task : keys_task, p.heads, 0, &p);
+	return s ? s : share(context, values ? values_task : keys_task, &p, p.heads);
 }
 
 static OrtStatus *ORT_API_CALL pack_keys(void *kernel, OrtKernelContext *context) { return pack(context, 0, 0); }
@@ -140,84 +158,62 @@ static OrtStatus *ORT_API_CALL pack_half_keys(void *kernel, OrtKernelContext *co
 static OrtStatus *ORT_API_CALL pack_values(void *kernel, OrtKernelContext *context) { return pack(context, 1, 0); }
 static OrtStatus *ORT_API_CALL pack_half_values(void *kernel, OrtKernelContext *context) { return pack(context, 1, 1); }
 
-struct multiplying {
-	struct product p;
-	atomic_int failed;
-};
-
-static void product_task(void *data, size_t task) {
-	struct multiplying *of = data;
-	if (videoqa_kernels()->wide.multiply(&of->p, (int64_t)task) != 0)
-		atomic_store(&of->failed, 1);
-}
+static int product_task(const void *p, int64_t task) { return videoqa_kernels()->wide.multiply(p, task); }
 
 static OrtStatus *compute_product(void *kernel, OrtKernelContext *context, int kind) {
 	struct tensor in[4];
 	OrtStatus *s = read_tensors(context, in, kind == QUADS ? 4 : 3);
 	if (s)
 		return s;
-	struct multiplying of = {.p = {.x = in[0].data, .weight = in[1].data, .bias = in[2].data, .rows = in[0].dims[0], .in = in[0].dims[1], .out = in[2].dims[0], .kind = kind, .act = (int)(intptr_t)kernel}};
-	struct product *p = &of.p;
-	int64_t panels = padded(p->out) / LANES, deep = units(p->in, kind);
-	int fits = FITS(in[0], p->rows, p->in) && FITS(in[2], p->out) &&
+	struct product p = {
+		.x = in[0].data, .weight = in[1].data, .bias = in[2].data, .rows = in[0].dims[0], .in = in[0].dims[1], .out = in[2].dims[0],
+		.kind = kind, .act = (int)(intptr_t)kernel,
+	};
+	int64_t panels = padded(p.out) / LANES, deep = units(p.in, kind);
+	int fits = FITS(in[0], p.rows, p.in) && FITS(in[2], p.out) &&
 		(kind == FLOATS ? FITS(in[1], panels, deep, LANES) : FITS(in[1], panels, deep, LANES, kind == QUADS ? 4 : 2));
 	if (kind == QUADS) {
-		p->scales = in[3].data;
-		fits = fits && FITS(in[3], p->out);
+		p.scales = in[3].data;
+		fits = fits && FITS(in[3], p.out);
 	}
 	if (!fits)
 		return api->CreateStatus(ORT_INVALID_ARGUMENT, "a product wants x [rows, in], weight in panels of [out, in], and bias [out]");
-	s = output(context, 0, (int64_t[]){p->rows, p->out}, 2, &p->y);
-	int64_t tasks = product_tasks(p);
-	if (!s)
-		s = api->KernelContext_ParallelFor(context, product_task, tasks, tasks, &of);
-	if (!s && atomic_load(&of.failed))
-		s = api->CreateStatus(ORT_RUNTIME_EXCEPTION, "there is no memory for rows");
-	return s;
+	s = output(context, 0, (int64_t[]){p.rows, p.out}, 2, &p.y);
+	return s ? s : share(context, product_task, &p, product_tasks(&p));
 }
 
 static OrtStatus *ORT_API_CALL product_floats(void *kernel, OrtKernelContext *context) { return compute_product(kernel, context, FLOATS); }
 static OrtStatus *ORT_API_CALL product_pairs(void *kernel, OrtKernelContext *context) { return compute_product(kernel, context, PAIRS); }
 static OrtStatus *ORT_API_CALL product_quads(void *kernel, OrtKernelContext *context) { return compute_product(kernel, context, QUADS); }
 
-struct self_attending {
-	struct self_attention l;
-	atomic_int failed;
-};
-
-static void pack_tokens_task(void *data, size_t task) { videoqa_kernels()->wide.pack_tokens(&((struct self_attending *)data)->l, (int64_t)task); }
-
-static void query_task(void *data, size_t task) {
-	struct self_attending *of = data;
-	if (videoqa_kernels()->wide.attend_self(&of->l, (int64_t)task) != 0)
-		atomic_store(&of->failed, 1);
+static int tokens_task(const void *l, int64_t task) {
+	videoqa_kernels()->wide.pack_tokens(l, task);
+	return 0;
 }
+
+static int query_task(const void *l, int64_t task) { return videoqa_kernels()->wide.attend_self(l, task); }
 
 static OrtStatus *compute_self_attention(void *kernel, OrtKernelContext *context, int kind) {
 	struct tensor in;
 	OrtStatus *s = read_tensor(context, 0, &in);
 	if (s)
 		return s;
-	struct self_attending of = {.l = {.qkv = in.data, .batch = in.dims[0], .tokens = in.dims[1], .heads = (intptr_t)kernel, .kind = kind}};
-	struct self_attention *l = &of.l;
-	if (in.rank != 3 || l->heads < 1 || in.dims[2] % (3 * l->heads) != 0)
+	struct self_attention l = {.qkv = in.data, .batch = in.dims[0], .tokens = in.dims[1], .heads = (intptr_t)kernel, .kind = kind};
+	if (in.rank != 3 || l.heads < 1 || in.dims[2] % (3 * l.heads) != 0)
 		return api->CreateStatus(ORT_INVALID_ARGUMENT, "attention wants queries, keys and values [batch, tokens, 3, heads, head]");
-	l->head = in.dims[2] / (3 * l->heads);
-	s = output(context, 0, (int64_t[]){l->batch, l->tokens, l->heads * l->head}, 3, &l->out);
+	l.head = in.dims[2] / (3 * l.heads);
+	s = output(context, 0, (int64_t[]){l.batch, l.tokens, l.heads * l.head}, 3, &l.out);
 	OrtAllocator *arena = NULL;
 	if (!s)
 		s = api->KernelContext_GetAllocator(context, cpu, &arena);
 	if (!s)
-		s = api->AllocatorAlloc(arena, self_attention_room(l), &l->room);
-	int64_t packs = pack_tasks(l), tasks = query_tasks(l);
+		s = api->AllocatorAlloc(arena, self_attention_room(&l), &l.room);
 	if (!s)
-		s = api->KernelContext_ParallelFor(context, pack_tokens_task, packs, packs, &of);
+		s = share(context, tokens_task, &l, pack_tasks(&l));
 	if (!s)
-		s = api->KernelContext_ParallelFor(context, query_task, tasks, tasks, &of);
-	if (!s && atomic_load(&of.failed))
-		s = api->CreateStatus(ORT_RUNTIME_EXCEPTION, "there is no memory for scores");
-	if (l->room) {
-		OrtStatus *freed = api->AllocatorFree(arena, l->room);
+		s = share(context, query_task, &l, query_tasks(&l));
+	if (l.room) {
+		OrtStatus *freed = api->AllocatorFree(arena, l.room);
 		if (s && freed)
 			api->ReleaseStatus(freed);
 		s = s ? s : freed;
