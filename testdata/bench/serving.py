@@ -1,10 +1,10 @@
 """What it takes to serve a GIT-base: from start to the first answer, memory, answers a second, and cost of a camera's hour.
 
-usage: serving.py PROGRAM FOLDER [--precisions fp32,bf16] [--clips 24] [--rounds 3] [--threads 2]      (called by make bench-serving, which gives FOLDER in the cache)
+usage: serving.py PROGRAM FOLDER [--precisions fp32,int8] [--clips 24] [--rounds 5] [--threads 2]      (called by make bench-serving, which gives FOLDER in the cache)
 
 The checkpoint is bench.py's random GIT-base, the clips are ten seconds of moving colours, each with a phase of its own, so that
 no frame is known. Start: one process that loads everything, answers one question about one clip, and ends; with the folder of
-built graphs empty (once) and full (in rounds, in turns with transformers). Serving: one videoqa serve with its own broker and
+built graphs empty and full, in rounds, in turns with transformers. Serving: one videoqa serve with its own broker and
 SQLite, asked over HTTP; each clip gets 1, 4 and 16 questions that wait for it. CPU seconds and memory are the kernel's count of
 that process: an hour of a camera is 360 such clips.
 """
@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import pathlib
-import shutil
 import socket
 import statistics
 import subprocess
@@ -47,17 +46,16 @@ def starts(args, folder, clip):
     """Rows of starting: {name: (seconds of each round, largest memory)}."""
     rows = {}
     with tempfile.TemporaryDirectory(dir=args.folder) as cache:
+        built = {precision: f'{cache}/{precision}' for precision in args.precisions}
         for precision in args.precisions:
-            shutil.rmtree(cache + '/videoqa', ignore_errors=True)
-            rows[f'videoqa {precision}, no graphs built yet'] = [ask(args.program, folder, clip, precision, args.threads, cache)]
-        warm = {precision: f'{cache}/{precision}' for precision in args.precisions}
-        for precision in args.precisions:
-            ask(args.program, folder, clip, precision, args.threads, warm[precision])
+            ask(args.program, folder, clip, precision, args.threads, built[precision])
         for _ in range(args.rounds):
             for dtype in ('float32', 'bfloat16'):
                 rows.setdefault(f'transformers {dtype}', []).append(ended([sys.executable, __file__, '--once', dtype, str(folder), str(clip), str(args.threads)]))
             for precision in args.precisions:
-                rows.setdefault(f'videoqa {precision}', []).append(ask(args.program, folder, clip, precision, args.threads, warm[precision]))
+                with tempfile.TemporaryDirectory(dir=cache) as empty:
+                    rows.setdefault(f'videoqa {precision}, no graphs built yet', []).append(ask(args.program, folder, clip, precision, args.threads, empty))
+                rows.setdefault(f'videoqa {precision}', []).append(ask(args.program, folder, clip, precision, args.threads, built[precision]))
     return rows
 
 
@@ -131,9 +129,9 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument('program')
     p.add_argument('folder', type=pathlib.Path)
-    p.add_argument('--precisions', default='fp32,bf16', type=lambda s: s.split(','))
+    p.add_argument('--precisions', default='fp32,bf16,bf16+int8,int8', type=lambda s: s.split(','))
     p.add_argument('--clips', type=int, default=24)
-    p.add_argument('--rounds', type=int, default=3)
+    p.add_argument('--rounds', type=int, default=5)
     p.add_argument('--threads', type=int, default=2)
     args = p.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
