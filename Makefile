@@ -90,9 +90,9 @@ bench-serving: build ## start to first answer, memory, and a camera's hour, of a
 	"$$(deploy/venv.sh bench testdata/bench/requirements.txt)/bin/python" testdata/bench/serving.py "$$PWD/bin/videoqa" "$(BENCH_FOLDER)"
 
 # VIDEOQA_ONNXRUNTIME is the caller's: an ONNX Runtime with CUDA lies elsewhere than ours.
-bench-device: libraries ## frames and clips a second of a GIT-base on DEVICE (cuda), with the ONNX Runtime that VIDEOQA_ONNXRUNTIME names
-	checkpoint="$$("$$(deploy/venv.sh bench testdata/bench/requirements.txt)/bin/python" testdata/bench/bench.py "$(BENCH_FOLDER)" --checkpoint)"; \
-	library="$${VIDEOQA_ONNXRUNTIME:-}"; $(WITH_LIBRARIES) VIDEOQA_ONNXRUNTIME="$${library:-$$VIDEOQA_ONNXRUNTIME}" VIDEOQA_BENCH_MODEL="$$checkpoint" VIDEOQA_DEVICE=$(DEVICE) go test ./gitvideo -run '^$$' -bench Device -timeout 30m
+bench-device: libraries ## a GIT-base on DEVICE (cuda) beside transformers and torch.compile, with the ONNX Runtime that VIDEOQA_ONNXRUNTIME names
+	library="$${VIDEOQA_ONNXRUNTIME:-}"; $(WITH_LIBRARIES) VIDEOQA_ONNXRUNTIME="$${library:-$$VIDEOQA_ONNXRUNTIME}" \
+	"$$(deploy/venv.sh bench testdata/bench/requirements.txt)/bin/python" testdata/bench/device.py "$(BENCH_FOLDER)" --device $(DEVICE) $(DEVICE_BENCH)
 
 bench-peers: libraries ## sampling and resizing beside torchcodec, decord, PyAV, OpenCV and Pillow (PEERS=--quick: one round)
 	@mkdir -p bin

@@ -83,24 +83,42 @@ func BenchmarkDevice(b *testing.B) {
 			b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "frames/s")
 		})
 	}
-	b.Run("prefix", func(b *testing.B) {
-		count := max(1, m.Frames())
-		var pixels []byte
-		slots := make([]int64, count)
-		for i := range count {
-			pixels, slots[i] = append(pixels, picture(i, side)...), int64(min(i, m.Frames()))
+	benchClips(b, m)
+}
+
+// benchClips reads clips of as many frames as the model has embeddings: their
+// prefixes alone, and new frames with them.
+func benchClips(b *testing.B, m *Model) {
+	count, side := max(1, m.Frames()), m.ImageSize()
+	var pixels []byte
+	slots := make([]int64, count)
+	for i := range count {
+		pixels, slots[i] = append(pixels, picture(i, side)...), int64(min(i, m.Frames()))
+	}
+	var frames []Frame
+	read := func() error {
+		_, err := m.Prefix(b.Context(), frames, slots)
+		return err
+	}
+	clip := func() (err error) {
+		if frames, err = m.Encode(b.Context(), pixels, count, side, side); err != nil {
+			return err
 		}
-		frames, err := m.Encode(b.Context(), pixels, count, side, side)
-		if err != nil {
-			b.Fatal(err)
-		}
-		for b.Loop() {
-			if _, err := m.Prefix(b.Context(), frames, slots); err != nil {
-				b.Fatal(err)
+		return read()
+	}
+	if err := clip(); err != nil {
+		b.Fatal(err)
+	}
+	for name, once := range map[string]func() error{"prefix": read, "clip": clip} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if err := once(); err != nil {
+					b.Fatal(err)
+				}
 			}
-		}
-		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "clips/s")
-	})
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "clips/s")
+		})
+	}
 }
 
 // benchDevice opens the checkpoint that VIDEOQA_BENCH_MODEL names, or the demonstration

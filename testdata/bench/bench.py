@@ -31,15 +31,22 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FRAMES, TOKENS, QUESTION = 6, 4, 'which way does the train move?'
 
 
-def checkpoint(folder):
-    """A random GIT-base for video, with the tokenizer that the tokenizers module carries."""
-    if not (folder / 'tokenizer.json').exists():
+def weights(folder):
+    """A random GIT-base for video, without a tokenizer."""
+    if not (folder / 'preprocessor_config.json').exists():
         torch.manual_seed(1)
         model = transformers.GitForCausalLM(transformers.GitConfig(num_image_with_embedding=FRAMES))
         for p in model.git.img_temperal_embedding:
             torch.nn.init.normal_(p, std=.02)
         model.save_pretrained(folder)
         transformers.VideoMAEImageProcessor().save_pretrained(folder)
+    return folder
+
+
+def checkpoint(folder):
+    """The same with the tokenizer that the tokenizers module carries."""
+    weights(folder)
+    if not (folder / 'tokenizer.json').exists():
         module = subprocess.run(['go', 'list', '-m', '-f', '{{.Dir}}', 'github.com/daulet/tokenizers'], cwd=ROOT, check=True, capture_output=True, text=True)
         shutil.copyfile(pathlib.Path(module.stdout.strip()) / 'test/data/bert-base-uncased.json', folder / 'tokenizer.json')
     return folder
@@ -201,7 +208,10 @@ def versions():
 
 
 def printed(*command):
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip() or 'of no known version'
+    out = ''
+    with contextlib.suppress(FileNotFoundError):
+        out = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    return out or f'{command[0]} of no known version'
 
 
 DTYPES = {'fp32': 'float32', 'bf16': 'bfloat16'}
