@@ -71,6 +71,9 @@ func (l *layout) perceive(g *onnx.Graph, name string, x onnx.Value, act checkpoi
 	case checkpoint.GELUNew:
 		how = onnx.TanhGELU
 	}
+	if l.form.own() && !l.few {
+		return g.Perceptron(name, x, l.own(g, l.matrix(name+".fc1")), l.own(g, l.matrix(name+".fc2")), how)
+	}
 	x = l.multiply(g, name+".fc1", x, l.matrix(name+".fc1"), how)
 	return l.apply(g, name+".fc2", x)
 }

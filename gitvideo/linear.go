@@ -86,11 +86,8 @@ func (m matrix) part(name string, f form, from, to int64) matrix {
 func (l *layout) multiply(g *onnx.Graph, name string, x onnx.Value, m matrix, act onnx.Activation) onnx.Value {
 	switch {
 	case l.form.own():
-		var scales onnx.Value
-		if l.form == quads {
-			scales = g.Weight(m.scales)
-		}
-		return g.Product(name, x, g.Weight(m.weight), g.Weight(m.bias), scales, act)
+		own := l.own(g, m)
+		return g.Product(name, x, own.Weight, own.Bias, own.Scales, act)
 	case l.form == blocks:
 		x = g.MatMulBlocks(name, x, g.Weight(m.weight), g.Weight(m.scales), g.Weight(m.bias))
 	case l.few:
@@ -99,6 +96,15 @@ func (l *layout) multiply(g *onnx.Graph, name string, x onnx.Value, m matrix, ac
 		x = g.Gemm(name, x, g.Weight(m.weight), g.Weight(m.bias))
 	}
 	return activate(g, name+".activation", x, act)
+}
+
+// own is m for a product of our own.
+func (l *layout) own(g *onnx.Graph, m matrix) onnx.Layer {
+	layer := onnx.Layer{Weight: g.Weight(m.weight), Bias: g.Weight(m.bias)}
+	if l.form == quads {
+		layer.Scales = g.Weight(m.scales)
+	}
+	return layer
 }
 
 // activate is an activation by itself.

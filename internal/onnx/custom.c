@@ -11,7 +11,7 @@
 static const OrtApi *api; // set once, before any session is opened
 static OrtMemoryInfo *cpu; // likewise: where all tensors are
 
-enum { MOST_DIMS = 4, MOST_INPUTS = 6 };
+enum { MOST_DIMS = 4, MOST_INPUTS = 7 };
 
 // A tensor is what a kernel sees of an input.
 struct tensor {
@@ -160,31 +160,53 @@ static OrtStatus *ORT_API_CALL pack_half_values(void *kernel, OrtKernelContext *
 
 static int product_task(const void *p, int64_t task) { return videoqa_kernels()->wide.multiply(p, task); }
 
+// product_of is that of rows of so many numbers, and whether its weights, biases and, of bytes, scales fit it.
+static int product_of(struct product *p, int64_t rows, int64_t in, const struct tensor *weight, const struct tensor *bias, const struct tensor *scales, int kind) {
+	*p = (struct product){.weight = weight->data, .bias = bias->data, .rows = rows, .in = in, .out = bias->dims[0], .kind = kind};
+	p->x_row = p->in, p->y_row = p->out;
+	if (kind == QUADS)
+		p->scales = scales->data;
+	int64_t panels = padded(p->out) / LANES, deep = units(in, kind);
+	return FITS(*bias, p->out) && (kind != QUADS || FITS(*scales, p->out)) &&
+		(kind == FLOATS ? FITS(*weight, panels, deep, LANES) : FITS(*weight, panels, deep, LANES, kind == QUADS ? 4 : 2));
+}
+
 static OrtStatus *compute_product(void *kernel, OrtKernelContext *context, int kind) {
 	struct tensor in[4];
 	OrtStatus *s = read_tensors(context, in, kind == QUADS ? 4 : 3);
 	if (s)
 		return s;
-	struct product p = {
-		.x = in[0].data, .weight = in[1].data, .bias = in[2].data, .rows = in[0].dims[0], .in = in[0].dims[1], .out = in[2].dims[0],
-		.kind = kind, .act = (int)(intptr_t)kernel,
-	};
-	int64_t panels = padded(p.out) / LANES, deep = units(p.in, kind);
-	int fits = FITS(in[0], p.rows, p.in) && FITS(in[2], p.out) &&
-		(kind == FLOATS ? FITS(in[1], panels, deep, LANES) : FITS(in[1], panels, deep, LANES, kind == QUADS ? 4 : 2));
-	if (kind == QUADS) {
-		p.scales = in[3].data;
-		fits = fits && FITS(in[3], p.out);
-	}
-	if (!fits)
+	struct product p;
+	if (in[0].rank != 2 || !product_of(&p, in[0].dims[0], in[0].dims[1], &in[1], &in[2], &in[3], kind))
 		return api->CreateStatus(ORT_INVALID_ARGUMENT, "a product wants x [rows, in], weight in panels of [out, in], and bias [out]");
-	s = output(context, 0, (int64_t[]){p.rows, p.out}, 2, &p.y);
+	p.x = in[0].data, p.act = (int)(intptr_t)kernel;
+	s = output(context, 0, (int64_t[]){p.rows, p.out}, 2, (float **)&p.y);
 	return s ? s : share(context, product_task, &p, product_tasks(&p));
 }
 
 static OrtStatus *ORT_API_CALL product_floats(void *kernel, OrtKernelContext *context) { return compute_product(kernel, context, FLOATS); }
 static OrtStatus *ORT_API_CALL product_pairs(void *kernel, OrtKernelContext *context) { return compute_product(kernel, context, PAIRS); }
 static OrtStatus *ORT_API_CALL product_quads(void *kernel, OrtKernelContext *context) { return compute_product(kernel, context, QUADS); }
+
+static int perceptron_task(const void *p, int64_t task) { return videoqa_kernels()->wide.perceive(p, task); }
+
+static OrtStatus *compute_perceptron(void *kernel, OrtKernelContext *context, int kind) {
+	struct tensor in[MOST_INPUTS];
+	OrtStatus *s = read_tensors(context, in, kind == QUADS ? 7 : 5);
+	if (s)
+		return s;
+	struct perceptron p;
+	if (in[0].rank != 2 || !product_of(&p.up, in[0].dims[0], in[0].dims[1], &in[1], &in[2], &in[5], kind) ||
+		!product_of(&p.down, in[0].dims[0], p.up.out, &in[3], &in[4], &in[6], kind))
+		return api->CreateStatus(ORT_INVALID_ARGUMENT, "a perceptron wants x [rows, in], and two weights in panels, of [hidden, in] and [out, hidden], with their biases");
+	p.up.x = in[0].data, p.up.act = (int)(intptr_t)kernel;
+	s = output(context, 0, (int64_t[]){p.down.rows, p.down.out}, 2, (float **)&p.down.y);
+	return s ? s : share(context, perceptron_task, &p, perceptron_tasks(&p));
+}
+
+static OrtStatus *ORT_API_CALL perceptron_floats(void *kernel, OrtKernelContext *context) { return compute_perceptron(kernel, context, FLOATS); }
+static OrtStatus *ORT_API_CALL perceptron_pairs(void *kernel, OrtKernelContext *context) { return compute_perceptron(kernel, context, PAIRS); }
+static OrtStatus *ORT_API_CALL perceptron_quads(void *kernel, OrtKernelContext *context) { return compute_perceptron(kernel, context, QUADS); }
 
 static int tokens_task(const void *l, int64_t task) {
 	videoqa_kernels()->wide.pack_tokens(l, task);
@@ -233,7 +255,7 @@ struct operator {
 	size_t inputs, outputs;
 	size_t half_from, half_to; // these inputs are float16, all others float
 	int half;                  // outputs are float16, not float
-	ONNXTensorElementDataType weight; // input 1 is this, if it is anything
+	ONNXTensorElementDataType weight; // inputs 1 and, of five or seven, 3 are this, if it is anything
 	const char *attribute;            // of which the kernel is the number, if it has one
 };
 
@@ -243,7 +265,7 @@ static size_t ORT_API_CALL inputs_of(const OrtCustomOp *o) { return ((const stru
 static size_t ORT_API_CALL outputs_of(const OrtCustomOp *o) { return ((const struct operator *)o)->outputs; }
 static ONNXTensorElementDataType ORT_API_CALL input_type(const OrtCustomOp *o, size_t i) {
 	const struct operator *p = (const struct operator *)o;
-	if (i == 1 && p->weight)
+	if (p->weight && (i == 1 || (i == 3 && p->inputs > 4)))
 		return p->weight;
 	return i >= p->half_from && i < p->half_to ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
 }
@@ -280,6 +302,9 @@ static const struct operator operators[] = {
 	{.op = {COMMON, .KernelComputeV2 = product_floats}, .name = "Product", .inputs = 3, .outputs = 1, .attribute = "activation"},
 	{.op = {COMMON, .KernelComputeV2 = product_pairs}, .name = "PairProduct", .inputs = 3, .outputs = 1, .attribute = "activation", .weight = ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16},
 	{.op = {COMMON, .KernelComputeV2 = product_quads}, .name = "QuadProduct", .inputs = 4, .outputs = 1, .attribute = "activation", .weight = ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8},
+	{.op = {COMMON, .KernelComputeV2 = perceptron_floats}, .name = "Perceptron", .inputs = 5, .outputs = 1, .attribute = "activation"},
+	{.op = {COMMON, .KernelComputeV2 = perceptron_pairs}, .name = "PairPerceptron", .inputs = 5, .outputs = 1, .attribute = "activation", .weight = ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16},
+	{.op = {COMMON, .KernelComputeV2 = perceptron_quads}, .name = "QuadPerceptron", .inputs = 7, .outputs = 1, .attribute = "activation", .weight = ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8},
 	{.op = {COMMON, .KernelComputeV2 = self_attention_floats}, .name = "SelfAttention", .inputs = 1, .outputs = 1, .attribute = "heads"},
 	{.op = {COMMON, .KernelComputeV2 = self_attention_pairs}, .name = "PairSelfAttention", .inputs = 1, .outputs = 1, .attribute = "heads"},
 };

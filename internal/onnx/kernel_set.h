@@ -347,4 +347,4 @@ FN void pack(const float *from, void *to, int64_t n, int half) {
 
 #include "wide_set.h"
 
-const struct kernels SET = {NAME, linear, attend, pack, {multiply, pack_tokens, attend_self}};
+const struct kernels SET = {NAME, linear, attend, pack, {multiply, perceive, pack_tokens, attend_self}};

@@ -96,24 +96,53 @@ func bfloat16(v float32) uint16 {
 //
 // A row's results do not depend on the rows beside it.
 func (g *Graph) Product(name string, x, w, b, scales Value, act Activation) Value {
-	op := map[DType]string{Float: "Product", BFloat16: "PairProduct", Uint8: "QuadProduct"}[w.dtype]
-	if !g.check(op != "" && len(x.shape) == 2 && len(b.shape) == 1, name, "Product", "%v of %v by weights %v of %v", x.shape, x.dtype, w.shape, w.dtype) {
-		return Value{}
-	}
-	k, known := x.shape[1].Static()
-	n, all := b.shape[0].Static()
-	ok := known && all && x.dtype == Float && b.dtype == Float && w.shape.Equal(fixedShape(PanelShape(w.dtype, int(n), int(k))))
-	if !g.check(ok, name, op, "%v of %v by weights %v of %v and bias %v", x.shape, x.dtype, w.shape, w.dtype, b.shape) {
+	op := wideOps[w.dtype] + "Product"
+	if !g.check(len(x.shape) == 2 && x.dtype == Float, name, op, "%v of %v", x.shape, x.dtype) || !g.checkPanels(name, op, x.shape[1], w, b, scales) {
 		return Value{}
 	}
 	in := []Value{x, w, b}
 	if w.dtype == Uint8 {
-		if !g.check(scales.shape.Equal(b.shape) && scales.dtype == Float, name, op, "scales %v of %v", scales.shape, b.shape) {
-			return Value{}
-		}
 		in = append(in, scales)
 	}
 	return g.add(name, node{op: op, domain: custom, attrs: []attr{{"activation", int64(act)}}}, in, Float, Shape{x.shape[0], b.shape[0]})
+}
+
+// A Layer is a linear layer's weights as [Graph.Product] takes them.
+type Layer struct{ Weight, Bias, Scales Value }
+
+// Perceptron is [Graph.Product] with up and act, and then with down, whose numbers it has to
+// the bit: what is between them stays in the caches of whoever works on a few rows.
+//
+//	x [M, K]  up [H, K]  down [N, H]  ->  [M, N]
+//
+// Few rows keep few threads at work: it is for graphs over pictures.
+func (g *Graph) Perceptron(name string, x Value, up, down Layer, act Activation) Value {
+	op := wideOps[up.Weight.dtype] + "Perceptron"
+	if !g.check(len(x.shape) == 2 && x.dtype == Float && down.Weight.dtype == up.Weight.dtype, name, op, "%v of %v by weights of %v and %v", x.shape, x.dtype, up.Weight.dtype, down.Weight.dtype) ||
+		!g.checkPanels(name, op, x.shape[1], up.Weight, up.Bias, up.Scales) || !g.checkPanels(name, op, up.Bias.shape[0], down.Weight, down.Bias, down.Scales) {
+		return Value{}
+	}
+	in := []Value{x, up.Weight, up.Bias, down.Weight, down.Bias}
+	if up.Weight.dtype == Uint8 {
+		in = append(in, up.Scales, down.Scales)
+	}
+	return g.add(name, node{op: op, domain: custom, attrs: []attr{{"activation", int64(act)}}}, in, Float, Shape{x.shape[0], down.Bias.shape[0]})
+}
+
+// wideOps is what the operators of a type of weights begin with.
+var wideOps = map[DType]string{Float: "", BFloat16: "Pair", Uint8: "Quad"}
+
+// checkPanels fails unless w is panels of a matrix of k numbers a row, and b and, of
+// bytes, scales fit it.
+func (g *Graph) checkPanels(name, op string, k Dim, w, b, scales Value) bool {
+	in, known := k.Static()
+	_, ours := wideOps[w.dtype]
+	if !g.check(ours && known && len(b.shape) == 1, name, op, "rows of %v by weights %v of %v and bias %v", k, w.shape, w.dtype, b.shape) {
+		return false
+	}
+	n, all := b.shape[0].Static()
+	ok := all && b.dtype == Float && w.shape.Equal(fixedShape(PanelShape(w.dtype, int(n), int(in)))) && (w.dtype != Uint8 || scales.shape.Equal(b.shape) && scales.dtype == Float)
+	return g.check(ok, name, op, "rows of %v by weights %v of %v, bias %v and scales %v", k, w.shape, w.dtype, b.shape, scales.shape)
 }
 
 // SelfAttention is softmax(q·kᵀ/sqrt(head))·v by heads, every token of a batch looking

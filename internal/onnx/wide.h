@@ -20,11 +20,17 @@ enum activation { NOTHING, QUICK_GELU, GELU, TANH_GELU };
 // weight lies in panels [padded(out)/LANES, units(in), LANES], a unit each: units of LANES outputs side by side. PAIRS rounds x to
 // bfloat16; QUADS rounds each row of x to signed bytes and takes weights as unsigned ones around 128, a scale an output.
 struct product {
-	const float *x, *bias, *scales;
-	const void *weight;
-	float *y;
-	int64_t rows, in, out;
-	int kind, act;
+	const void *x, *weight; // x is float, or bfloat16 if x_rounded
+	const float *bias, *scales;
+	void *y; // float, or bfloat16 if y_rounded
+	int64_t rows, in, out, x_row, y_row; // from one row to the next of x and y, in numbers
+	int kind, act, x_rounded, y_rounded;
+};
+
+// A perceptron is down behind up, whose results nobody else sees: a task has few enough rows to keep them in its caches, rounded
+// already if the product that reads them rounds to bfloat16.
+struct perceptron {
+	struct product up, down; // up.y and down.x are each task's own
 };
 
 // Attention of every token of a picture, or of a clip, to every other.
@@ -45,6 +51,7 @@ enum {
 	SPAN = 2 * LANES, // outputs that are worked on at a time
 	BLOCK = 28,       // rows of a task of a product, about
 	QUERIES = 56,     // and of one of attention
+	FEWER = 14,       // of one of a perceptron, where there are few in all
 	ENOUGH_TASKS = 16,
 	FEW_SPANS = 2,   // of a task that has all rows, which are few, and
 	MANY_SPANS = 24, // of one that has some of many: it rounds them first
@@ -73,6 +80,13 @@ static inline int64_t product_tasks(const struct product *p) {
 	return g.blocks * g.chunks;
 }
 
+static inline int64_t perceptron_tasks(const struct perceptron *p) {
+	int64_t most = (p->up.rows + FEWER - 1) / FEWER, tasks = (p->up.rows + BLOCK - 1) / BLOCK;
+	if (tasks < ENOUGH_TASKS)
+		tasks = most < ENOUGH_TASKS ? most : ENOUGH_TASKS;
+	return tasks + tasks % 2 * (tasks > 1); // for two threads
+}
+
 static inline int64_t pack_tasks(const struct self_attention *l) { return l->batch * (padded(l->tokens) / LANES); }
 static inline int64_t query_blocks(const struct self_attention *l) { return (l->tokens + QUERIES - 1) / QUERIES; }
 static inline int64_t query_tasks(const struct self_attention *l) { return l->batch * l->heads * query_blocks(l); }
@@ -86,6 +100,7 @@ static inline int64_t self_attention_room(const struct self_attention *l) { retu
 // A wide set is the same arithmetic for one kind of processor. Those that may fail return -1 if there is no memory.
 struct wide {
 	int (*multiply)(const struct product *, int64_t task);
+	int (*perceive)(const struct perceptron *, int64_t task);
 	void (*pack_tokens)(const struct self_attention *, int64_t task); // puts keys and values of LANES tokens into room, before attend_self
 	int (*attend_self)(const struct self_attention *, int64_t task);
 };

@@ -167,6 +167,9 @@ struct operand {
 	const char *units;  // [rows, some of them], from one row to the next stride bytes
 	int64_t stride;
 	char *copy;         // [rows, DEPTH + GAP] units
+	float *sums;        // what tiles add up: of all rows from column left on, or of one tile
+	int64_t sums_row, left;
+	int one;
 	float *steps;       // QUADS: what a step of each row is
 	int32_t *centres;   // and 128 times the sum of its bytes
 };
@@ -213,7 +216,7 @@ INLINE void bfloats(const float *from, uint16_t *to, int64_t n) {
 FN void measure(struct operand *o) {
 	const struct product *p = o->p;
 	for (int64_t r = 0; r < o->rows; r++) {
-		const float *x = p->x + (o->first + r) * p->in;
+		const float *x = (const float *)p->x + (o->first + r) * p->x_row;
 		vec most = {};
 		for (int64_t i = 0; i < p->in; i += WIDTH) {
 			vec v = (vec)((ints)load_some(x + i, p->in - i) & 0x7fffffff);
@@ -245,19 +248,20 @@ FN void quads(struct operand *o, int64_t r, const float *from, int8_t *to, int64
 }
 
 // lie_well says that tiles may read floats where they are: rows do not all share a set of the cache.
-INLINE int lie_well(const struct product *p) { return p->kind == FLOATS && p->in * 4 % 4096 != 0; }
+INLINE int lie_well(const struct product *p) { return p->x_rounded || (p->kind == FLOATS && p->x_row * 4 % 4096 != 0); }
 
 // copy makes units [from, from+n) of an operand's rows those that tiles read.
 FN void copy(struct operand *o, int64_t from, int64_t n) {
 	const struct product *p = o->p;
 	if (lie_well(p)) {
-		o->units = (const char *)(p->x + o->first * p->in + from), o->stride = p->in * 4;
+		o->stride = p->x_row * (p->x_rounded ? 2 : 4);
+		o->units = (const char *)p->x + o->first * o->stride + from * 4;
 		return;
 	}
 	o->units = o->copy, o->stride = (DEPTH + GAP) * 4;
 	int64_t per = p->kind == QUADS ? 4 : p->kind == PAIRS ? 2 : 1, first = from * per, count = n * per < p->in - first ? n * per : p->in - first;
 	for (int64_t r = 0; r < o->rows; r++) {
-		const float *x = p->x + (o->first + r) * p->in + first;
+		const float *x = (const float *)p->x + (o->first + r) * p->x_row + first;
 		char *to = o->copy + r * (DEPTH + GAP) * 4;
 		if (p->kind == FLOATS)
 			memcpy(to, x, sizeof(float) * count);
@@ -268,18 +272,26 @@ FN void copy(struct operand *o, int64_t from, int64_t n) {
 	}
 }
 
+INLINE float *sums_of(const struct operand *o, int64_t row, int64_t column) {
+	return o->one ? o->sums : o->sums + row * o->sums_row + column - o->left;
+}
+
 // finish makes results of a tile's sums.
 INLINE void finish_as(const struct operand *o, int64_t row, int64_t rows, int64_t column, int64_t columns, const int act) {
 	const struct product *p = o->p;
-	for (int64_t r = row; r < row + rows; r++) {
-		float *y = p->y + (o->first + r) * p->out + column;
+	float *sums = sums_of(o, row, column);
+	for (int64_t r = row; r < row + rows; r++, sums += o->sums_row) {
+		uint16_t *rounded = (uint16_t *)p->y + (o->first + r) * p->y_row + column;
 		for (int64_t c = 0; c < columns; c += WIDTH) {
-			vec v = load_some(y + c, columns - c);
+			vec v = load_some(sums + c, columns - c);
 			if (p->kind == QUADS) {
 				v = __builtin_convertvector((ints)v - o->centres[r], vec) * load_some(p->scales + column + c, columns - c) * o->steps[r];
 				v += load_some(p->bias + column + c, columns - c);
 			}
-			store_some(y + c, activate(v, act), columns - c);
+			if (p->y_rounded)
+				store_bfloats(rounded + c, activate(v, act), columns - c);
+			else
+				store_some(sums + c, activate(v, act), columns - c);
 		}
 	}
 }
@@ -309,7 +321,7 @@ FN void columns_of(const struct operand *o, int64_t column, int64_t columns, int
 		int64_t row = even(o->rows, parts, i), rows = even(o->rows, parts, i + 1) - row;
 		struct tile t = {
 			.a = o->units + row * o->stride, .a_row = o->stride, .b0 = b, .b1 = columns > LANES ? b + panel : b, .b_unit = LANES * 4, .n = n,
-			.y = p->y + (o->first + row) * p->out + column, .y_row = p->out, .columns = columns,
+			.y = sums_of(o, row, column), .y_row = o->sums_row, .columns = columns,
 		};
 		if (from > 0)
 			t.from = t.y, t.from_row = t.y_row;
@@ -318,25 +330,26 @@ FN void columns_of(const struct operand *o, int64_t column, int64_t columns, int
 		for (int64_t r = 0; r < rows; r++)
 			__builtin_prefetch(t.y + r * t.y_row, 1), __builtin_prefetch(t.y + r * t.y_row + LANES, 1);
 		tiles(&t, p->kind, rows);
-		if (from + n == units(p->in, p->kind) && (p->act != NOTHING || p->kind == QUADS))
+		if (from + n == units(p->in, p->kind) && (p->act != NOTHING || p->kind == QUADS || p->y_rounded))
 			finish(o, row, rows, column, columns);
 	}
 }
 
-FN int multiply(const struct product *p, int64_t task) {
-	struct grid g = grid_of(p);
-	int64_t block = task / g.chunks, chunk = task % g.chunks, first = even(p->rows, g.blocks, block), rows = even(p->rows, g.blocks, block + 1) - first;
-	int64_t spans = (p->out + SPAN - 1) / SPAN, from = even(spans, g.chunks, chunk) * SPAN, to = even(spans, g.chunks, chunk + 1) * SPAN;
-	if (to > p->out)
-		to = p->out;
-	char *room = aligned_alloc(64, (rows * (DEPTH + GAP + 2) * 4 + 63) / 64 * 64);
+// region does outputs [from, to) of rows [first, first+rows).
+FN int region(const struct product *p, int64_t first, int64_t rows, int64_t from, int64_t to) {
+	int64_t depth = units(p->in, p->kind), k = 0, one = p->y_rounded && depth <= DEPTH;
+	int64_t sums = !p->y_rounded ? 0 : one ? TILE_ROWS * SPAN : rows * padded(to - from), copied = rows * (DEPTH + GAP);
+	char *room = aligned_alloc(64, ((sums + copied + 2 * rows) * 4 + 63) / 64 * 64);
 	if (!room)
 		return -1;
-	struct operand o = {.p = p, .first = first, .rows = rows, .copy = room, .steps = (float *)(room + rows * (DEPTH + GAP) * 4)};
-	o.centres = (int32_t *)(o.steps + rows);
+	struct operand o = {
+		.p = p, .first = first, .rows = rows, .sums = (float *)room, .sums_row = one ? SPAN : padded(to - from), .left = from, .one = one,
+		.copy = room + sums * 4, .steps = (float *)room + sums + copied, .centres = (int32_t *)room + sums + copied + rows,
+	};
+	if (!p->y_rounded)
+		o.sums = (float *)p->y + first * p->y_row, o.sums_row = p->y_row, o.left = 0;
 	if (p->kind == QUADS)
 		measure(&o);
-	int64_t depth = units(p->in, p->kind), k = 0;
 	do {
 		int64_t n = depth - k < DEPTH ? depth - k : DEPTH;
 		copy(&o, k, n);
@@ -346,6 +359,28 @@ FN int multiply(const struct product *p, int64_t task) {
 	} while (k < depth);
 	free(room);
 	return 0;
+}
+
+FN int multiply(const struct product *p, int64_t task) {
+	struct grid g = grid_of(p);
+	int64_t block = task / g.chunks, chunk = task % g.chunks, first = even(p->rows, g.blocks, block);
+	int64_t spans = (p->out + SPAN - 1) / SPAN, from = even(spans, g.chunks, chunk) * SPAN, to = even(spans, g.chunks, chunk + 1) * SPAN;
+	return region(p, first, even(p->rows, g.blocks, block + 1) - first, from, to < p->out ? to : p->out);
+}
+
+FN int perceive(const struct perceptron *p, int64_t task) {
+	int64_t tasks = perceptron_tasks(p), first = even(p->up.rows, tasks, task), rows = even(p->up.rows, tasks, task + 1) - first;
+	struct product up = p->up, down = p->down;
+	up.y_rounded = down.x_rounded = up.kind == PAIRS;
+	up.y_row = down.x_row = padded(up.out) + GAP * (up.y_rounded ? 2 : 1);
+	void *hidden = aligned_alloc(64, (rows * up.y_row * (up.y_rounded ? 2 : 4) + 63) / 64 * 64);
+	if (!hidden)
+		return -1;
+	up.x = (const float *)up.x + first * up.x_row, up.y = hidden;
+	down.x = hidden, down.y = (float *)down.y + first * down.y_row;
+	int failed = region(&up, 0, rows, 0, up.out) || region(&down, 0, rows, 0, down.out);
+	free(hidden);
+	return -failed;
 }
 
 // A place is where keys and values of one head of the batch lie in room.

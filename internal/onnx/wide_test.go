@@ -84,16 +84,7 @@ func TestProductOfPanelsIsTheProduct(t *testing.T) {
 		rng := rand.New(rand.NewPCG(1, 2))
 		for _, kind := range []onnx.DType{onnx.Float, onnx.BFloat16, onnx.Uint8} {
 			for i, z := range [][2]int{{1, 1}, {16, 16}, {33, 5}, {64, 768}, {31, 1601}, {100, 3085}, {17, 33}, {40, 2048}} { // rows of 2048 floats would share a set of a cache
-				p := wideProduct{t: kind, out: z[0], in: z[1], act: onnx.Activation(i % 4), threads: 2}
-				p.w, p.b = randoms(rng, p.out*p.in), randoms(rng, p.out)
-				for at := range p.w {
-					p.w[at] /= float32(math.Sqrt(float64(p.in)))
-				}
-				p.scales = make([]float32, p.out)
-				for o, row := range slices.Collect(slices.Chunk(p.w, p.in)) {
-					p.scales[o] = max(slices.Max(row), -slices.Min(row)) / 127
-				}
-				checkProduct(t, rng, p)
+				checkProduct(t, rng, wideProduct{t: kind, out: z[0], in: z[1], act: onnx.Activation(i % 4), threads: 2}.filled(rng))
 			}
 		}
 	})
@@ -127,6 +118,54 @@ func checkProduct(t *testing.T, rng *rand.Rand, p wideProduct) {
 			}
 		}
 	}
+}
+
+// What a perceptron gives is, to the bit, what its two products give one after the other.
+func TestAPerceptronIsItsTwoProducts(t *testing.T) {
+	everyKernel(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(11, 12))
+		for _, kind := range []onnx.DType{onnx.Float, onnx.BFloat16, onnx.Uint8} {
+			for i, z := range [][3]int{{1, 1, 1}, {16, 64, 16}, {5, 33, 31}, {768, 3072, 40}, {1601, 50, 7}, {20, 1700, 33}} { // 1601 and 1700 numbers, and 3072, are added up in parts
+				up := wideProduct{t: kind, out: z[1], in: z[0], act: onnx.Activation(i % 4), threads: 2}.filled(rng)
+				down := wideProduct{t: kind, out: z[2], in: z[1], act: onnx.NoActivation, threads: 2}.filled(rng)
+				first, second, both := up.session(t), down.session(t), perceptron(t, up, down)
+				for _, rows := range []int{1, 13, 29, 300} {
+					x := randoms(rng, rows*up.in)
+					want := multiplied(t, second, multiplied(t, first, x, up.in, up.out), down.in, down.out)
+					if got := multiplied(t, both, x, up.in, down.out); !slices.Equal(got, want) {
+						t.Fatalf("%v, %v, %d rows: %v and on; want %v", kind, z, rows, got[:min(4, len(got))], want[:min(4, len(want))])
+					}
+				}
+			}
+		}
+	})
+}
+
+// filled is p with random weights.
+func (p wideProduct) filled(rng *rand.Rand) wideProduct {
+	p.w, p.b = randoms(rng, p.out*p.in), randoms(rng, p.out)
+	for at := range p.w {
+		p.w[at] /= float32(math.Sqrt(float64(p.in)))
+	}
+	p.scales = make([]float32, p.out)
+	for o, row := range slices.Collect(slices.Chunk(p.w, p.in)) {
+		p.scales[o] = max(slices.Max(row), -slices.Min(row)) / 127
+	}
+	return p
+}
+
+func perceptron(t *testing.T, up, down wideProduct) *onnx.Session {
+	t.Helper()
+	plan, values, g := onnx.NewData("weights.bin"), map[string][]byte{}, onnx.NewGraph("test")
+	x := g.Input("x", onnx.Float, "M", up.in)
+	layer := func(name string, p wideProduct) onnx.Layer {
+		w := plan.Add(name, p.t, onnx.PanelShape(p.t, p.out, p.in)...)
+		b, scales := plan.Add(name+".bias", onnx.Float, int64(p.out)), plan.Add(name+".scales", onnx.Float, int64(p.out))
+		values[name], values[name+".bias"], values[name+".scales"] = onnx.Panels(p.t, p.w, p.in, p.scales), little(p.b), little(p.scales)
+		return onnx.Layer{Weight: g.Weight(w), Bias: g.Weight(b), Scales: g.Weight(scales)}
+	}
+	g.Output("y", g.Perceptron("perceptron", x, layer("up", up), layer("down", down), up.act))
+	return openWith(t, g, plan, values, onnx.SessionConfig{Threads: up.threads})
 }
 
 func TestSelfAttentionIsAttention(t *testing.T) {
