@@ -25,32 +25,37 @@ static int step(const AVFrame *f) {
 	return kind ? BLOCK * kind->comp[0].step : 0;
 }
 
-void videoqa_mark(AVFrame *f) {
-	int each = step(f), wide = av_image_get_linesize(f->format, f->width, 0);
-	for (int block = 0; each > 0 && block < f->height; block += BLOCK)
-		for (int row = block; row < f->height && row < block + ROWS; row++)
-			for (int at = 0; at + (int)sizeof(uint64_t) <= wide; at += each) {
-				uint64_t m = mark(row, at);
-				memcpy(f->data[0] + (ptrdiff_t)row * f->linesize[0] + at, &m, sizeof m);
-			}
-}
-
-int videoqa_unwritten(const AVFrame *f) {
-	const AVBufferRef *memory = f->buf[0];
-	ptrdiff_t stride = f->linesize[0];
-	int each = step(f), wide = av_image_get_linesize(f->format, f->width, 0);
-	if (!memory || !memory->data || each <= 0 || wide < 0 || stride <= 0)
+// visit puts the marks of what f shows into its first plane, which begins at origin, or counts those that are there.
+static int visit(const AVFrame *f, uint8_t *origin, int put) {
+	ptrdiff_t stride = f->linesize[0], cropped = f->data[0] - origin;
+	int each = step(f), wide = av_image_get_linesize(f->format, f->width, 0), found = 0;
+	if (each <= 0 || wide < 0 || stride <= 0)
 		return 0;
-	const uint8_t *origin = videoqa_origin(memory), *end = memory->data + memory->size;
-	if (f->data[0] < origin || f->data[0] > end || end - f->data[0] < (f->height - 1) * stride + wide)
-		return 0; // a plane elsewhere
-	ptrdiff_t cropped = f->data[0] - origin;
-	int top = cropped / stride, left = cropped % stride, unwritten = 0;
+	int top = cropped / stride, left = cropped % stride;
 	for (int block = top / BLOCK * BLOCK; block < top + f->height; block += BLOCK)
 		for (int row = FFMAX(block, top); row < top + f->height && row < block + ROWS; row++)
 			for (int at = (left + each - 1) / each * each; at + (int)sizeof(uint64_t) <= left + wide; at += each) {
 				uint64_t m = mark(row, at);
-				unwritten += memcmp(origin + row * stride + at, &m, sizeof m) == 0;
+				uint8_t *place = origin + row * stride + at;
+				if (put)
+					memcpy(place, &m, sizeof m);
+				else
+					found += memcmp(place, &m, sizeof m) == 0;
 			}
-	return unwritten;
+	return found;
+}
+
+void videoqa_mark(AVFrame *f) {
+	visit(f, f->data[0], 1);
+}
+
+int videoqa_unwritten(const AVFrame *f) {
+	const AVBufferRef *memory = f->buf[0];
+	if (!memory || !memory->data || f->linesize[0] <= 0)
+		return 0;
+	uint8_t *origin = videoqa_origin(memory), *end = memory->data + memory->size;
+	int wide = av_image_get_linesize(f->format, f->width, 0);
+	if (f->data[0] < origin || f->data[0] > end || end - f->data[0] < (ptrdiff_t)(f->height - 1) * f->linesize[0] + wide)
+		return 0; // a plane elsewhere
+	return visit(f, origin, 0);
 }

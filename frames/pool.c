@@ -51,7 +51,7 @@ static uint8_t *aligned(uint8_t *at) {
 	return (uint8_t *)(((uintptr_t)at + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
 }
 
-const uint8_t *videoqa_origin(const AVBufferRef *b) {
+uint8_t *videoqa_origin(const AVBufferRef *b) {
 	return aligned(b->data);
 }
 

@@ -26,7 +26,7 @@ int videoqa_client_said(videoqa_client *);
 int videoqa_client_forget(videoqa_client *, int what); // and tells whether it was said
 
 // Where the first plane of a picture begins in memory of a pool's.
-const uint8_t *videoqa_origin(const AVBufferRef *);
+uint8_t *videoqa_origin(const AVBufferRef *);
 
 // Marks f's memory, which is a pool's, and tells of how much of a decoded picture the marks are still there (marks.c). There are
 // none in pictures whose memory is libavcodec's.

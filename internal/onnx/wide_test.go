@@ -22,14 +22,18 @@ type wideProduct struct {
 
 func (p wideProduct) session(t testing.TB) *onnx.Session {
 	t.Helper()
-	plan := onnx.NewData("weights.bin")
-	w := plan.Add("w", p.t, onnx.PanelShape(p.t, p.out, p.in)...)
-	b, scales := plan.Add("b", onnx.Float, int64(p.out)), plan.Add("scales", onnx.Float, int64(p.out))
-	values := map[string][]byte{"w": onnx.Panels(p.t, p.w, p.in, p.scales), "b": little(p.b), "scales": little(p.scales)}
-	g := onnx.NewGraph("test")
-	x := g.Input("x", onnx.Float, "M", p.in)
-	g.Output("y", g.Product("product", x, g.Weight(w), g.Weight(b), g.Weight(scales), p.act))
+	plan, values, g := onnx.NewData("weights.bin"), map[string][]byte{}, onnx.NewGraph("test")
+	x, l := g.Input("x", onnx.Float, "M", p.in), p.layer(g, plan, values, "w")
+	g.Output("y", g.Product("product", x, l.Weight, l.Bias, l.Scales, p.act))
 	return openWith(t, g, plan, values, onnx.SessionConfig{Threads: p.threads})
+}
+
+// layer adds p's weights to a graph and to what it reads.
+func (p wideProduct) layer(g *onnx.Graph, plan *onnx.Data, values map[string][]byte, name string) onnx.Layer {
+	w := plan.Add(name, p.t, onnx.PanelShape(p.t, p.out, p.in)...)
+	b, scales := plan.Add(name+".bias", onnx.Float, int64(p.out)), plan.Add(name+".scales", onnx.Float, int64(p.out))
+	values[name], values[name+".bias"], values[name+".scales"] = onnx.Panels(p.t, p.w, p.in, p.scales), little(p.b), little(p.scales)
+	return onnx.Layer{Weight: g.Weight(w), Bias: g.Weight(b), Scales: g.Weight(scales)}
 }
 
 // rounded is what the operator has of weight i of row o, and of x.
@@ -158,13 +162,7 @@ func perceptron(t *testing.T, up, down wideProduct) *onnx.Session {
 	t.Helper()
 	plan, values, g := onnx.NewData("weights.bin"), map[string][]byte{}, onnx.NewGraph("test")
 	x := g.Input("x", onnx.Float, "M", up.in)
-	layer := func(name string, p wideProduct) onnx.Layer {
-		w := plan.Add(name, p.t, onnx.PanelShape(p.t, p.out, p.in)...)
-		b, scales := plan.Add(name+".bias", onnx.Float, int64(p.out)), plan.Add(name+".scales", onnx.Float, int64(p.out))
-		values[name], values[name+".bias"], values[name+".scales"] = onnx.Panels(p.t, p.w, p.in, p.scales), little(p.b), little(p.scales)
-		return onnx.Layer{Weight: g.Weight(w), Bias: g.Weight(b), Scales: g.Weight(scales)}
-	}
-	g.Output("y", g.Perceptron("perceptron", x, layer("up", up), layer("down", down), up.act))
+	g.Output("y", g.Perceptron("perceptron", x, up.layer(g, plan, values, "up"), down.layer(g, plan, values, "down"), up.act))
 	return openWith(t, g, plan, values, onnx.SessionConfig{Threads: up.threads})
 }
 
