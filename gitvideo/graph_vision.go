@@ -49,7 +49,8 @@ func (l *layout) embedPatches(g *onnx.Graph, s spec, z size, e embedding) onnx.V
 	x = g.Reshape("list", x, z.frames*z.high*z.wide, p*p*3)
 	x = g.Cast("float", x, onnx.Float)
 	if l.form.own() {
-		x = g.Product("embed", x, g.ConstantPanels("weight", e.patch, p*p*3), g.Constant("none", make([]float32, w), int64(w)), onnx.Value{}, onnx.NoActivation)
+		patch := onnx.Layer{Weight: g.ConstantPanels("weight", e.patch, p*p*3), Bias: g.Constant("none", make([]float32, w), int64(w))}
+		x = g.Product("embed", x, patch, onnx.NoActivation)
 	} else {
 		x = g.Gemm("embed", x, g.Constant("weight", e.patch, int64(w), int64(p*p*3)), onnx.Value{})
 	}

@@ -86,8 +86,7 @@ func (m matrix) part(name string, f form, from, to int64) matrix {
 func (l *layout) multiply(g *onnx.Graph, name string, x onnx.Value, m matrix, act onnx.Activation) onnx.Value {
 	switch {
 	case l.form.own():
-		own := l.own(g, m)
-		return g.Product(name, x, own.Weight, own.Bias, own.Scales, act)
+		return g.Product(name, x, l.own(g, m), act)
 	case l.form == blocks:
 		x = g.MatMulBlocks(name, x, g.Weight(m.weight), g.Weight(m.scales), g.Weight(m.bias))
 	case l.few:

@@ -88,7 +88,7 @@ func own(t onnx.DType) func(chain, *testing.B, onnx.SessionConfig) {
 				scales = weight(fmt.Sprint("steps ", i), onnx.Float, little(steps), int64(out))
 			}
 			panels := weight(fmt.Sprint("w ", i), t, onnx.Panels(t, w, in, steps), onnx.PanelShape(t, out, in)...)
-			return g.Product(fmt.Sprint("product ", i), x, panels, weight(fmt.Sprint("b ", i), onnx.Float, make([]byte, 4*out), int64(out)), scales, onnx.NoActivation)
+			return g.Product(fmt.Sprint("product ", i), x, onnx.Layer{Weight: panels, Bias: weight(fmt.Sprint("b ", i), onnx.Float, make([]byte, 4*out), int64(out)), Scales: scales}, onnx.NoActivation)
 		})
 	}
 }

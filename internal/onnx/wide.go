@@ -89,26 +89,27 @@ func bfloat16(v float32) uint16 {
 	return uint16((bits + 0x7fff + bits>>16&1) >> 16)
 }
 
-// Product is act(x·wᵀ + b) with w in [Panels], and the scales that they were made with if
-// they are of [Uint8]. x is rounded as w is; of bytes, each row of x by itself.
+// A Layer is a linear layer's weights in [Panels], and the scales that they were made
+// with if they are of [Uint8].
+type Layer struct{ Weight, Bias, Scales Value }
+
+// Product is act(x·wᵀ + b) with the layer's w and b. x is rounded as w is; of bytes, each
+// row of x by itself.
 //
 //	x [M, K]  w of [PanelShape]  b [N]  scales [N]  ->  [M, N]
 //
 // A row's results do not depend on the rows beside it.
-func (g *Graph) Product(name string, x, w, b, scales Value, act Activation) Value {
-	op := wideOps[w.dtype] + "Product"
-	if !g.check(len(x.shape) == 2 && x.dtype == Float, name, op, "%v of %v", x.shape, x.dtype) || !g.checkPanels(name, op, x.shape[1], w, b, scales) {
+func (g *Graph) Product(name string, x Value, l Layer, act Activation) Value {
+	op := wideOps[l.Weight.dtype] + "Product"
+	if !g.check(len(x.shape) == 2 && x.dtype == Float, name, op, "%v of %v", x.shape, x.dtype) || !g.checkPanels(name, op, x.shape[1], l) {
 		return Value{}
 	}
-	in := []Value{x, w, b}
-	if w.dtype == Uint8 {
-		in = append(in, scales)
+	in := []Value{x, l.Weight, l.Bias}
+	if l.Weight.dtype == Uint8 {
+		in = append(in, l.Scales)
 	}
-	return g.add(name, node{op: op, domain: custom, attrs: []attr{{"activation", int64(act)}}}, in, Float, Shape{x.shape[0], b.shape[0]})
+	return g.add(name, node{op: op, domain: custom, attrs: []attr{{"activation", int64(act)}}}, in, Float, Shape{x.shape[0], l.Bias.shape[0]})
 }
-
-// A Layer is a linear layer's weights as [Graph.Product] takes them.
-type Layer struct{ Weight, Bias, Scales Value }
 
 // Perceptron is [Graph.Product] with up and act, and then with down, whose numbers it has to
 // the bit: what is between them stays in the caches of whoever works on a few rows.
@@ -119,7 +120,7 @@ type Layer struct{ Weight, Bias, Scales Value }
 func (g *Graph) Perceptron(name string, x Value, up, down Layer, act Activation) Value {
 	op := wideOps[up.Weight.dtype] + "Perceptron"
 	if !g.check(len(x.shape) == 2 && x.dtype == Float && down.Weight.dtype == up.Weight.dtype, name, op, "%v of %v by weights of %v and %v", x.shape, x.dtype, up.Weight.dtype, down.Weight.dtype) ||
-		!g.checkPanels(name, op, x.shape[1], up.Weight, up.Bias, up.Scales) || !g.checkPanels(name, op, up.Bias.shape[0], down.Weight, down.Bias, down.Scales) {
+		!g.checkPanels(name, op, x.shape[1], up) || !g.checkPanels(name, op, up.Bias.shape[0], down) {
 		return Value{}
 	}
 	in := []Value{x, up.Weight, up.Bias, down.Weight, down.Bias}
@@ -132,9 +133,10 @@ func (g *Graph) Perceptron(name string, x Value, up, down Layer, act Activation)
 // wideOps is what the operators of a type of weights begin with.
 var wideOps = map[DType]string{Float: "", BFloat16: "Pair", Uint8: "Quad"}
 
-// checkPanels fails unless w is panels of a matrix of k numbers a row, and b and, of
-// bytes, scales fit it.
-func (g *Graph) checkPanels(name, op string, k Dim, w, b, scales Value) bool {
+// checkPanels fails unless l's weights are panels of a matrix of k numbers a row, and its
+// biases and, of bytes, scales fit it.
+func (g *Graph) checkPanels(name, op string, k Dim, l Layer) bool {
+	w, b, scales := l.Weight, l.Bias, l.Scales
 	in, known := k.Static()
 	_, ours := wideOps[w.dtype]
 	if !g.check(ours && known && len(b.shape) == 1, name, op, "rows of %v by weights %v of %v and bias %v", k, w.shape, w.dtype, b.shape) {

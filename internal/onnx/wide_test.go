@@ -23,8 +23,8 @@ type wideProduct struct {
 func (p wideProduct) session(t testing.TB) *onnx.Session {
 	t.Helper()
 	plan, values, g := onnx.NewData("weights.bin"), map[string][]byte{}, onnx.NewGraph("test")
-	x, l := g.Input("x", onnx.Float, "M", p.in), p.layer(g, plan, values, "w")
-	g.Output("y", g.Product("product", x, l.Weight, l.Bias, l.Scales, p.act))
+	x := g.Input("x", onnx.Float, "M", p.in)
+	g.Output("y", g.Product("product", x, p.layer(g, plan, values, "w"), p.act))
 	return openWith(t, g, plan, values, onnx.SessionConfig{Threads: p.threads})
 }
 
@@ -228,7 +228,7 @@ func lookingAt(qkv []float32, tokens, heads, head, row, h int) []float64 {
 func TestProductRefusesWhatDoesNotFit(t *testing.T) {
 	g := onnx.NewGraph("test")
 	x, w := g.Input("x", onnx.Float, "M", 5), g.Input("w", onnx.Float, 1, 4, 16)
-	g.Output("y", g.Product("p", x, w, g.Input("b", onnx.Float, 3), onnx.Value{}, onnx.GELU))
+	g.Output("y", g.Product("p", x, onnx.Layer{Weight: w, Bias: g.Input("b", onnx.Float, 3)}, onnx.GELU))
 	if _, err := g.Model(); err == nil {
 		t.Error("five numbers meet panels of four")
 	}
