@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps env build dist dist-check demo test test-real faults fair soak scale stream-cost bench bench-trace bench-serving bench-peers bench-device eval parity check gofmt vet staticcheck race house clean libraries deploy-check
+.PHONY: help deps env build dist dist-check demo test test-real faults fair soak scale stream-cost bench bench-answers bench-trace bench-serving bench-peers bench-device eval parity check gofmt vet staticcheck race house clean libraries deploy-check
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 # The version is ours to state: Go's own stamp fails where git distrusts the folder's owner, as in containers.
@@ -21,6 +21,7 @@ RACED := ./internal/fault ./internal/turns ./ingest/... ./frames/... ./answers/.
 SEED ?= 1
 MINUTES ?= 20
 DEVICE ?= cuda
+MODEL ?= git-base
 BENCH_FOLDER := $${XDG_CACHE_HOME:-$$HOME/.cache}/videoqa/bench
 STREAM_BENCH := go test ./internal/cli -run '^$$' -benchtime 5x -timeout 30m -bench Stream
 
@@ -79,7 +80,10 @@ stream-cost: libraries ## answers per second through Kafka and PostgreSQL beside
 
 bench: libraries ## time and memory of each stage, and a question beside transformers
 	$(WITH_LIBRARIES) go test -p 1 -timeout 60m -run '^$$' -bench . -benchmem ./...
-	$(WITH_LIBRARIES) "$$(deploy/venv.sh bench testdata/bench/requirements.txt)/bin/python" testdata/bench/bench.py "$(BENCH_FOLDER)"
+	$(MAKE) bench-answers
+
+bench-answers: libraries ## questions of MODEL (git-base or git-large) beside transformers
+	$(WITH_LIBRARIES) "$$(deploy/venv.sh bench testdata/bench/requirements.txt)/bin/python" testdata/bench/bench.py "$(BENCH_FOLDER)" --model $(MODEL) $(BENCH)
 
 bench-trace: libraries ## what is done when for eight clips of four clients, and how busy the cores are, drawn as text
 	@mkdir -p bin

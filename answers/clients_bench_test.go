@@ -42,7 +42,7 @@ func benchSubjects(b *testing.B) (subjects []answers.Subject) {
 // next clip that nobody asked about before: 8, 16 and 64 clips.
 func BenchmarkClients(b *testing.B) {
 	m, subjects := benchModel(b), benchSubjects(b)
-	question := ingest.Question{Text: "which way does the train move?"}
+	question := benchQuestions(1)[0]
 	open := subjects[:min(4, len(subjects))] // builds and opens the graphs, those of batches too
 	askAll(b, service(b, answers.Config{Model: m, MaxTokens: benchTokens}), open, len(open), question)
 	for _, with := range []struct{ clients, clips int }{{1, 8}, {8, 16}, {64, 64}} {
@@ -92,7 +92,7 @@ func askAll(b *testing.B, s *answers.Service, subjects []answers.Subject, client
 // clients of another camera ask about as many clips that are not.
 func BenchmarkWarmBesideCold(b *testing.B) {
 	m, subjects := benchModel(b), benchSubjects(b)
-	question := ingest.Question{Text: "which way does the train move?"}
+	question := benchQuestions(1)[0]
 	subjects = subjects[:min(33, len(subjects))]
 	known := subjects[0]
 	known.Camera = "quiet"

@@ -13,14 +13,11 @@ import (
 // BenchmarkSixteenColdQuestions asks sixteen at once about a clip that was never seen.
 func BenchmarkSixteenColdQuestions(b *testing.B) {
 	m, sub := benchModel(b), benchSubject(b)
-	questions := make([]ingest.Question, 16)
-	for i := range questions {
-		questions[i] = ingest.Question{Text: "which way does the train move?"}
-	}
+	questions := benchQuestions(16)
 	ask(b, service(b, answers.Config{Model: m, MaxTokens: benchTokens}), sub, questions...) // builds the graphs
 	var cost stages
 	for b.Loop() {
-		cost.time(func() []ingest.Answer {
+		cost.time(b, func() []ingest.Answer {
 			return ask(b, service(b, answers.Config{Model: m, MaxTokens: benchTokens}), sub, questions...)
 		})
 	}
@@ -36,7 +33,7 @@ func windowed(b *testing.B, s *answers.Service, sub answers.Subject, steps int) 
 		return answers.Media{Reader: sub.Reader, Size: sub.Size, Digest: sub.Digest, Limits: sub.Limits}, nil
 	}
 	f := answers.Footage{Camera: "dock-3", From: ten.Add(time.Duration(steps) * step), To: ten.Add(time.Duration(steps)*step + 6*step), Clips: []answers.FootageClip{{ID: "c-1", Start: ten, End: ten.Add(10 * time.Second), Open: open}}}
-	results, err := s.AskFootage(b.Context(), f, []ingest.Question{{ID: "q-1", Text: "which way does the train move?", Camera: "dock-3"}})
+	results, err := s.AskFootage(b.Context(), f, []ingest.Question{{ID: "q-1", Text: benchQuestions(1)[0].Text, Camera: "dock-3"}})
 	if err != nil || results[0].Err != nil {
 		b.Fatal(err, results)
 	}
@@ -65,7 +62,7 @@ func BenchmarkWindows(b *testing.B) {
 					windowed(b, s, sub, i)
 				}
 				b.StartTimer()
-				cost.time(func() []ingest.Answer {
+				cost.time(b, func() []ingest.Answer {
 					a := windowed(b, s, sub, before)
 					misses += a.Cache.FramesMiss
 					return []ingest.Answer{a}

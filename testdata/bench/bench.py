@@ -1,16 +1,17 @@
-"""Times one question on a full-size GIT-base over six frames, by videoqa and by transformers, in turns on the same cores.
+"""Times one question on a full-size GIT over six frames, by videoqa and by transformers, in turns on the same cores.
 
-usage: bench.py FOLDER [--rounds 5] [--threads 2] [--clips 64]      (called by make bench, which gives FOLDER in the cache)
+usage: bench.py FOLDER [--model git-base|git-large] [--rounds 5] [--threads 2] [--clips 64]      (called by make bench, which gives FOLDER in the cache)
        bench.py FOLDER --checkpoint       makes the checkpoint and prints where it lies
        bench.py FOLDER --trace PROGRAM    has testdata/bench/trace draw what is done when (make bench-trace)
 
-The checkpoint is random, of GIT-base's sizes with six temporal embeddings: what is computed costs the same. Both sides start
-from the encoded clip's bytes, look at six frames and write four tokens, greedy, in fp32 and in what else the processor has.
+The checkpoint is drawn by testdata/parity/parity.py, in the sizes of GIT-base or GIT-large with six temporal embeddings: what
+is computed costs the same. Its bias bans the token that ends an answer, for all sides. The question has ten tokens. Both sides
+start from the encoded clip's bytes, look at six frames and write four tokens, greedy, in fp32 and in what else the processor has.
 Cold: a clip never seen. Warm: videoqa was asked about the clip before; transformers keeps nothing between questions.
 
 Each round measures, in turns: videoqa's questions in each precision, transformers' in each, and the fastest products of the
 towers' sizes by torch, ONNX Runtime, OpenVINO and videoqa. Behind the rounds, once: 1, 8 and 64 clients of clips that nobody asked
-about before, twice as many for 8 and one for each of 64; and the largest resident memory of a process of transformers' that
+about before, twice as many for 8 and one for each of 64 (--clips 0: not); and the largest resident memory of a process of transformers' that
 does what videoqa's does.
 """
 import argparse
@@ -28,24 +29,25 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-FRAMES, TOKENS, QUESTION = 6, 4, 'which way does the train move?'
+FRAMES, TOKENS, QUESTION = 6, 4, 'which way does the red train move now?'
 
 
 def weights(folder):
-    """A random GIT-base for video, without a tokenizer."""
+    """A checkpoint of the sizes of the case that the folder is named by, which never ends an answer, without a tokenizer."""
     if not (folder / 'preprocessor_config.json').exists():
-        torch.manual_seed(1)
-        model = transformers.GitForCausalLM(transformers.GitConfig(num_image_with_embedding=FRAMES))
-        for p in model.git.img_temperal_embedding:
-            torch.nn.init.normal_(p, std=.02)
+        sys.path.insert(0, str(ROOT / 'testdata/parity'))
+        import parity
+        model = parity.drawn(folder.name)
+        with torch.no_grad():
+            model.output.bias[model.config.eos_token_id] = -1e4
         model.save_pretrained(folder)
         transformers.VideoMAEImageProcessor().save_pretrained(folder)
     return folder
 
 
-def checkpoint(folder):
+def checkpoint(folder, model='git-base'):
     """The same with the tokenizer that the tokenizers module carries."""
-    weights(folder)
+    folder = weights(folder / f'{model}-224')
     if not (folder / 'tokenizer.json').exists():
         module = subprocess.run(['go', 'list', '-m', '-f', '{{.Dir}}', 'github.com/daulet/tokenizers'], cwd=ROOT, check=True, capture_output=True, text=True)
         shutil.copyfile(pathlib.Path(module.stdout.strip()) / 'test/data/bert-base-uncased.json', folder / 'tokenizer.json')
@@ -228,12 +230,13 @@ def once(folder, video, name):
 
 def memory_of_transformers(args, name):
     """The largest resident memory in MB of a process that loads one model and asks."""
-    return run([sys.executable, __file__, str(args.folder), '--threads', str(args.threads), '--once', name])[1]
+    return run([sys.executable, __file__, str(args.folder), '--model', args.model, '--threads', str(args.threads), '--once', name])[1]
 
 
 def arguments():
     p = argparse.ArgumentParser()
     p.add_argument('folder', type=pathlib.Path)
+    p.add_argument('--model', default='git-base', choices=('git-base', 'git-large'))
     p.add_argument('--rounds', type=int, default=5)
     p.add_argument('--threads', type=int, default=2)
     p.add_argument('--clips', type=int, default=64, help='that clients ask about')
@@ -246,7 +249,7 @@ def arguments():
 def main():
     args = arguments()
     args.folder.mkdir(parents=True, exist_ok=True)
-    folder, video = checkpoint(args.folder / 'git-base-video'), clip(args.folder / 'clip.mp4')
+    folder, video = checkpoint(args.folder, args.model), clip(args.folder / 'clip.mp4')
     if args.checkpoint:
         return print(folder)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:args.threads])
@@ -255,12 +258,13 @@ def main():
         return once(folder, video, args.once)
     if args.trace:
         return trace(args, folder)
-    many = clips(args.folder / 'phases', args.clips)
+    clips(args.folder / 'phases', args.clips)
     for program, package in FOLDERS.items():
         subprocess.run(['go', 'test', '-c', '-o', args.folder / program, './' + package], cwd=ROOT, check=True)
-    environment = {**os.environ, 'VIDEOQA_BENCH_MODEL': str(folder), 'VIDEOQA_BENCH_CLIP': str(video), 'VIDEOQA_BENCH_CLIPS': str(many[0].parent), 'VIDEOQA_THREADS': str(args.threads), 'GOMAXPROCS': str(args.threads)}
+    environment = {**os.environ, 'VIDEOQA_BENCH_MODEL': str(folder), 'VIDEOQA_BENCH_CLIP': str(video), 'VIDEOQA_BENCH_CLIPS': str(args.folder / 'phases'), 'VIDEOQA_THREADS': str(args.threads), 'GOMAXPROCS': str(args.threads)}
     rounds(args, folder, video.read_bytes(), environment)
-    clients(args, environment)
+    if args.clips:
+        clients(args, environment)
     print('\nlargest resident memory of a process that asks one cold question of transformers: ' + ', '.join(f'{name} {memory_of_transformers(args, name):.0f} MB' for name in DTYPES))
 
 
@@ -280,10 +284,10 @@ def rounds(args, folder, data, environment):
             peaks.setdefault(what, []).append(best)
         reading.append(read_rate())
     print(f'\n{args.threads} cores of {processor_name()}; {versions()}; {args.rounds} rounds in turns')
-    print(f'GIT-base, random, {FRAMES} frames of 10 s H.264 640 x 360, {TOKENS} tokens, greedy\n')
+    print(f'{args.model}, random, {FRAMES} frames of 10 s H.264 640 x 360, {TOKENS} tokens, greedy\n')
     report(ours, theirs)
-    report_towers(ours, towers, peaks)
-    report_reading(ours, reading)
+    report_towers(ours, towers, peaks, work(models['fp32'].config))
+    report_reading(ours, reading, models['fp32'].config)
 
 
 def clients(args, environment):
@@ -306,7 +310,25 @@ def trace(args, folder):
         subprocess.run([args.trace, '-model', folder, '-precision', precision, '-threads', str(args.threads), '-clients', '4', *clips(args.folder / 'phases', 8)], check=True)
 
 
-WORK = {'encode': 211, 'prefix': 109}  # GFLOP for six frames
+def work(config):
+    """GFLOP of a vision tower over all frames and of the prefix: products and attention. Of its last layer a prefix needs keys and
+    values alone."""
+    vision = config.vision_config
+    seen, v, h = visual_tokens(config), vision.hidden_size, config.hidden_size
+    frame = seen // FRAMES
+
+    def layer(rows, width, inner):
+        return 2 * rows * width * (4 * width + 2 * inner) + 4 * rows**2 * width
+
+    patches = 2 * (frame - 1) * 3 * vision.patch_size**2 * v
+    encode = FRAMES * (patches + vision.num_hidden_layers * layer(frame, v, vision.intermediate_size))
+    prefix = 2 * seen * v * h + (config.num_hidden_layers - 1) * layer(seen, h, config.intermediate_size) + 4 * seen * h**2
+    return {'encode': encode / 1e9, 'prefix': prefix / 1e9}
+
+
+def visual_tokens(config):
+    vision = config.vision_config
+    return FRAMES * ((vision.image_size // vision.patch_size)**2 + 1)
 
 
 # What the products of a precision's vision and prefix are in.
@@ -344,7 +366,7 @@ def relation(bench, found, seconds, base):
     return ''
 
 
-def report_towers(ours, towers, peaks):
+def report_towers(ours, towers, peaks, flop):
     """Vision and prefix beside the fastest products of other libraries in the same run; of each its least time, which others can
     only add to."""
     print(f'\n{"fastest products, GFLOP/s":<54} {"minimum":>9} {"median":>9} {"maximum":>9}')
@@ -354,18 +376,21 @@ def report_towers(ours, towers, peaks):
     for precision, found in ours.items():
         kind = KINDS[precision]
         peak = max(max(rates) for (k, library), rates in peaks.items() if k == kind and library != 'videoqa')
-        stages = {k: min(o[bench][f'{k}-ms'] for o in found for bench in ('ColdQuestion', 'SixteenColdQuestions', 'Windows/Cold')) / 1e3 for k in WORK}
-        rates = ', '.join(f'{k} {1e3 * t:.0f} ms, {WORK[k] / t:.0f} GFLOP/s, {100 * WORK[k] / t / peak:.0f} % of the best in {kind}' for k, t in stages.items())
+        stages = {k: min(o[bench][f'{k}-ms'] for o in found for bench in ('ColdQuestion', 'SixteenColdQuestions', 'Windows/Cold')) / 1e3 for k in flop}
+        rates = ', '.join(f'{k} {1e3 * t:.0f} ms, {flop[k] / t:.0f} GFLOP/s, {100 * flop[k] / t / peak:.0f} % of the best in {kind}' for k, t in stages.items())
         print(f'videoqa {precision}: {rates}; vision {min(towers["fp32"]) / stages["encode"]:.2f}x of fp32, {min(towers["bf16"]) / stages["encode"]:.2f}x of bf16')
 
 
-def report_reading(ours, rates):
+def report_reading(ours, rates, config):
     """A warm answer beside the rate of reading. Each of its steps reads all weights of the decoder and the head once, and the keys
-    and values of 1,182 tokens: 42.5 and 23.4 million weights, 10.9 million numbers."""
+    and values of the visual tokens."""
+    h = config.hidden_size
+    weights = config.num_hidden_layers * h * (4 * h + 2 * config.intermediate_size) + config.vocab_size * h
+    numbers = 2 * config.num_hidden_layers * visual_tokens(config) * h
     print(f'\nreading memory, GB/s: {min(rates):.1f} {statistics.median(rates):.1f} {max(rates):.1f}')
     for precision, found in ours.items():
         weight, number = (4, 4) if precision == 'fp32' else (1 + 4 / 128, 2)
-        step = (42.5 + 23.4) * weight + 10.9 * number
+        step = (weights * weight + numbers * number) / 1e6
         warm = min(o['WarmQuestion']['least-ms'] for o in found)
         print(f'videoqa {precision}: {step:.0f} MB for each of {TOKENS} steps, {TOKENS * step / warm:.1f} GB/s in the fastest warm answer')
 

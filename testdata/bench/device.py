@@ -2,7 +2,7 @@
 
 usage: device.py FOLDER [--device cuda] [--rounds 5] [--batches 1 8 64 256] [--program P]      (called by make bench-device, which gives FOLDER in the cache)
 
-The checkpoint is bench.py's random GIT-base. Frames: bytes of pictures in the host's memory go to the card, are normalised and
+The checkpoint is bench.py's GIT-base. Frames: bytes of pictures in the host's memory go to the card, are normalised and
 encoded there, and their features come back as float16. A clip: six new frames and what the decoder makes of them, which transformers
 do with a question of ten tokens behind, and of which videoqa fetches keys and values. What a card multiplies at most is what
 torch reaches with matrices of 8192 x 8192. --program is package gitvideo's test program, built elsewhere, for a machine without Go;
@@ -16,8 +16,6 @@ import subprocess
 import time
 
 import bench
-
-WORK = bench.WORK['encode'] / bench.FRAMES  # GFLOP a frame
 
 
 class Torch:
@@ -87,7 +85,7 @@ def main():
     p.add_argument('--program', type=pathlib.Path)
     args = p.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
-    folder, program = bench.weights(args.folder / 'git-base-video'), args.program or args.folder / 'gitvideo.test'
+    folder, program = bench.weights(args.folder / 'git-base-224'), args.program or args.folder / 'gitvideo.test'
     if not args.program:
         subprocess.run(['go', 'test', '-c', '-o', program, './gitvideo'], cwd=bench.ROOT, check=True)
     bench.FOLDERS[program.name] = 'gitvideo'
@@ -95,6 +93,7 @@ def main():
     environment = {**os.environ, 'VIDEOQA_BENCH_MODEL': str(folder), 'VIDEOQA_DEVICE': args.device, 'VIDEOQA_PRECISION': 'auto' if args.device == 'cuda' else 'fp32'}
     sides = {'transformers': Torch(folder, args.device, dtype, False), 'torch.compile': Torch(folder, args.device, dtype, True)}
     rates, most = {}, 0
+    frame = bench.work(sides['transformers'].model.config)['encode'] / bench.FRAMES  # GFLOP
     for _ in range(args.rounds):
         for what, rate in by_videoqa(program, environment, args.batches).items():
             rates.setdefault((what, 'videoqa'), []).append(rate)
@@ -106,7 +105,7 @@ def main():
     print(f'\n{card(args.device)}; {bench.versions()}; {args.rounds} rounds in turns; GIT-base, random; the fastest product {most:.1f} TFLOP/s\n')
     print(f'{"a second":<32} {"minimum":>9} {"median":>9} {"maximum":>9}  {"of the product":>15} {"videoqa is":>11}')
     for (what, name), found in sorted(rates.items(), key=lambda r: (r[0][0] == 'clip', r[0][0].zfill(9))):
-        of = '' if what == 'clip' else f'{100 * statistics.median(found) * WORK / 1e3 / most:.0f} %'
+        of = '' if what == 'clip' else f'{100 * statistics.median(found) * frame / 1e3 / most:.0f} %'
         times = '' if name == 'videoqa' else f'{statistics.median(rates[what, "videoqa"]) / statistics.median(found):.2f} x'
         title = f'{name}, ' + ('clips' if what == 'clip' else f'frames by {what}')
         print(f'{title:<32} {min(found):>9.1f} {statistics.median(found):>9.1f} {max(found):>9.1f}  {of:>15} {times:>11}')

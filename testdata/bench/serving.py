@@ -22,7 +22,7 @@ import urllib.request
 
 import bench
 
-QUESTIONS = ['which way does the train move?', 'is there a dog?', 'what is it?', 'where is it?', 'what comes first?', 'what comes last?',
+QUESTIONS = [bench.QUESTION, 'is there a dog?', 'what is it?', 'where is it?', 'what comes first?', 'what comes last?',
              'how many things are there?', 'what color is the background?', 'is there a cat?', 'is there a bus?', 'which way does it go?',
              'what is on the left?', 'what is on the right?', 'is it moving?', 'is it near?', 'is it large?']
 
@@ -136,7 +136,7 @@ def main():
     args = p.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:args.threads])
-    folder = bench.checkpoint(args.folder / 'git-base-video')
+    folder = bench.checkpoint(args.folder)
     size = (folder / 'model.safetensors').stat().st_size / 2**20
     seen = bench.clips(args.folder / 'phases', 3 * args.clips + 1)
     print(f'{args.threads} cores of {bench.processor_name()}; torch {torch.__version__}, transformers {transformers.__version__}; random GIT-base, {size:.0f} MB in fp32\n')

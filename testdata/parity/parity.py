@@ -59,11 +59,18 @@ class Remembering(reference.Clip):
         self.memo = {}
 
 
-def make(folder, name):
-    vision, frames, video = CASES[name]
+def drawn(name):
+    """A model of a case's sizes, every parameter of it drawn."""
+    vision, _, video = CASES[name]
     config = GitConfig(vision_config=GitVisionConfig(**vision).to_dict(), num_image_with_embedding=6 if video else None)
     model = GitForCausalLM._from_config(config, attn_implementation="eager").eval()
     reference.redraw(model, torch.Generator().manual_seed(1), temporal=2.0, sharp=6.0)
+    return model
+
+
+def make(folder, name):
+    _, frames, video = CASES[name]
+    model = drawn(name)
     rng = np.random.default_rng(3)
     side = model.config.vision_config.image_size
     pixels = pictures(rng, frames, side)

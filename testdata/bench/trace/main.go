@@ -135,7 +135,7 @@ func ask(ctx context.Context, m *answers.Model, subjects []answers.Subject, clie
 			for i := range todo {
 				c := &recorded[i]
 				c.asked = time.Now()
-				results, err := s.Ask(trail.With(ctx, c), subjects[i], []ingest.Question{{Text: "which way does the train move?"}})
+				results, err := s.Ask(trail.With(ctx, c), subjects[i], []ingest.Question{{Text: "which way does the red train move now?"}})
 				c.answered = time.Now()
 				if err == nil {
 					err = results[0].Err
