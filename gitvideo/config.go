@@ -13,7 +13,7 @@ import (
 // Revision names the arithmetic of this package and of the graphs it builds. It
 // belongs into the keys of whatever is computed here and kept elsewhere, and
 // changes whenever a stored value could differ.
-const Revision = "git-3"
+const Revision = "git-4"
 
 // Config says how a checkpoint is run. Its zero value wants only CacheDir and
 // Library.

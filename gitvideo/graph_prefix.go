@@ -33,7 +33,7 @@ func prefixGraph(g *onnx.Graph, s spec, l *layout, frames, tokens int, kept onnx
 		s := l.projectAll(layer, name, x, t, 1, total)
 		keys, values := l.apart(layer, s)
 		keep(g, layer, i, kept, keys, values, total, t)
-		x = l.finish(layer, name, l.apply(layer, name+".out", l.selfAttention(layer, s)), x, t)
+		x = l.finish(layer, name, l.selfAttention(layer, s), x, t)
 	}
 	return g.Model()
 }
@@ -50,12 +50,10 @@ func keep(g, layer *onnx.Graph, i int, kept onnx.DType, keys, values onnx.Value,
 	g.Output(fmt.Sprintf("value.%d", i), values)
 }
 
-// finish is what a decoder layer does after attention: norm of the sum, the
-// perceptron, norm of the sum (BERT's order).
+// finish is what a decoder layer does after attention: its projection, norm of the sum,
+// the perceptron, norm of the sum (BERT's order).
 func (l *layout) finish(g *onnx.Graph, name string, a, x onnx.Value, t tower) onnx.Value {
-	norm := func(which string, y, skip onnx.Value) onnx.Value {
-		return g.SkipLayerNorm(name+which, y, skip, g.Weight(l.refs[name+which+".weight"]), g.Weight(l.refs[name+which+".bias"]), t.eps)
-	}
-	y := norm(".norm1", a, x)
-	return norm(".norm2", l.perceive(g, name, y, t.act), y)
+	y, _ := l.applyNorm(g, name+".out", a, l.skipNorm(g, name+".norm1", x, t.eps))
+	z, _ := l.perceiveNorm(g, name, y, t.act, l.skipNorm(g, name+".norm2", y, t.eps))
+	return z
 }

@@ -66,5 +66,5 @@ func (s *textStep) layer(i int, x onnx.Value) onnx.Value {
 	if i+1 == s.tower.layers {
 		a, x = g.Gather("wanted heads", a, s.rows), g.Gather("wanted", x, s.rows)
 	}
-	return s.layout.finish(g, name, s.layout.apply(g, name+".out", a), x, s.tower)
+	return s.layout.finish(g, name, a, x, s.tower)
 }

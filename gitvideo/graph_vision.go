@@ -32,9 +32,9 @@ func visionGraph(g *onnx.Graph, s spec, l *layout, z size, e embedding) (onnx.Mo
 			after = fmt.Sprintf("vision.%d.norm1", i+1)
 		}
 		layer := g.In(fmt.Sprintf("layer.%d", i))
-		a := l.apply(layer, name+".out", l.selfAttention(layer, l.projectAll(layer, name, h, v, z.frames, z.tokens())))
-		h, flat = l.skipNorm(layer, name+".norm2", a, flat, v.eps)
-		h, flat = l.skipNorm(layer, after, l.perceive(layer, name, h, v.act), flat, v.eps)
+		a := l.selfAttention(layer, l.projectAll(layer, name, h, v, z.frames, z.tokens()))
+		h, flat = l.applyNorm(layer, name+".out", a, l.skipNorm(layer, name+".norm2", flat, v.eps))
+		h, flat = l.perceiveNorm(layer, name, h, v.act, l.skipNorm(layer, after, flat, v.eps))
 	}
 	g.Output("features", g.Reshape("frames", h, z.frames, z.tokens(), v.width))
 	return g.Model()
@@ -63,8 +63,9 @@ func (l *layout) embedPatches(g *onnx.Graph, s spec, z size, e embedding) onnx.V
 	return g.Concat("tokens", 1, g.Constant("class", class, int64(z.frames), 1, int64(w)), x)
 }
 
-// perceive is the two-layer perceptron of a layer.
-func (l *layout) perceive(g *onnx.Graph, name string, x onnx.Value, act checkpoint.Activation) onnx.Value {
+// perceiveNorm is the two-layer perceptron of a layer, and the norm n behind it, with the
+// sum that is of.
+func (l *layout) perceiveNorm(g *onnx.Graph, name string, x onnx.Value, act checkpoint.Activation, n onnx.Norm) (norm, sum onnx.Value) {
 	how := onnx.GELU
 	switch act {
 	case checkpoint.QuickGELU:
@@ -73,10 +74,9 @@ func (l *layout) perceive(g *onnx.Graph, name string, x onnx.Value, act checkpoi
 		how = onnx.TanhGELU
 	}
 	if l.form.own() && !l.few {
-		return g.Perceptron(name, x, l.own(g, l.matrix(name+".fc1")), l.own(g, l.matrix(name+".fc2")), how)
+		return g.PerceptronNorm(name, x, l.own(g, l.matrix(name+".fc1")), l.own(g, l.matrix(name+".fc2")), how, n)
 	}
-	x = l.multiply(g, name+".fc1", x, l.matrix(name+".fc1"), how)
-	return l.apply(g, name+".fc2", x)
+	return l.applyNorm(g, name+".fc2", l.multiply(g, name+".fc1", x, l.matrix(name+".fc1"), how), n)
 }
 
 // layerNorm is a planned norm.
@@ -84,7 +84,15 @@ func (l *layout) layerNorm(g *onnx.Graph, name string, x onnx.Value, eps float32
 	return g.LayerNorm(name, x, g.Weight(l.refs[name+".weight"]), g.Weight(l.refs[name+".bias"]), eps)
 }
 
-// skipNorm is a planned norm of x + skip, and that sum.
-func (l *layout) skipNorm(g *onnx.Graph, name string, x, skip onnx.Value, eps float32) (norm, sum onnx.Value) {
-	return g.SkipLayerNormSum(name, x, skip, g.Weight(l.refs[name+".weight"]), g.Weight(l.refs[name+".bias"]), eps)
+// skipNorm is a planned norm of skip and what is computed beside it.
+func (l *layout) skipNorm(g *onnx.Graph, name string, skip onnx.Value, eps float32) onnx.Norm {
+	return onnx.Norm{Skip: skip, Gamma: g.Weight(l.refs[name+".weight"]), Beta: g.Weight(l.refs[name+".bias"]), Epsilon: eps}
+}
+
+// applyNorm is a planned linear layer, and the norm n behind it, with the sum that is of.
+func (l *layout) applyNorm(g *onnx.Graph, name string, x onnx.Value, n onnx.Norm) (norm, sum onnx.Value) {
+	if l.form.own() && !l.few {
+		return g.ProductNorm(name, x, l.own(g, l.matrix(name)), n)
+	}
+	return g.SkipLayerNorm(name+".norm", l.apply(g, name, x), n)
 }

@@ -11,45 +11,35 @@ func (g *Graph) LayerNorm(name string, x, gamma, beta Value, eps float32) Value 
 	return g.add(name, n, []Value{x, g.like(x, gamma), g.like(x, beta)}, x.dtype, x.shape)
 }
 
-// SkipLayerNorm is LayerNorm of x + skip.
-func (g *Graph) SkipLayerNorm(name string, x, skip, gamma, beta Value, eps float32) Value {
-	out := g.skipLayerNorm(name, x, skip, gamma, beta, eps, false)
-	return out[0]
+// A Norm is the layer norm of what is computed and Skip, of the same shape.
+type Norm struct {
+	Skip, Gamma, Beta Value
+	Epsilon           float32
 }
 
-// SkipLayerNormSum is LayerNorm of x + skip, and that sum itself.
-func (g *Graph) SkipLayerNormSum(name string, x, skip, gamma, beta Value, eps float32) (norm, sum Value) {
-	out := g.skipLayerNorm(name, x, skip, gamma, beta, eps, true)
-	return out[0], out[1]
-}
-
-func (g *Graph) skipLayerNorm(name string, x, skip, gamma, beta Value, eps float32, sum bool) []Value {
+// SkipLayerNorm is n of x, and the sum that it is of.
+func (g *Graph) SkipLayerNorm(name string, x Value, n Norm) (norm, sum Value) {
 	const op = "SkipLayerNormalization"
-	out := []Value{{}, {}}
-	if !g.normFits(name, op, x, gamma, beta) ||
-		!g.check(x.shape.Equal(skip.shape) && len(x.shape) <= 3, name, op, "%v beside skip %v", x.shape, skip.shape) {
-		return out
+	if !g.normFits(name, op, x, n.Gamma, n.Beta) ||
+		!g.check(x.shape.Equal(n.Skip.shape) && len(x.shape) <= 3, name, op, "%v beside skip %v", x.shape, n.Skip.shape) {
+		return Value{}, Value{}
 	}
 	if g.plain {
-		out[1] = g.Add(name+".sum", x, skip)
-		out[0] = g.LayerNorm(name, out[1], gamma, beta, eps)
-		return out
+		sum = g.Add(name+".sum", x, n.Skip)
+		return g.LayerNorm(name, sum, n.Gamma, n.Beta, n.Epsilon), sum
 	}
-	n := node{op: op, domain: microsoft, attrs: []attr{{"epsilon", eps}}}
-	gamma, beta = g.like(x, gamma), g.like(x, beta)
-	if !sum {
-		out[0] = g.add(name, n, []Value{x, skip, gamma, beta}, x.dtype, x.shape)
-		return out
+	gamma, beta := g.like(x, n.Gamma), g.like(x, n.Beta)
+	if g.err != nil || !g.claim(g.scope+name) {
+		return Value{}, Value{}
 	}
-	// Results 1 and 2, mean and inverse deviation, exist in training only.
-	if g.err == nil && g.claim(g.scope+name) {
-		n.name = g.scope + name
-		out[0], out[1] = Value{n.name, x.dtype, x.shape}, Value{n.name + ":sum", x.dtype, x.shape}
-		n.in = []string{x.name, skip.name, gamma.name, beta.name}
-		n.out = []string{out[0].name, "", "", out[1].name}
-		g.nodes = append(g.nodes, n)
-	}
-	return out
+	at := g.scope + name
+	norm, sum = Value{at, x.dtype, x.shape}, Value{at + ":sum", x.dtype, x.shape}
+	g.nodes = append(g.nodes, node{
+		name: at, op: op, domain: microsoft, attrs: []attr{{"epsilon", n.Epsilon}},
+		in:  []string{x.name, n.Skip.name, gamma.name, beta.name},
+		out: []string{at, "", "", sum.name}, // 1 and 2, mean and inverse deviation, exist in training only
+	})
+	return norm, sum
 }
 
 func (g *Graph) normFits(name, op string, x, gamma, beta Value) bool {

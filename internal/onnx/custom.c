@@ -11,7 +11,7 @@
 static const OrtApi *api; // set once, before any session is opened
 static OrtMemoryInfo *cpu; // likewise: where all tensors are
 
-enum { MOST_DIMS = 4, MOST_INPUTS = 7 };
+enum { MOST_DIMS = 4, MOST_INPUTS = 10 };
 
 // A tensor is what a kernel sees of an input.
 struct tensor {
@@ -171,16 +171,52 @@ static int product_of(struct product *p, int64_t rows, int64_t in, const struct 
 		(kind == FLOATS ? FITS(*weight, panels, deep, LANES) : FITS(*weight, panels, deep, LANES, kind == QUADS ? 4 : 2));
 }
 
+// A kernel is the settings of its node: a number, which is its activation or its heads, and above it the bits of its norm's epsilon.
+static int number_of(void *kernel) { return (int)(uint32_t)(uintptr_t)kernel; }
+
+static float epsilon_of(void *kernel) {
+	uint32_t bits = (uint64_t)(uintptr_t)kernel >> 32;
+	float epsilon;
+	memcpy(&epsilon, &bits, sizeof epsilon);
+	return epsilon;
+}
+
+// read_product reads all inputs of an operator that has so many of its own, and says whether those of a norm are behind them.
+static OrtStatus *read_product(OrtKernelContext *context, struct tensor *in, size_t own, int *normed) {
+	size_t n = 0;
+	OrtStatus *s = api->KernelContext_GetInputCount(context, &n);
+	*normed = n > own;
+	return s ? s : read_tensors(context, in, n);
+}
+
+// product_outputs makes room for a product's results, and with more, the inputs of a norm, for what that makes of them.
+static OrtStatus *product_outputs(void *kernel, OrtKernelContext *context, struct product *p, struct norm *n, const struct tensor *more) {
+	int64_t dims[] = {p->rows, p->out};
+	if (!more)
+		return output(context, 0, dims, 2, (float **)&p->y);
+	if (!FITS(more[0], p->rows, p->out) || !FITS(more[1], p->out) || !FITS(more[2], p->out))
+		return api->CreateStatus(ORT_INVALID_ARGUMENT, "a norm wants what is skipped [rows, out], and two weights [out]");
+	*n = (struct norm){.skip = more[0].data, .gamma = more[1].data, .beta = more[2].data, .width = p->out, .epsilon = epsilon_of(kernel)};
+	OrtStatus *s = output(context, 0, dims, 2, &n->y);
+	if (!s)
+		s = output(context, 1, dims, 2, &n->sum);
+	p->y = n->sum, p->norm = n;
+	return s;
+}
+
 static OrtStatus *compute_product(void *kernel, OrtKernelContext *context, int kind) {
-	struct tensor in[4];
-	OrtStatus *s = read_tensors(context, in, kind == QUADS ? 4 : 3);
+	struct tensor in[MOST_INPUTS];
+	size_t own = kind == QUADS ? 4 : 3;
+	int normed;
+	OrtStatus *s = read_product(context, in, own, &normed);
 	if (s)
 		return s;
 	struct product p;
+	struct norm n;
 	if (in[0].rank != 2 || !product_of(&p, in[0].dims[0], in[0].dims[1], &in[1], &in[2], &in[3], kind))
 		return api->CreateStatus(ORT_INVALID_ARGUMENT, "a product wants x [rows, in], weight in panels of [out, in], and bias [out]");
-	p.x = in[0].data, p.act = (int)(intptr_t)kernel;
-	s = output(context, 0, (int64_t[]){p.rows, p.out}, 2, (float **)&p.y);
+	p.x = in[0].data, p.act = number_of(kernel);
+	s = product_outputs(kernel, context, &p, &n, normed ? in + own : NULL);
 	return s ? s : share(context, product_task, &p, product_tasks(&p));
 }
 
@@ -192,15 +228,18 @@ static int perceptron_task(const void *p, int64_t task) { return videoqa_kernels
 
 static OrtStatus *compute_perceptron(void *kernel, OrtKernelContext *context, int kind) {
 	struct tensor in[MOST_INPUTS];
-	OrtStatus *s = read_tensors(context, in, kind == QUADS ? 7 : 5);
+	size_t own = kind == QUADS ? 7 : 5;
+	int normed;
+	OrtStatus *s = read_product(context, in, own, &normed);
 	if (s)
 		return s;
 	struct perceptron p;
+	struct norm n;
 	if (in[0].rank != 2 || !product_of(&p.up, in[0].dims[0], in[0].dims[1], &in[1], &in[2], &in[5], kind) ||
 		!product_of(&p.down, in[0].dims[0], p.up.out, &in[3], &in[4], &in[6], kind))
 		return api->CreateStatus(ORT_INVALID_ARGUMENT, "a perceptron wants x [rows, in], and two weights in panels, of [hidden, in] and [out, hidden], with their biases");
-	p.up.x = in[0].data, p.up.act = (int)(intptr_t)kernel;
-	s = output(context, 0, (int64_t[]){p.down.rows, p.down.out}, 2, (float **)&p.down.y);
+	p.up.x = in[0].data, p.up.act = number_of(kernel);
+	s = product_outputs(kernel, context, &p.down, &n, normed ? in + own : NULL);
 	return s ? s : share(context, perceptron_task, &p, perceptron_tasks(&p));
 }
 
@@ -220,7 +259,7 @@ static OrtStatus *compute_self_attention(void *kernel, OrtKernelContext *context
 	OrtStatus *s = read_tensor(context, 0, &in);
 	if (s)
 		return s;
-	struct self_attention l = {.qkv = in.data, .batch = in.dims[0], .tokens = in.dims[1], .heads = (intptr_t)kernel, .kind = kind};
+	struct self_attention l = {.qkv = in.data, .batch = in.dims[0], .tokens = in.dims[1], .heads = number_of(kernel), .kind = kind};
 	if (in.rank != 3 || l.heads < 1 || in.dims[2] % (3 * l.heads) != 0)
 		return api->CreateStatus(ORT_INVALID_ARGUMENT, "attention wants queries, keys and values [batch, tokens, 3, heads, head]");
 	l.head = in.dims[2] / (3 * l.heads);
@@ -255,8 +294,10 @@ struct operator {
 	size_t inputs, outputs;
 	size_t half_from, half_to; // these inputs are float16, all others float
 	int half;                  // outputs are float16, not float
-	ONNXTensorElementDataType weight; // inputs 1 and, of five or seven, 3 are this, if it is anything
-	const char *attribute;            // of which the kernel is the number, if it has one
+	ONNXTensorElementDataType weight; // input 1 and the second weight are this, if it is anything
+	size_t second_weight;             // which input that is, 0 if there is none
+	const char *attribute;            // that the kernel has as its number, if there is one
+	int norm;                         // it has a norm's epsilon too
 };
 
 static const char *ORT_API_CALL name_of(const OrtCustomOp *o) { return ((const struct operator *)o)->name; }
@@ -265,7 +306,7 @@ static size_t ORT_API_CALL inputs_of(const OrtCustomOp *o) { return ((const stru
 static size_t ORT_API_CALL outputs_of(const OrtCustomOp *o) { return ((const struct operator *)o)->outputs; }
 static ONNXTensorElementDataType ORT_API_CALL input_type(const OrtCustomOp *o, size_t i) {
 	const struct operator *p = (const struct operator *)o;
-	if (p->weight && (i == 1 || (i == 3 && p->inputs > 4)))
+	if (p->weight && (i == 1 || (p->second_weight && i == p->second_weight)))
 		return p->weight;
 	return i >= p->half_from && i < p->half_to ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
 }
@@ -278,10 +319,15 @@ static int ORT_API_CALL one(const OrtCustomOp *o) { return 1; }
 static int ORT_API_CALL newest(const OrtCustomOp *o) { return 1; }
 static void ORT_API_CALL forget(void *kernel) {}
 static OrtStatus *ORT_API_CALL create(const OrtCustomOp *o, const OrtApi *a, const OrtKernelInfo *info, void **kernel) {
-	const char *attribute = ((const struct operator *)o)->attribute;
+	const struct operator *p = (const struct operator *)o;
 	int64_t number = 0;
-	OrtStatus *s = attribute ? a->KernelInfoGetAttribute_int64(info, attribute, &number) : NULL;
-	*kernel = (void *)(intptr_t)number; // nothing else is kept between runs
+	float epsilon = 0;
+	uint32_t bits;
+	OrtStatus *s = p->attribute ? a->KernelInfoGetAttribute_int64(info, p->attribute, &number) : NULL;
+	if (!s && p->norm)
+		s = a->KernelInfoGetAttribute_float(info, "epsilon", &epsilon);
+	memcpy(&bits, &epsilon, sizeof bits);
+	*kernel = (void *)(uintptr_t)((uint64_t)bits << 32 | (uint32_t)number); // nothing else is kept between runs
 	return s;
 }
 
@@ -291,6 +337,14 @@ static OrtStatus *ORT_API_CALL create(const OrtCustomOp *o, const OrtApi *a, con
 	.GetOutputCharacteristic = required, .GetInputMemoryType = memory_of, .GetVariadicInputMinArity = one, .GetVariadicInputHomogeneity = one, \
 	.GetVariadicOutputMinArity = one, .GetVariadicOutputHomogeneity = one, .CreateKernelV2 = create, .GetStartVersion = one, .GetEndVersion = newest
 
+#define OF_KIND(named, compute, own, second, type) \
+	{.op = {COMMON, .KernelComputeV2 = compute}, .name = named, .inputs = own, .outputs = 1, .attribute = "activation", .weight = type, .second_weight = second}, \
+	{.op = {COMMON, .KernelComputeV2 = compute}, .name = named "Norm", .inputs = own + 3, .outputs = 2, .attribute = "activation", .weight = type, .second_weight = second, .norm = 1}
+#define OF_EACH_KIND(named, computed, own, own_quads, second) \
+	OF_KIND(named, computed##_floats, own, second, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT), \
+	OF_KIND("Pair" named, computed##_pairs, own, second, ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16), \
+	OF_KIND("Quad" named, computed##_quads, own_quads, second, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8)
+
 static const struct operator operators[] = {
 	{.op = {COMMON, .KernelComputeV2 = compute_linear}, .name = "Linear", .inputs = 3, .outputs = 1},
 	{.op = {COMMON, .KernelComputeV2 = attention_whole}, .name = "PrefixAttention", .inputs = 6, .outputs = 3},
@@ -299,12 +353,8 @@ static const struct operator operators[] = {
 	{.op = {COMMON, .KernelComputeV2 = pack_half_keys}, .name = "HalfPackKeys", .inputs = 1, .outputs = 1, .half = 1},
 	{.op = {COMMON, .KernelComputeV2 = pack_values}, .name = "PackValues", .inputs = 1, .outputs = 1},
 	{.op = {COMMON, .KernelComputeV2 = pack_half_values}, .name = "HalfPackValues", .inputs = 1, .outputs = 1, .half = 1},
-	{.op = {COMMON, .KernelComputeV2 = product_floats}, .name = "Product", .inputs = 3, .outputs = 1, .attribute = "activation"},
-	{.op = {COMMON, .KernelComputeV2 = product_pairs}, .name = "PairProduct", .inputs = 3, .outputs = 1, .attribute = "activation", .weight = ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16},
-	{.op = {COMMON, .KernelComputeV2 = product_quads}, .name = "QuadProduct", .inputs = 4, .outputs = 1, .attribute = "activation", .weight = ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8},
-	{.op = {COMMON, .KernelComputeV2 = perceptron_floats}, .name = "Perceptron", .inputs = 5, .outputs = 1, .attribute = "activation"},
-	{.op = {COMMON, .KernelComputeV2 = perceptron_pairs}, .name = "PairPerceptron", .inputs = 5, .outputs = 1, .attribute = "activation", .weight = ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16},
-	{.op = {COMMON, .KernelComputeV2 = perceptron_quads}, .name = "QuadPerceptron", .inputs = 7, .outputs = 1, .attribute = "activation", .weight = ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8},
+	OF_EACH_KIND("Product", product, 3, 4, 0),
+	OF_EACH_KIND("Perceptron", perceptron, 5, 7, 3),
 	{.op = {COMMON, .KernelComputeV2 = self_attention_floats}, .name = "SelfAttention", .inputs = 1, .outputs = 1, .attribute = "heads"},
 	{.op = {COMMON, .KernelComputeV2 = self_attention_pairs}, .name = "PairSelfAttention", .inputs = 1, .outputs = 1, .attribute = "heads"},
 };

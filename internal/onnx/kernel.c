@@ -39,17 +39,33 @@ int64_t videoqa_attention_tasks(const struct attention *a) {
 	return a->heads * ((a->questions * a->words + ATTENTION_ROWS - 1) / ATTENTION_ROWS);
 }
 
+enum { DIMENSIONS = 64, AHEAD = 4 }; // of a head that are done at a time, and tokens that are asked for before they are read
+
+// lay_keys puts dimensions [d, d+n) of up to LANES keys side by side, 0 for what is behind the last one.
+static void lay_keys(const float *keys, int64_t stride, int64_t tokens, int64_t n, float (*to)[LANES]) {
+	if (tokens < LANES)
+		memset(to, 0, sizeof(*to) * n);
+	for (int64_t t = 0; t < tokens; t++, keys += stride)
+		for (int64_t d = 0; d < n; d++) {
+			if (d % LANES == 0)
+				__builtin_prefetch(keys + AHEAD * stride + d); // rows lie too far apart for the processor to see what comes next
+			to[d][t] = keys[d];
+		}
+}
+
 // Keys lie [heads, blocks, head, LANES]: the numbers of one dimension of LANES keys lie side by side, so that scores of as many
 // keys are added up at once. What is behind the last key is 0.
 void videoqa_pack_keys(const struct packing *p, int64_t h) {
 	const struct kernels *k = videoqa_kernels();
 	int64_t blocks = padded(p->tokens) / LANES, size = p->half ? sizeof(uint16_t) : sizeof(float);
+	float some[DIMENSIONS][LANES];
 	for (int64_t b = 0; b < blocks; b++)
-		for (int64_t d = 0; d < p->head; d++) {
-			float line[LANES];
-			for (int64_t i = 0, t = b * LANES; i < LANES; i++, t++)
-				line[i] = t < p->tokens ? p->from[t * p->stride + h * p->head + d] : 0;
-			k->pack(line, (char *)p->to + ((h * blocks + b) * p->head + d) * LANES * size, LANES, p->half);
+		for (int64_t d = 0; d < p->head; d += DIMENSIONS) {
+			int64_t n = p->head - d < DIMENSIONS ? p->head - d : DIMENSIONS, left = p->tokens - b * LANES;
+			char *to = (char *)p->to + ((h * blocks + b) * p->head + d) * LANES * size;
+			lay_keys(p->from + b * LANES * p->stride + h * p->head + d, p->stride, left < LANES ? left : LANES, n, p->half ? some : (float (*)[LANES])to);
+			if (p->half)
+				k->pack(some[0], to, n * LANES, 1);
 		}
 }
 

@@ -129,8 +129,24 @@ INLINE vec expv(vec v) {
 	return power(p, n, splat(magic), v);
 }
 
-// weigh turns a row of n scores, a multiple of WIDTH, into weights that are not divided by their sum yet, which it returns.
-FN float weigh(float *scores, int64_t n) {
+// store_bfloats rounds up to WIDTH numbers to the nearest bfloat16, to even between two, and fills up to whole units.
+INLINE void store_bfloats(uint16_t *to, vec v, int64_t n) {
+#ifdef BFLOATS
+	shorts high = (shorts)BFLOATS(v);
+#else
+	ints bits = (ints)v, odd = (bits >> 16) & 1, nan = v != v;
+	bits = ((bits + 0x7fff + odd) & ~nan) | ((bits | 0x400000) & nan);
+	shorts high = __builtin_convertvector((bits >> 16) & 0xffff, shorts);
+#endif
+	if (n >= WIDTH)
+		memcpy(to, &high, sizeof high);
+	else
+		memcpy(to, &high, sizeof(uint16_t) * ((n + 1) / 2 * 2));
+}
+
+// weigh turns a row of n scores, a multiple of WIDTH, into weights that are not divided by their sum yet, which it returns. They go
+// to pairs, rounded to bfloat16, instead if that is not NULL.
+INLINE float weigh_into(float *scores, uint16_t *pairs, int64_t n) {
 	vec most = load(scores), total = {};
 	for (int64_t i = WIDTH; i < n; i += WIDTH)
 		most = larger(load(scores + i), most);
@@ -139,11 +155,16 @@ FN float weigh(float *scores, int64_t n) {
 		top = most[i] > top ? most[i] : top;
 	for (int64_t i = 0; i < n; i += WIDTH) {
 		vec e = expv(load(scores + i) - top);
-		store(scores + i, e);
+		if (pairs)
+			store_bfloats(pairs + i, e, WIDTH);
+		else
+			store(scores + i, e);
 		total += e;
 	}
 	return sum(total);
 }
+
+FN float weigh(float *scores, int64_t n) { return weigh_into(scores, NULL, n); }
 
 // A part is one task: rows [first, first+rows) of one head.
 struct part {

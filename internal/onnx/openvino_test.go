@@ -51,11 +51,8 @@ func TestPlainOperatorsUnderOpenVINOComputeTheSame(t *testing.T) {
 	for name, describe := range map[string]func(g *onnx.Graph, x onnx.Value) onnx.Value{
 		"attention": func(g *onnx.Graph, x onnx.Value) onnx.Value { return g.MultiHeadAttention("a", x, x, x, heads) },
 		"norm of a sum": func(g *onnx.Graph, x onnx.Value) onnx.Value {
-			norm, sum := g.SkipLayerNormSum("n", x, x, g.Constant("gamma", gamma, d), g.Constant("beta", beta, d), 1e-5)
+			norm, sum := g.SkipLayerNorm("n", x, onnx.Norm{Skip: x, Gamma: g.Constant("gamma", gamma, d), Beta: g.Constant("beta", beta, d), Epsilon: 1e-5})
 			return g.Add("both", norm, sum)
-		},
-		"norm": func(g *onnx.Graph, x onnx.Value) onnx.Value {
-			return g.SkipLayerNorm("n", x, x, g.Constant("gamma", gamma, d), g.Constant("beta", beta, d), 1e-5)
 		},
 		"gelu":  func(g *onnx.Graph, x onnx.Value) onnx.Value { return g.Gelu("a", x) },
 		"fast":  func(g *onnx.Graph, x onnx.Value) onnx.Value { return g.FastGelu("a", x) },

@@ -52,7 +52,7 @@
 			"test %[n], %[n]\njz 2f\n" \
 			".p2align 5\n1:\n" \
 			"vmovups (%[b0]), %%zmm28\nvmovups (%[b1]), %%zmm29\n" \
-			"prefetcht0 1024(%[b0])\nprefetcht0 1024(%[b1])\n" \
+			"prefetcht0 4096(%[b0])\nprefetcht0 4096(%[b1])\n" \
 			"add %[step], %[b0]\nadd %[step], %[b1]\n" ROWS_##rows(MULTIPLY_ROW, op) \
 			"add $4, %[a]\nadd $4, %[z]\ndec %[n]\njnz 1b\n2:\n" ROWS_##rows(STORE_ROW, op) \
 			: [a] "+r"(a), [z] "+r"(z), [b0] "+r"(b0), [b1] "+r"(b1), [n] "+r"(n), [y] "+r"(y), [from] "+r"(from) \

@@ -100,15 +100,28 @@ type Layer struct{ Weight, Bias, Scales Value }
 //
 // A row's results do not depend on the rows beside it.
 func (g *Graph) Product(name string, x Value, l Layer, act Activation) Value {
-	op := wideOps[l.Weight.dtype] + "Product"
+	op, in, shape := g.product(name, x, l)
+	return g.add(name, wideNode(op, act), in, Float, shape)
+}
+
+// ProductNorm is [Graph.Product] without an activation and n of it, which each row goes
+// through while it is in the caches; few rows keep few threads at work.
+func (g *Graph) ProductNorm(name string, x Value, l Layer, n Norm) (norm, sum Value) {
+	op, in, shape := g.product(name, x, l)
+	return g.addNorm(name, wideNode(op, NoActivation), in, shape, n)
+}
+
+// product checks what a product needs, and orders it.
+func (g *Graph) product(name string, x Value, l Layer) (op string, in []Value, shape Shape) {
+	op = wideOps[l.Weight.dtype] + "Product"
 	if !g.check(len(x.shape) == 2 && x.dtype == Float, name, op, "%v of %v", x.shape, x.dtype) || !g.checkPanels(name, op, x.shape[1], l) {
-		return Value{}
+		return op, nil, nil
 	}
-	in := []Value{x, l.Weight, l.Bias}
+	in = []Value{x, l.Weight, l.Bias}
 	if l.Weight.dtype == Uint8 {
 		in = append(in, l.Scales)
 	}
-	return g.add(name, node{op: op, domain: custom, attrs: []attr{{"activation", int64(act)}}}, in, Float, Shape{x.shape[0], l.Bias.shape[0]})
+	return op, in, Shape{x.shape[0], l.Bias.shape[0]}
 }
 
 // Perceptron is [Graph.Product] with up and act, and then with down, whose numbers it has to
@@ -118,16 +131,45 @@ func (g *Graph) Product(name string, x Value, l Layer, act Activation) Value {
 //
 // Few rows keep few threads at work: it is for graphs over pictures.
 func (g *Graph) Perceptron(name string, x Value, up, down Layer, act Activation) Value {
-	op := wideOps[up.Weight.dtype] + "Perceptron"
+	op, in, shape := g.perceptron(name, x, up, down)
+	return g.add(name, wideNode(op, act), in, Float, shape)
+}
+
+// PerceptronNorm is [Graph.Perceptron] and n of it, row by row.
+func (g *Graph) PerceptronNorm(name string, x Value, up, down Layer, act Activation, n Norm) (norm, sum Value) {
+	op, in, shape := g.perceptron(name, x, up, down)
+	return g.addNorm(name, wideNode(op, act), in, shape, n)
+}
+
+// perceptron checks what a perceptron needs, and orders it.
+func (g *Graph) perceptron(name string, x Value, up, down Layer) (op string, in []Value, shape Shape) {
+	op = wideOps[up.Weight.dtype] + "Perceptron"
 	if !g.check(len(x.shape) == 2 && x.dtype == Float && down.Weight.dtype == up.Weight.dtype, name, op, "%v of %v by weights of %v and %v", x.shape, x.dtype, up.Weight.dtype, down.Weight.dtype) ||
 		!g.checkPanels(name, op, x.shape[1], up) || !g.checkPanels(name, op, up.Bias.shape[0], down) {
-		return Value{}
+		return op, nil, nil
 	}
-	in := []Value{x, up.Weight, up.Bias, down.Weight, down.Bias}
+	in = []Value{x, up.Weight, up.Bias, down.Weight, down.Bias}
 	if up.Weight.dtype == Uint8 {
 		in = append(in, up.Scales, down.Scales)
 	}
-	return g.add(name, node{op: op, domain: custom, attrs: []attr{{"activation", int64(act)}}}, in, Float, Shape{x.shape[0], down.Bias.shape[0]})
+	return op, in, Shape{x.shape[0], down.Bias.shape[0]}
+}
+
+func wideNode(op string, act Activation) node {
+	return node{op: op, domain: custom, attrs: []attr{{"activation", int64(act)}}}
+}
+
+// addNorm adds what n is computed of and n in one operator, whose results are n and the sum
+// that it is of.
+func (g *Graph) addNorm(name string, of node, in []Value, shape Shape, n Norm) (norm, sum Value) {
+	of.op += "Norm"
+	if !g.check(n.Skip.shape.Equal(shape) && n.Skip.dtype == Float, name, of.op, "%v beside skip %v of %v", shape, n.Skip.shape, n.Skip.dtype) ||
+		!g.normFits(name, of.op, n.Skip, n.Gamma, n.Beta) {
+		return Value{}, Value{}
+	}
+	of.attrs = append(of.attrs, attr{"epsilon", n.Epsilon})
+	both := g.addAll(name, of, append(in, n.Skip, n.Gamma, n.Beta), Float, shape, shape)
+	return both[0], both[1]
 }
 
 // wideOps is what the operators of a type of weights begin with.

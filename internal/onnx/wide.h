@@ -15,6 +15,15 @@ static inline int64_t units(int64_t n, int kind) { return kind == QUADS ? (n + 3
 // What is done to each number of a product.
 enum activation { NOTHING, QUICK_GELU, GELU, TANH_GELU };
 
+// A norm is y = gamma·(v - mean(v))/sqrt(variance(v) + epsilon) + beta of v, which is a row of sum and one of skip; sum becomes v.
+struct norm {
+	float *sum;
+	const float *skip, *gamma, *beta;
+	float *y; // like sum and skip [rows, width], of which width is at least 1
+	int64_t width;
+	float epsilon;
+};
+
 // A product is y [rows, out] = act(x [rows, in] · weight [out, in]ᵀ + bias [out]).
 //
 // weight lies in panels [padded(out)/LANES, units(in), LANES], a unit each: units of LANES outputs side by side. PAIRS rounds x to
@@ -25,6 +34,7 @@ struct product {
 	void *y; // float, or bfloat16 if y_rounded
 	int64_t rows, in, out, x_row, y_row; // from one row to the next of x and y, in numbers
 	int kind, act, x_rounded, y_rounded;
+	const struct norm *norm; // what is done with y, which is its sum, unless NULL
 };
 
 // A perceptron is down behind up, whose results nobody else sees: a task has few enough rows to keep them in its caches, rounded
@@ -51,7 +61,7 @@ enum {
 	SPAN = 2 * LANES, // outputs that are worked on at a time
 	BLOCK = 28,       // rows of a task of a product, about
 	QUERIES = 56,     // and of one of attention
-	FEWER = 14,       // of one of a perceptron, where there are few in all
+	FEWER = 14,       // of one that has whole rows, where there are few in all
 	ENOUGH_TASKS = 16,
 	FEW_SPANS = 2,   // of a task that has all rows, which are few, and
 	MANY_SPANS = 24, // of one that has some of many: it rounds them first
@@ -60,10 +70,20 @@ enum {
 // even is the beginning of part i of n things in so many parts, as equal as can be.
 static inline int64_t even(int64_t n, int64_t parts, int64_t i) { return n * i / parts; }
 
+// row_tasks is how many tasks have whole rows each, of so many in all.
+static inline int64_t row_tasks(int64_t rows) {
+	int64_t most = (rows + FEWER - 1) / FEWER, tasks = (rows + BLOCK - 1) / BLOCK;
+	if (tasks < ENOUGH_TASKS)
+		tasks = most < ENOUGH_TASKS ? most : ENOUGH_TASKS;
+	return tasks + tasks % 2 * (tasks > 1); // for two threads
+}
+
 static inline struct grid grid_of(const struct product *p) {
 	int64_t spans = (p->out + SPAN - 1) / SPAN;
 	struct grid g = {(p->rows + BLOCK - 1) / BLOCK, 1};
-	if (g.blocks <= 1)
+	if (p->norm)
+		g.blocks = row_tasks(p->rows);
+	else if (g.blocks <= 1)
 		g.chunks = (spans + FEW_SPANS - 1) / FEW_SPANS;
 	else {
 		g.blocks += g.blocks % 2; // for two threads; many have more than enough
@@ -80,12 +100,7 @@ static inline int64_t product_tasks(const struct product *p) {
 	return g.blocks * g.chunks;
 }
 
-static inline int64_t perceptron_tasks(const struct perceptron *p) {
-	int64_t most = (p->up.rows + FEWER - 1) / FEWER, tasks = (p->up.rows + BLOCK - 1) / BLOCK;
-	if (tasks < ENOUGH_TASKS)
-		tasks = most < ENOUGH_TASKS ? most : ENOUGH_TASKS;
-	return tasks + tasks % 2 * (tasks > 1); // for two threads
-}
+static inline int64_t perceptron_tasks(const struct perceptron *p) { return row_tasks(p->up.rows); }
 
 static inline int64_t pack_tasks(const struct self_attention *l) { return l->batch * (padded(l->tokens) / LANES); }
 static inline int64_t query_blocks(const struct self_attention *l) { return (l->tokens + QUERIES - 1) / QUERIES; }

@@ -192,21 +192,6 @@ INLINE void store_some(float *p, vec v, int64_t n) {
 	}
 }
 
-// store_bfloats rounds up to WIDTH numbers to the nearest bfloat16, to even between two, and fills up to whole units.
-INLINE void store_bfloats(uint16_t *to, vec v, int64_t n) {
-#ifdef BFLOATS
-	shorts high = (shorts)BFLOATS(v);
-#else
-	ints bits = (ints)v, odd = (bits >> 16) & 1, nan = v != v;
-	bits = ((bits + 0x7fff + odd) & ~nan) | ((bits | 0x400000) & nan);
-	shorts high = __builtin_convertvector((bits >> 16) & 0xffff, shorts);
-#endif
-	if (n >= WIDTH)
-		memcpy(to, &high, sizeof high);
-	else
-		memcpy(to, &high, sizeof(uint16_t) * ((n + 1) / 2 * 2));
-}
-
 INLINE void bfloats(const float *from, uint16_t *to, int64_t n) {
 	for (int64_t i = 0; i < n; i += WIDTH)
 		store_bfloats(to + i, load_some(from + i, n - i), n - i);
@@ -361,16 +346,55 @@ FN int region(const struct product *p, int64_t first, int64_t rows, int64_t from
 	return 0;
 }
 
+// squares is the sum of (v - mean)² over n numbers.
+INLINE float squares(const float *v, int64_t n, float mean) {
+	vec sums[2] = {};
+	int64_t whole = n / WIDTH * WIDTH;
+	for (int64_t i = 0; i < whole; i += WIDTH) {
+		vec off = load(v + i) - mean;
+		sums[i / WIDTH % 2] += off * off;
+	}
+	float rest = 0;
+	for (int64_t i = whole; i < n; i++)
+		rest += (v[i] - mean) * (v[i] - mean);
+	return sum(sums[0] + sums[1]) + rest;
+}
+
+FN void normalise_row(const struct norm *n, int64_t row) {
+	float *v = n->sum + row * n->width, *y = n->y + row * n->width;
+	const float *skip = n->skip + row * n->width;
+	vec sums[2] = {};
+	for (int64_t i = 0, left = n->width; left > 0; i += WIDTH, left -= WIDTH) {
+		vec both = load_some(v + i, left) + load_some(skip + i, left);
+		store_some(v + i, both, left);
+		sums[i / WIDTH % 2] += both;
+	}
+	float mean = sum(sums[0] + sums[1]) / n->width, scale = 1 / sqrtf(squares(v, n->width, mean) / n->width + n->epsilon);
+	for (int64_t i = 0, left = n->width; left > 0; i += WIDTH, left -= WIDTH)
+		store_some(y + i, (load_some(v + i, left) - mean) * scale * load_some(n->gamma + i, left) + load_some(n->beta + i, left), left);
+}
+
+// rows_of does rows [first, first+rows) of a product, and what they go through while they are in the caches.
+FN int rows_of(const struct product *p, int64_t first, int64_t rows) {
+	int failed = region(p, first, rows, 0, p->out);
+	for (int64_t row = first; !failed && p->norm && row < first + rows; row++)
+		normalise_row(p->norm, row);
+	return failed;
+}
+
 FN int multiply(const struct product *p, int64_t task) {
 	struct grid g = grid_of(p);
-	int64_t block = task / g.chunks, chunk = task % g.chunks, first = even(p->rows, g.blocks, block);
+	int64_t block = task / g.chunks, chunk = task % g.chunks, first = even(p->rows, g.blocks, block), rows = even(p->rows, g.blocks, block + 1) - first;
+	if (g.chunks == 1)
+		return rows_of(p, first, rows);
 	int64_t spans = (p->out + SPAN - 1) / SPAN, from = even(spans, g.chunks, chunk) * SPAN, to = even(spans, g.chunks, chunk + 1) * SPAN;
-	return region(p, first, even(p->rows, g.blocks, block + 1) - first, from, to < p->out ? to : p->out);
+	return region(p, first, rows, from, to < p->out ? to : p->out);
 }
 
 FN int perceive(const struct perceptron *p, int64_t task) {
 	int64_t tasks = perceptron_tasks(p), first = even(p->up.rows, tasks, task), rows = even(p->up.rows, tasks, task + 1) - first;
 	struct product up = p->up, down = p->down;
+	struct norm norm;
 	up.y_rounded = down.x_rounded = up.kind == PAIRS;
 	up.y_row = down.x_row = padded(up.out) + GAP * (up.y_rounded ? 2 : 1);
 	void *hidden = aligned_alloc(64, (rows * up.y_row * (up.y_rounded ? 2 : 4) + 63) / 64 * 64);
@@ -378,7 +402,11 @@ FN int perceive(const struct perceptron *p, int64_t task) {
 		return -1;
 	up.x = (const float *)up.x + first * up.x_row, up.y = hidden;
 	down.x = hidden, down.y = (float *)down.y + first * down.y_row;
-	int failed = region(&up, 0, rows, 0, up.out) || region(&down, 0, rows, 0, down.out);
+	if (down.norm) {
+		norm = *down.norm, down.norm = &norm;
+		norm.sum += first * norm.width, norm.skip += first * norm.width, norm.y += first * norm.width;
+	}
+	int failed = region(&up, 0, rows, 0, up.out) || rows_of(&down, 0, rows);
 	free(hidden);
 	return -failed;
 }
@@ -511,6 +539,8 @@ FN void read_values(const struct query_tile *g, const char *values, const float 
 	}
 }
 
+FN float weigh_pairs(float *scores, uint16_t *pairs, int64_t n) { return weigh_into(scores, pairs, n); }
+
 FN void attend_tile(const struct query_tile *g) {
 	const struct self_attention *l = g->l;
 	struct place at = place_of(l, g->batch * l->heads + g->head);
@@ -532,9 +562,7 @@ FN void attend_tile(const struct query_tile *g) {
 		float *s = g->scores + r * wide;
 		for (int64_t t = l->tokens; t < wide; t++)
 			s[t] = -INFINITY;
-		totals[r] = weigh(s, wide);
-		if (l->kind == PAIRS)
-			bfloats(s, g->pairs + r * wide, l->tokens);
+		totals[r] = l->kind == PAIRS ? weigh_pairs(s, g->pairs + r * wide, wide) : weigh(s, wide);
 	}
 	read_values(g, at.values, totals);
 }

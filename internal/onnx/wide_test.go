@@ -166,6 +166,83 @@ func perceptron(t *testing.T, up, down wideProduct) *onnx.Session {
 	return openWith(t, g, plan, values, onnx.SessionConfig{Threads: up.threads})
 }
 
+// What a layer's norm makes of its results is the norm of their sum with what is skipped, by
+// the formula; the sum is to the bit that of what the layer gives without a norm.
+func TestNormsBehindLayersAreNormsOfTheirSums(t *testing.T) {
+	everyKernel(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(7, 8))
+		for _, kind := range []onnx.DType{onnx.Float, onnx.BFloat16, onnx.Uint8} {
+			for _, z := range [][3]int{{1, 1, 1}, {5, 33, 31}, {64, 96, 64}, {40, 1700, 1030}} {
+				up := wideProduct{t: kind, out: z[1], in: z[0], act: onnx.GELU, threads: 2}.filled(rng)
+				down := wideProduct{t: kind, out: z[2], in: z[1], act: onnx.NoActivation, threads: 2}.filled(rng)
+				alone := wideProduct{t: kind, out: z[2], in: z[0], act: onnx.NoActivation, threads: 2}.filled(rng)
+				n := newNorm(rng, z[2])
+				for _, rows := range []int{1, 13, 29, 300} {
+					x, skip := randoms(rng, rows*z[0]), randoms(rng, rows*z[2])
+					n.check(t, n.of(t, alone), multiplied(t, alone.session(t), x, z[0], z[2]), x, skip)
+					n.check(t, n.of(t, up, down), multiplied(t, perceptron(t, up, down), x, z[0], z[2]), x, skip)
+				}
+			}
+		}
+	})
+}
+
+// A norm has weights for rows of a width.
+type norm struct{ gamma, beta []float32 }
+
+func newNorm(rng *rand.Rand, width int) norm { return norm{randoms(rng, width), randoms(rng, width)} }
+
+// of is a session of a product, or of a perceptron, and n of it.
+func (n norm) of(t *testing.T, layers ...wideProduct) *onnx.Session {
+	t.Helper()
+	plan, values, g := onnx.NewData("weights.bin"), map[string][]byte{}, onnx.NewGraph("test")
+	width := int64(len(n.gamma))
+	x := g.Input("x", onnx.Float, "M", layers[0].in)
+	behind := onnx.Norm{Skip: g.Input("skip", onnx.Float, "M", len(n.gamma)), Gamma: g.Constant("gamma", n.gamma, width), Beta: g.Constant("beta", n.beta, width), Epsilon: 1e-5}
+	up := layers[0].layer(g, plan, values, "up")
+	var y, sum onnx.Value
+	if len(layers) == 1 {
+		y, sum = g.ProductNorm("product", x, up, behind)
+	} else {
+		y, sum = g.PerceptronNorm("perceptron", x, up, layers[1].layer(g, plan, values, "down"), layers[0].act, behind)
+	}
+	g.Output("y", y)
+	g.Output("sum", sum)
+	return openWith(t, g, plan, values, onnx.SessionConfig{Threads: layers[0].threads})
+}
+
+// check runs a session of n over rows of which the layer alone gives plain.
+func (n norm) check(t *testing.T, s *onnx.Session, plain, x, skip []float32) {
+	t.Helper()
+	width := len(n.gamma)
+	rows := int64(len(skip) / width)
+	y, sum := make([]float32, len(skip)), make([]float32, len(skip))
+	in := onnx.Feed{"x": onnx.Floats(x, rows, int64(len(x))/rows), "skip": onnx.Floats(skip, rows, int64(width))}
+	if err := s.Run(t.Context(), in, onnx.Feed{"y": onnx.Floats(y, rows, int64(width)), "sum": onnx.Floats(sum, rows, int64(width))}); err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range plain {
+		if sum[i] != v+skip[i] {
+			t.Fatalf("%d rows of %d: number %d of the sum is %g, want %g", rows, width, i, sum[i], v+skip[i])
+		}
+	}
+	for from := 0; from < len(sum); from += width {
+		mean, square := 0.0, 0.0
+		for _, v := range sum[from:][:width] {
+			mean += float64(v) / float64(width)
+		}
+		for _, v := range sum[from:][:width] {
+			square += (float64(v) - mean) * (float64(v) - mean) / float64(width)
+		}
+		for i, v := range sum[from:][:width] {
+			want := (float64(v)-mean)/math.Sqrt(square+1e-5)*float64(n.gamma[i]) + float64(n.beta[i])
+			if got := float64(y[from+i]); !(math.Abs(got-want) <= 3e-6*(1+math.Abs(want))) {
+				t.Fatalf("%d rows of %d: number %d from %d on is %g, want %g", rows, width, i, from, got, want)
+			}
+		}
+	}
+}
+
 func TestSelfAttentionIsAttention(t *testing.T) {
 	everyKernel(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(3, 4))
