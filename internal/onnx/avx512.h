@@ -16,7 +16,8 @@
 #define NARROW narrow_avx512
 #define LARGER _mm512_max_ps
 #define INVERSE inverse_avx512
-#define POWER(p, n, v) _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(v, _mm512_set1_ps(-87), _CMP_NLE_UQ), p, n)
+#define FRACTION(v) _mm512_reduce_ps(v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)
+#define SCALE(p, v) _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(v, _mm512_set1_ps(-126), _CMP_NLE_UQ), p, v)
 
 TARGET static inline __attribute__((always_inline)) __m512 widen_avx512(const uint16_t *p) {
 	return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));

@@ -104,30 +104,30 @@ INLINE vec larger(vec a, vec b) {
 INLINE vec larger(vec a, vec b) { return LARGER(a, b); }
 #endif
 
-#ifndef POWER
-// power is p times two to the power of n, which magic was added to, and 0 where v is small.
-INLINE vec power(vec p, vec n, vec magic, vec v) {
-	ints two = ((ints)(n + magic) << 23) + (127 << 23); // what magic adds to the bits is shifted out
-	return (vec)((ints)(p * (vec)two) & ~(v <= -87.0f)); // what is not a number stays so
-}
+// exp2v is 2 to the power of v, which is 0 or less, within two units in the last place; 0 below 2^-126. The polynomial, of what v is
+// above the whole number below it, was fitted to have the least error relative to the power.
+INLINE vec exp2v(vec v) {
+#ifdef FRACTION
+	vec r = FRACTION(v);
 #else
-INLINE vec power(vec p, vec n, vec magic, vec v) { return POWER(p, n, v); }
-#endif
-
-// expv is e to the power of v, which is 0 or less, within a unit in the last place or two; 0 below e^-87. The polynomial was
-// fitted to have the least error relative to e^r.
-INLINE vec expv(vec v) {
 	const float magic = 0x1.8p23f; // added, it leaves a whole number in the lowest bits
-	vec n = v * 1.44269504f + magic - magic;
-	vec r = v - n * 0x1.62e4p-1f - n * 0x1.7f7d1cp-20f; // ln 2 in two parts, of which the first times n is exact
-	vec p = r * 0.0013842710845490469f + 0.008374965133785103f;
-	p = p * r + 0.04166805664685132f;
-	p = p * r + 0.16666421889460611f;
-	p = p * r + 0.49999993852603863f;
-	p = p * r + 1.0f;
-	p = p * r + 1.0f;
-	return power(p, n, splat(magic), v);
+	vec n = v - 0.5f + magic, r = v - (n - magic);
+#endif
+	vec p = r * 0.0018775759963318706f + 0.00898934155702591f;
+	p = p * r + 0.05582631751894951f;
+	p = p * r + 0.24015361070632935f;
+	p = p * r + 0.6931530833244324f;
+	p = p * r + 0.9999999403953552f;
+#ifdef SCALE
+	return SCALE(p, v);
+#else
+	vec two = (vec)(((ints)n << 23) + (127 << 23)); // what magic adds to the bits is shifted out
+	return (vec)((ints)(p * two) & ~(v <= -126.0f)); // what is not a number stays so
+#endif
 }
+
+// expv is e to the power of v, which is 0 or less; v's own rounding, times log2 e, is in its error.
+INLINE vec expv(vec v) { return exp2v(v * 1.44269504f); }
 
 // store_bfloats rounds up to WIDTH numbers to the nearest bfloat16, to even between two, and fills up to whole units.
 INLINE void store_bfloats(uint16_t *to, vec v, int64_t n) {
@@ -153,8 +153,9 @@ INLINE float weigh_into(float *scores, uint16_t *pairs, int64_t n) {
 	float top = most[0];
 	for (int i = 1; i < WIDTH; i++)
 		top = most[i] > top ? most[i] : top;
+	top *= 1.44269504f;
 	for (int64_t i = 0; i < n; i += WIDTH) {
-		vec e = expv(load(scores + i) - top);
+		vec e = exp2v(load(scores + i) * 1.44269504f - top);
 		if (pairs)
 			store_bfloats(pairs + i, e, WIDTH);
 		else
