@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"log/slog"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+
+	"videoqa/internal/native"
 )
 
 // heapSlack is how much the heap may grow between two collections once it is large: a
@@ -12,11 +15,14 @@ import (
 // what they are allowed.
 const heapSlack = 32 << 20
 
-// boundHeap keeps the heap near what is kept, from now until the process ends. An
-// operator's GOGC goes before.
+// boundHeap keeps Go's heap and C's near what is kept, from now until the process ends.
+// An operator's GOGC, MALLOC_ARENA_MAX and GLIBC_TUNABLES go before.
 func boundHeap() {
 	if os.Getenv("GOGC") == "" {
 		afterCollection(func() { debug.SetGCPercent(percentFor(liveHeap())) })
+	}
+	if os.Getenv("MALLOC_ARENA_MAX") == "" && os.Getenv("GLIBC_TUNABLES") == "" && !native.BoundArenas(max(2, runtime.GOMAXPROCS(0))) {
+		slog.Warn("the C allocator does not let its arenas be bounded: more memory will stay resident")
 	}
 }
 

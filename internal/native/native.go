@@ -19,6 +19,7 @@ static unsigned long long videoqa_heap(void) {
 	struct mallinfo2 m = mallinfo2();
 	return (unsigned long long)m.uordblks + (unsigned long long)m.hblkhd;
 }
+static int videoqa_arenas(int most) { return mallopt(M_ARENA_MAX, most); }
 */
 import "C"
 
@@ -42,6 +43,11 @@ type Stats struct {
 func Read() Stats {
 	return Stats{Handles: live.Load(), Leaked: leaked.Load(), HeapBytes: uint64(C.videoqa_heap())}
 }
+
+// BoundArenas has the C allocator keep no more than that many arenas from now on, and
+// reports whether it will. By itself it has eight for each core, and what one thread
+// freed in one of them no thread of another can use.
+func BoundArenas(most int) bool { return C.videoqa_arenas(C.int(most)) == 1 }
 
 // Track counts n handles that owner holds, until [Untrack]. If owner becomes
 // unreachable first, what and the number are logged and counted as leaked.

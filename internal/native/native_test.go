@@ -22,6 +22,12 @@ func TestHandlesAreCountedUntilTheyAreGivenBack(t *testing.T) {
 	_ = o.name
 }
 
+func TestTheAllocatorTakesABound(t *testing.T) {
+	if !native.BoundArenas(2) {
+		t.Error("it does not take two arenas")
+	}
+}
+
 func TestTheHeapIsSeen(t *testing.T) {
 	if native.Read().HeapBytes == 0 {
 		t.Error("the C heap holds nothing, which no process's does")
