@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A folder is where one model's graphs and converted weights lie. Several
@@ -70,6 +72,23 @@ func (f folder) keep(name string, content []byte) error {
 	})
 }
 
+// An early writer has the system write what it is given to the disk while more is made,
+// so that little is left to wait for at the end.
+type early struct {
+	file        *os.File
+	size, asked int64
+}
+
+func (e *early) Write(b []byte) (int, error) {
+	const some = 16 << 20
+	n, err := e.file.Write(b)
+	if e.size += int64(n); e.size-e.asked >= some {
+		_ = unix.SyncFileRange(int(e.file.Fd()), e.asked, e.size-e.asked, unix.SYNC_FILE_RANGE_WRITE) // where it fails, the end waits
+		e.asked = e.size
+	}
+	return n, err
+}
+
 // write makes a file whole or not at all. The caller holds the lock.
 func (f folder) write(name string, fill func(io.Writer) error) error {
 	file, err := os.CreateTemp(string(f), "."+name+"-*")
@@ -77,7 +96,7 @@ func (f folder) write(name string, fill func(io.Writer) error) error {
 		return fmt.Errorf("gitvideo: write %s: %w", name, err)
 	}
 	defer os.Remove(file.Name()) // gone already when all went well
-	err = fill(file)
+	err = fill(&early{file: file})
 	if err == nil {
 		err = file.Chmod(0o644)
 	}
