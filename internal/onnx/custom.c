@@ -181,14 +181,6 @@ static float epsilon_of(void *kernel) {
 	return epsilon;
 }
 
-// read_product reads all inputs of an operator that has so many of its own, and says whether those of a norm are behind them.
-static OrtStatus *read_product(OrtKernelContext *context, struct tensor *in, size_t own, int *normed) {
-	size_t n = 0;
-	OrtStatus *s = api->KernelContext_GetInputCount(context, &n);
-	*normed = n > own;
-	return s ? s : read_tensors(context, in, n);
-}
-
 // product_outputs makes room for a product's results, and with more, the inputs of a norm, for what that makes of them.
 static OrtStatus *product_outputs(void *kernel, OrtKernelContext *context, struct product *p, struct norm *n, const struct tensor *more) {
 	int64_t dims[] = {p->rows, p->out};
@@ -206,9 +198,10 @@ static OrtStatus *product_outputs(void *kernel, OrtKernelContext *context, struc
 
 static OrtStatus *compute_product(void *kernel, OrtKernelContext *context, int kind) {
 	struct tensor in[MOST_INPUTS];
-	size_t own = kind == QUADS ? 4 : 3;
-	int normed;
-	OrtStatus *s = read_product(context, in, own, &normed);
+	size_t own = kind == QUADS ? 4 : 3, all = 0; // those of a norm are behind its own, if it has one
+	OrtStatus *s = api->KernelContext_GetInputCount(context, &all);
+	if (!s)
+		s = read_tensors(context, in, all);
 	if (s)
 		return s;
 	struct product p;
@@ -216,7 +209,7 @@ static OrtStatus *compute_product(void *kernel, OrtKernelContext *context, int k
 	if (in[0].rank != 2 || !product_of(&p, in[0].dims[0], in[0].dims[1], &in[1], &in[2], &in[3], kind))
 		return api->CreateStatus(ORT_INVALID_ARGUMENT, "a product wants x [rows, in], weight in panels of [out, in], and bias [out]");
 	p.x = in[0].data, p.act = number_of(kernel);
-	s = product_outputs(kernel, context, &p, &n, normed ? in + own : NULL);
+	s = product_outputs(kernel, context, &p, &n, all > own ? in + own : NULL);
 	return s ? s : share(context, product_task, &p, product_tasks(&p));
 }
 
@@ -229,8 +222,7 @@ static int perceptron_task(const void *p, int64_t task) { return videoqa_kernels
 static OrtStatus *compute_perceptron(void *kernel, OrtKernelContext *context, int kind) {
 	struct tensor in[MOST_INPUTS];
 	size_t own = kind == QUADS ? 7 : 5;
-	int normed;
-	OrtStatus *s = read_product(context, in, own, &normed);
+	OrtStatus *s = read_tensors(context, in, own + 3);
 	if (s)
 		return s;
 	struct perceptron p;
@@ -239,7 +231,7 @@ static OrtStatus *compute_perceptron(void *kernel, OrtKernelContext *context, in
 		!product_of(&p.down, in[0].dims[0], p.up.out, &in[3], &in[4], &in[6], kind))
 		return api->CreateStatus(ORT_INVALID_ARGUMENT, "a perceptron wants x [rows, in], and two weights in panels, of [hidden, in] and [out, hidden], with their biases");
 	p.up.x = in[0].data, p.up.act = number_of(kernel);
-	s = product_outputs(kernel, context, &p.down, &n, normed ? in + own : NULL);
+	s = product_outputs(kernel, context, &p.down, &n, in + own);
 	return s ? s : share(context, perceptron_task, &p, perceptron_tasks(&p));
 }
 
@@ -337,13 +329,14 @@ static OrtStatus *ORT_API_CALL create(const OrtCustomOp *o, const OrtApi *a, con
 	.GetOutputCharacteristic = required, .GetInputMemoryType = memory_of, .GetVariadicInputMinArity = one, .GetVariadicInputHomogeneity = one, \
 	.GetVariadicOutputMinArity = one, .GetVariadicOutputHomogeneity = one, .CreateKernelV2 = create, .GetStartVersion = one, .GetEndVersion = newest
 
-#define OF_KIND(named, compute, own, second, type) \
-	{.op = {COMMON, .KernelComputeV2 = compute}, .name = named, .inputs = own, .outputs = 1, .attribute = "activation", .weight = type, .second_weight = second}, \
+#define PLAIN(named, compute, own, second, type) \
+	{.op = {COMMON, .KernelComputeV2 = compute}, .name = named, .inputs = own, .outputs = 1, .attribute = "activation", .weight = type, .second_weight = second}
+#define NORMED(named, compute, own, second, type) \
 	{.op = {COMMON, .KernelComputeV2 = compute}, .name = named "Norm", .inputs = own + 3, .outputs = 2, .attribute = "activation", .weight = type, .second_weight = second, .norm = 1}
-#define OF_EACH_KIND(named, computed, own, own_quads, second) \
-	OF_KIND(named, computed##_floats, own, second, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT), \
-	OF_KIND("Pair" named, computed##_pairs, own, second, ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16), \
-	OF_KIND("Quad" named, computed##_quads, own_quads, second, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8)
+#define OF_EACH_KIND(how, named, computed, own, own_quads, second) \
+	how(named, computed##_floats, own, second, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT), \
+	how("Pair" named, computed##_pairs, own, second, ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16), \
+	how("Quad" named, computed##_quads, own_quads, second, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8)
 
 static const struct operator operators[] = {
 	{.op = {COMMON, .KernelComputeV2 = compute_linear}, .name = "Linear", .inputs = 3, .outputs = 1},
@@ -353,8 +346,9 @@ static const struct operator operators[] = {
 	{.op = {COMMON, .KernelComputeV2 = pack_half_keys}, .name = "HalfPackKeys", .inputs = 1, .outputs = 1, .half = 1},
 	{.op = {COMMON, .KernelComputeV2 = pack_values}, .name = "PackValues", .inputs = 1, .outputs = 1},
 	{.op = {COMMON, .KernelComputeV2 = pack_half_values}, .name = "HalfPackValues", .inputs = 1, .outputs = 1, .half = 1},
-	OF_EACH_KIND("Product", product, 3, 4, 0),
-	OF_EACH_KIND("Perceptron", perceptron, 5, 7, 3),
+	OF_EACH_KIND(PLAIN, "Product", product, 3, 4, 0),
+	OF_EACH_KIND(NORMED, "Product", product, 3, 4, 0),
+	OF_EACH_KIND(NORMED, "Perceptron", perceptron, 5, 7, 3),
 	{.op = {COMMON, .KernelComputeV2 = self_attention_floats}, .name = "SelfAttention", .inputs = 1, .outputs = 1, .attribute = "heads"},
 	{.op = {COMMON, .KernelComputeV2 = self_attention_pairs}, .name = "PairSelfAttention", .inputs = 1, .outputs = 1, .attribute = "heads"},
 };

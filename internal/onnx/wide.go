@@ -124,35 +124,24 @@ func (g *Graph) product(name string, x Value, l Layer) (op string, in []Value, s
 	return op, in, Shape{x.shape[0], l.Bias.shape[0]}
 }
 
-// Perceptron is [Graph.Product] with up and act, and then with down, whose numbers it has to
-// the bit: what is between them stays in the caches of whoever works on a few rows.
+// PerceptronNorm is n of what down makes of what up and act make of x. Its sum is to the
+// bit that of two of [Graph.Product]: what is between them stays in the caches of whoever
+// works on a few rows.
 //
-//	x [M, K]  up [H, K]  down [N, H]  ->  [M, N]
+//	x [M, K]  up [H, K]  down [N, H]  ->  [M, N], twice
 //
 // Few rows keep few threads at work: it is for graphs over pictures.
-func (g *Graph) Perceptron(name string, x Value, up, down Layer, act Activation) Value {
-	op, in, shape := g.perceptron(name, x, up, down)
-	return g.add(name, wideNode(op, act), in, Float, shape)
-}
-
-// PerceptronNorm is [Graph.Perceptron] and n of it, row by row.
 func (g *Graph) PerceptronNorm(name string, x Value, up, down Layer, act Activation, n Norm) (norm, sum Value) {
-	op, in, shape := g.perceptron(name, x, up, down)
-	return g.addNorm(name, wideNode(op, act), in, shape, n)
-}
-
-// perceptron checks what a perceptron needs, and orders it.
-func (g *Graph) perceptron(name string, x Value, up, down Layer) (op string, in []Value, shape Shape) {
-	op = wideOps[up.Weight.dtype] + "Perceptron"
+	op := wideOps[up.Weight.dtype] + "Perceptron"
 	if !g.check(len(x.shape) == 2 && x.dtype == Float && down.Weight.dtype == up.Weight.dtype, name, op, "%v of %v by weights of %v and %v", x.shape, x.dtype, up.Weight.dtype, down.Weight.dtype) ||
 		!g.checkPanels(name, op, x.shape[1], up) || !g.checkPanels(name, op, up.Bias.shape[0], down) {
-		return op, nil, nil
+		return Value{}, Value{}
 	}
-	in = []Value{x, up.Weight, up.Bias, down.Weight, down.Bias}
+	in := []Value{x, up.Weight, up.Bias, down.Weight, down.Bias}
 	if up.Weight.dtype == Uint8 {
 		in = append(in, up.Scales, down.Scales)
 	}
-	return op, in, Shape{x.shape[0], down.Bias.shape[0]}
+	return g.addNorm(name, wideNode(op, act), in, Shape{x.shape[0], down.Bias.shape[0]}, n)
 }
 
 func wideNode(op string, act Activation) node {

@@ -38,7 +38,7 @@ struct product {
 };
 
 // A perceptron is down behind up, whose results nobody else sees: a task has few enough rows to keep them in its caches, rounded
-// already if the product that reads them rounds to bfloat16.
+// already if the product that reads them rounds to bfloat16. down has a norm.
 struct perceptron {
 	struct product up, down; // up.y and down.x are each task's own
 };

@@ -394,7 +394,7 @@ FN int multiply(const struct product *p, int64_t task) {
 FN int perceive(const struct perceptron *p, int64_t task) {
 	int64_t tasks = perceptron_tasks(p), first = even(p->up.rows, tasks, task), rows = even(p->up.rows, tasks, task + 1) - first;
 	struct product up = p->up, down = p->down;
-	struct norm norm;
+	struct norm norm = *p->down.norm;
 	up.y_rounded = down.x_rounded = up.kind == PAIRS;
 	up.y_row = down.x_row = padded(up.out) + GAP * (up.y_rounded ? 2 : 1);
 	void *hidden = aligned_alloc(64, (rows * up.y_row * (up.y_rounded ? 2 : 4) + 63) / 64 * 64);
@@ -402,10 +402,8 @@ FN int perceive(const struct perceptron *p, int64_t task) {
 		return -1;
 	up.x = (const float *)up.x + first * up.x_row, up.y = hidden;
 	down.x = hidden, down.y = (float *)down.y + first * down.y_row;
-	if (down.norm) {
-		norm = *down.norm, down.norm = &norm;
-		norm.sum += first * norm.width, norm.skip += first * norm.width, norm.y += first * norm.width;
-	}
+	norm.sum += first * norm.width, norm.skip += first * norm.width, norm.y += first * norm.width;
+	down.norm = &norm;
 	int failed = region(&up, 0, rows, 0, up.out) || rows_of(&down, 0, rows);
 	free(hidden);
 	return -failed;

@@ -158,11 +158,15 @@ func (p wideProduct) filled(rng *rand.Rand) wideProduct {
 	return p
 }
 
+// perceptron is what a norm behind the two layers takes, beside nothing.
 func perceptron(t *testing.T, up, down wideProduct) *onnx.Session {
 	t.Helper()
 	plan, values, g := onnx.NewData("weights.bin"), map[string][]byte{}, onnx.NewGraph("test")
 	x := g.Input("x", onnx.Float, "M", up.in)
-	g.Output("y", g.Perceptron("perceptron", x, up.layer(g, plan, values, "up"), down.layer(g, plan, values, "down"), up.act))
+	nothing := g.Gemm("nothing", x, g.Constant("zeros", make([]float32, down.out*up.in), int64(down.out), int64(up.in)), onnx.Value{})
+	ones := g.Constant("ones", slices.Repeat([]float32{1}, down.out), int64(down.out))
+	_, sum := g.PerceptronNorm("perceptron", x, up.layer(g, plan, values, "up"), down.layer(g, plan, values, "down"), up.act, onnx.Norm{Skip: nothing, Gamma: ones, Beta: ones})
+	g.Output("y", sum)
 	return openWith(t, g, plan, values, onnx.SessionConfig{Threads: up.threads})
 }
 
