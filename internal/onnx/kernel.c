@@ -39,7 +39,7 @@ int64_t videoqa_attention_tasks(const struct attention *a) {
 	return a->heads * ((a->questions * a->words + ATTENTION_ROWS - 1) / ATTENTION_ROWS);
 }
 
-enum { DIMENSIONS = 64, AHEAD = 4 }; // of a head that are done at a time, and tokens that are asked for before they are read
+enum { DIMENSIONS = 64 }; // of a head that are done at a time
 
 // lay_keys puts dimensions [d, d+n) of up to LANES keys side by side, 0 for what is behind the last one.
 static void lay_keys(const float *keys, int64_t stride, int64_t tokens, int64_t n, float (*to)[LANES]) {

@@ -467,8 +467,6 @@ INLINE void pack_value(const struct self_attention *l, const float *value, const
 	}
 }
 
-enum { AHEAD = 4 }; // tokens
-
 INLINE void pack_head(const struct self_attention *l, int64_t batch, int64_t block, int64_t head, const int kind) {
 	struct place at = place_of(l, batch * l->heads + head);
 	int64_t deep = units(l->head, kind), first = block * LANES, tokens = l->tokens - first < LANES ? l->tokens - first : LANES;

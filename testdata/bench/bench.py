@@ -385,12 +385,12 @@ def report_reading(ours, rates, config):
     """A warm answer beside the rate of reading. Each of its steps reads all weights of the decoder and the head once, and the keys
     and values of the visual tokens."""
     h = config.hidden_size
-    weights = config.num_hidden_layers * h * (4 * h + 2 * config.intermediate_size) + config.vocab_size * h
+    parameters = config.num_hidden_layers * h * (4 * h + 2 * config.intermediate_size) + config.vocab_size * h
     numbers = 2 * config.num_hidden_layers * visual_tokens(config) * h
     print(f'\nreading memory, GB/s: {min(rates):.1f} {statistics.median(rates):.1f} {max(rates):.1f}')
     for precision, found in ours.items():
         weight, number = (4, 4) if precision == 'fp32' else (1 + 4 / 128, 2)
-        step = (weights * weight + numbers * number) / 1e6
+        step = (parameters * weight + numbers * number) / 1e6
         warm = min(o['WarmQuestion']['least-ms'] for o in found)
         print(f'videoqa {precision}: {step:.0f} MB for each of {TOKENS} steps, {TOKENS * step / warm:.1f} GB/s in the fastest warm answer')
 
