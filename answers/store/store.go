@@ -36,6 +36,8 @@ type Store interface {
 	WaitingRoom
 	Claims
 	Uploads
+	Letters
+	Processes
 	Close() error
 }
 
@@ -59,6 +61,9 @@ type Clips interface {
 	// by their start; at most [MostClips]. Clips whose start or end is not known
 	// are not among them.
 	Overlapping(ctx context.Context, camera string, from, to time.Time) ([]ingest.Clip, error)
+	// ListClips lists clips that are there, by their start and then their id, and
+	// returns the cursor of the next page; "": this is the last.
+	ListClips(ctx context.Context, q ClipQuery) (page []ingest.Clip, next string, err error)
 	// Reached returns up to when camera's recording has come: the latest end that
 	// an event told, of a clip or of its closing, deleted since or not. false: none.
 	Reached(ctx context.Context, camera string) (at time.Time, known bool, err error)
@@ -162,13 +167,13 @@ type Outcomes interface {
 	Answers(ctx context.Context, q AnswerQuery) (page []Outcome, next string, err error)
 	// Dead lists dead outcomes likewise.
 	Dead(ctx context.Context, cursor string, limit int) (page []Outcome, next string, err error)
-	// Prune forgets outcomes, clips, tombstones and claims that nothing was written of
-	// since before. What waits stays.
+	// Prune forgets outcomes, letters, clips, tombstones and claims that nothing was
+	// written of since before. What waits stays.
 	Prune(ctx context.Context, before time.Time) (Pruned, error)
 }
 
 // Pruned counts what was forgotten; uploads are a spool's.
-type Pruned struct{ Outcomes, Clips, Claims, Uploads int }
+type Pruned struct{ Outcomes, Letters, Clips, Claims, Uploads int }
 
 // Claims remembers who came first with a name: requests that may come twice.
 type Claims interface {
@@ -192,6 +197,7 @@ type Row struct {
 	Attempts   int           // that failed
 	FirstSeen  time.Time
 	Replaces   string // [MessageHash] of the dead letter that it is asked again for; "": of none
+	Reason     string // why it waits, in words; "": not said
 }
 
 // ForClip is what a question waits for that came before its clip.
@@ -206,6 +212,7 @@ const ForTurn = "turn"
 
 // WaitingRoom holds questions that cannot be answered yet.
 type WaitingRoom interface {
+	WaitList
 	// Wait stores row and a waiting outcome, unless the question has an outcome.
 	// It returns the outcome stored now, and whether row was stored.
 	Wait(ctx context.Context, row Row) (stored Outcome, fresh bool, err error)
@@ -224,7 +231,7 @@ type WaitingRoom interface {
 	// Extend lends rows that were taken for longer.
 	Extend(ctx context.Context, questionIDs []string, lease time.Time) error
 	// Again gives a row back that was taken, to be due again: its Due, For,
-	// Until and Attempts are stored.
+	// Until, Attempts and Reason are stored.
 	Again(ctx context.Context, row Row) error
 	// Wake makes a row due now; who has taken it keeps it.
 	Wake(ctx context.Context, questionID string) error

@@ -194,6 +194,7 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (pruned store.Prune
 	}{
 		{&pruned.Outcomes, `DELETE FROM videoqa_outcomes WHERE question_id IN (SELECT question_id FROM videoqa_outcomes o WHERE settled_ms < $1
 			AND NOT EXISTS (SELECT FROM videoqa_waiting w WHERE w.question_id = o.question_id) LIMIT $2 FOR UPDATE SKIP LOCKED)`},
+		{&pruned.Letters, "DELETE FROM videoqa_letters WHERE letter_id IN (SELECT letter_id FROM videoqa_letters WHERE stored_ms < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)"},
 		{&pruned.Clips, "DELETE FROM videoqa_clips WHERE clip_id IN (SELECT clip_id FROM videoqa_clips WHERE touched_ms < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)"},
 		{&pruned.Claims, "DELETE FROM videoqa_claims WHERE name IN (SELECT name FROM videoqa_claims WHERE claimed_ms < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)"},
 	} {

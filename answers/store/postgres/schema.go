@@ -94,6 +94,21 @@ CREATE INDEX videoqa_upload_users_by_end ON videoqa_upload_users (until_ms) WHER
 INSERT INTO videoqa_upload_users SELECT uri, 'clip ' || clip_id, touched_ms, NULL FROM videoqa_clips
 	WHERE uri LIKE 'videoqa-media:%' AND put_ms IS NOT NULL AND (gone_ms IS NULL OR put_ms > gone_ms);
 DROP INDEX videoqa_clips_by_uri;
+`, `
+ALTER TABLE videoqa_waiting ADD COLUMN reason text NOT NULL DEFAULT '';
+CREATE TABLE videoqa_letters (
+	letter_id text PRIMARY KEY,
+	message   bytea NOT NULL,
+	stored_ms bigint NOT NULL
+);
+CREATE INDEX videoqa_letters_by_time ON videoqa_letters (stored_ms, letter_id);
+CREATE TABLE videoqa_processes (
+	process_id text PRIMARY KEY,
+	settings   text NOT NULL,
+	seen_ms    bigint NOT NULL
+);
+CREATE INDEX videoqa_clips_by_start ON videoqa_clips (coalesce(start_ms, 9223372036854775807), clip_id) WHERE put_ms IS NOT NULL;
+CREATE INDEX videoqa_clips_untimed ON videoqa_clips (camera) WHERE camera <> '' AND (start_ms IS NULL OR end_ms IS NULL);
 `}
 
 // prepare brings the tables up to date; of several processes one does, and the

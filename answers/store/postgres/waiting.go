@@ -104,15 +104,15 @@ func enterFresh(ctx context.Context, tx pgx.Tx, rows []store.Row, stored []store
 	return tx.SendBatch(ctx, &batch).Close()
 }
 
-const insertRow = `INSERT INTO videoqa_waiting (question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms, replaces)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`
+const insertRow = `INSERT INTO videoqa_waiting (question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms, replaces, reason)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`
 
 func rowValues(row store.Row) []any {
 	record, err := json.Marshal(row.Record)
 	if err != nil {
 		panic(err) // strings, bytes and a time always marshal
 	}
-	return []any{row.QuestionID, row.Request, record, row.For, row.Due.UnixMilli(), orZero(row.Until), row.Attempts, row.FirstSeen.UnixMilli(), row.Replaces}
+	return []any{row.QuestionID, row.Request, record, row.For, row.Due.UnixMilli(), orZero(row.Until), row.Attempts, row.FirstSeen.UnixMilli(), row.Replaces, row.Reason}
 }
 
 // Replay implements [store.WaitingRoom].
@@ -144,11 +144,11 @@ func (s *Store) take(ctx context.Context, where string, now, lease time.Time, n 
 	err = s.change(ctx, "take waiting questions", func(ctx context.Context, tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `UPDATE videoqa_waiting SET lease_ms = $1 WHERE question_id IN (
 				SELECT question_id FROM videoqa_waiting WHERE `+where+` AND lease_ms <= $2 ORDER BY due_ms, seen_ms LIMIT $3 FOR UPDATE SKIP LOCKED)
-			RETURNING question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms, replaces`, lease.UnixMilli(), now.UnixMilli(), n)
+			RETURNING `+rowColumns, lease.UnixMilli(), now.UnixMilli(), n)
 		if err != nil {
 			return err
 		}
-		taken, err = pgx.CollectRows(rows, scanRow)
+		taken, err = pgx.CollectRows(rows, func(from pgx.CollectableRow) (store.Row, error) { return scanRow(from) })
 		return err
 	})
 	if err != nil {
@@ -158,10 +158,13 @@ func (s *Store) take(ctx context.Context, where string, now, lease time.Time, n 
 	return taken, nil
 }
 
-func scanRow(from pgx.CollectableRow) (row store.Row, err error) {
+const rowColumns = "question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms, replaces, reason"
+
+// scanRow reads [rowColumns], and what stands behind them into more.
+func scanRow(from pgx.Row, more ...any) (row store.Row, err error) {
 	var record []byte
 	var due, until, seen int64
-	if err := from.Scan(&row.QuestionID, &row.Request, &record, &row.For, &due, &until, &row.Attempts, &seen, &row.Replaces); err != nil {
+	if err := from.Scan(append([]any{&row.QuestionID, &row.Request, &record, &row.For, &due, &until, &row.Attempts, &seen, &row.Replaces, &row.Reason}, more...)...); err != nil {
 		return row, err
 	}
 	row.Due, row.FirstSeen = time.UnixMilli(due), time.UnixMilli(seen)
@@ -190,8 +193,8 @@ func (s *Store) Again(ctx context.Context, row store.Row) error {
 		if err := hold(ctx, tx, row.For); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "UPDATE videoqa_waiting SET awaits = $2, due_ms = $3, until_ms = $4, attempts = $5, lease_ms = 0 WHERE question_id = $1",
-			row.QuestionID, row.For, row.Due.UnixMilli(), orZero(row.Until), row.Attempts)
+		_, err := tx.Exec(ctx, "UPDATE videoqa_waiting SET awaits = $2, due_ms = $3, until_ms = $4, attempts = $5, reason = $6, lease_ms = 0 WHERE question_id = $1",
+			row.QuestionID, row.For, row.Due.UnixMilli(), orZero(row.Until), row.Attempts, row.Reason)
 		return err
 	})
 }

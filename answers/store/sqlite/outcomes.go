@@ -165,6 +165,7 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (pruned store.Prune
 	}{
 		{&pruned.Outcomes, "SELECT question_id FROM outcomes WHERE settled_ms < ? AND question_id NOT IN (SELECT question_id FROM waiting) LIMIT ?",
 			[]string{"DELETE FROM outcomes WHERE question_id = ?", "DELETE FROM outcome_clips WHERE question_id = ?"}},
+		{&pruned.Letters, "SELECT letter_id FROM letters WHERE stored_ms < ? LIMIT ?", []string{"DELETE FROM letters WHERE letter_id = ?"}},
 		{&pruned.Clips, "SELECT clip_id FROM clips WHERE touched_ms < ? LIMIT ?", []string{"DELETE FROM clips WHERE clip_id = ?"}},
 		{&pruned.Claims, "SELECT name FROM claims WHERE claimed_ms < ? LIMIT ?", []string{"DELETE FROM claims WHERE name = ?"}},
 	} {

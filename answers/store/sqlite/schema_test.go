@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"videoqa/answers/store"
 )
 
 // Files of the first version go on being read.
@@ -42,6 +44,12 @@ func TestAFileOfAnEarlierSchemaIsBroughtUpToDate(t *testing.T) {
 	}
 	if rows, err := s.Take(t.Context(), time.Now(), time.Now(), 9); err != nil || len(rows) != 1 || rows[0].Attempts != 1 {
 		t.Errorf("%+v (%v)", rows, err)
+	}
+	if clips, _, err := s.ListClips(t.Context(), store.ClipQuery{Camera: "x"}); err != nil || len(clips) != 1 {
+		t.Errorf("listed are %+v (%v)", clips, err)
+	}
+	if q, found, err := s.WaitingFor(t.Context(), "q-2"); !found || err != nil || q.Reason != "" {
+		t.Errorf("%+v, %v (%v)", q, found, err)
 	}
 	if err := s.DeleteClip(t.Context(), "c-2", time.UnixMilli(30000)); err != nil {
 		t.Error(err)

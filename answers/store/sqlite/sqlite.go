@@ -115,6 +115,21 @@ CREATE INDEX upload_users_by_end ON upload_users (until_ms) WHERE until_ms IS NO
 INSERT INTO upload_users SELECT uri, 'clip ' || clip_id, touched_ms, NULL FROM clips
 	WHERE uri LIKE 'videoqa-media:%' AND put_ms IS NOT NULL AND (gone_ms IS NULL OR put_ms > gone_ms);
 DROP INDEX clips_by_uri;
+`, `
+ALTER TABLE waiting ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+CREATE TABLE letters (
+	letter_id TEXT PRIMARY KEY,
+	message   BLOB NOT NULL,
+	stored_ms INTEGER NOT NULL
+);
+CREATE INDEX letters_by_time ON letters (stored_ms, letter_id);
+CREATE TABLE processes (
+	process_id TEXT PRIMARY KEY,
+	settings   TEXT NOT NULL,
+	seen_ms    INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX clips_by_start ON clips (coalesce(start_ms, 9223372036854775807), clip_id) WHERE put_ms IS NOT NULL;
+CREATE INDEX clips_untimed ON clips (camera) WHERE camera <> '' AND (start_ms IS NULL OR end_ms IS NULL);
 `}
 
 // A Store is an open file.

@@ -58,8 +58,8 @@ func enter(tx *sql.Tx, row store.Row) (fresh bool, err error) {
 	if err != nil {
 		panic(err) // strings, bytes and a time always marshal
 	}
-	result, err := tx.Exec("INSERT INTO waiting (question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms, replaces) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-		row.QuestionID, row.Request, record, row.For, row.Due.UnixMilli(), orZero(row.Until), row.Attempts, row.FirstSeen.UnixMilli(), row.Replaces)
+	result, err := tx.Exec("INSERT INTO waiting (question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms, replaces, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		row.QuestionID, row.Request, record, row.For, row.Due.UnixMilli(), orZero(row.Until), row.Attempts, row.FirstSeen.UnixMilli(), row.Replaces, row.Reason)
 	if err != nil {
 		return false, err
 	}
@@ -93,7 +93,7 @@ func (s *Store) TakeTurns(ctx context.Context, now, lease time.Time, n int) ([]s
 
 func (s *Store) take(ctx context.Context, where string, now, lease time.Time, n int) (taken []store.Row, err error) {
 	err = s.change(ctx, "take waiting questions", func(tx *sql.Tx) error {
-		rows, err := tx.Query("SELECT question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms, replaces FROM waiting WHERE "+where+" AND lease_ms <= ?1 ORDER BY due_ms, seen_ms LIMIT ?2",
+		rows, err := tx.Query("SELECT "+rowColumns+" FROM waiting WHERE "+where+" AND lease_ms <= ?1 ORDER BY due_ms, seen_ms LIMIT ?2",
 			now.UnixMilli(), n)
 		if err != nil {
 			return err
@@ -117,10 +117,13 @@ func (s *Store) take(ctx context.Context, where string, now, lease time.Time, n 
 	return taken, nil
 }
 
-func scanRow(rows *sql.Rows) (row store.Row, err error) {
+const rowColumns = "question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms, replaces, reason"
+
+// scanRow reads [rowColumns], and what stands behind them into more.
+func scanRow(rows scanner, more ...any) (row store.Row, err error) {
 	var record []byte
 	var due, until, seen int64
-	if err := rows.Scan(&row.QuestionID, &row.Request, &record, &row.For, &due, &until, &row.Attempts, &seen, &row.Replaces); err != nil {
+	if err := rows.Scan(append([]any{&row.QuestionID, &row.Request, &record, &row.For, &due, &until, &row.Attempts, &seen, &row.Replaces, &row.Reason}, more...)...); err != nil {
 		return row, err
 	}
 	row.Due, row.FirstSeen = time.UnixMilli(due), time.UnixMilli(seen)
@@ -155,8 +158,8 @@ func extend(tx *sql.Tx, questionIDs []string, lease time.Time) error {
 // Again implements [store.WaitingRoom].
 func (s *Store) Again(ctx context.Context, row store.Row) error {
 	return s.change(ctx, "let question wait again", func(tx *sql.Tx) error {
-		_, err := tx.Exec("UPDATE waiting SET awaits = ?, due_ms = ?, until_ms = ?, attempts = ?, lease_ms = 0 WHERE question_id = ?",
-			row.For, row.Due.UnixMilli(), orZero(row.Until), row.Attempts, row.QuestionID)
+		_, err := tx.Exec("UPDATE waiting SET awaits = ?, due_ms = ?, until_ms = ?, attempts = ?, reason = ?, lease_ms = 0 WHERE question_id = ?",
+			row.For, row.Due.UnixMilli(), orZero(row.Until), row.Attempts, row.Reason, row.QuestionID)
 		return err
 	})
 }

@@ -53,6 +53,10 @@ func Run(t *testing.T, open Open) {
 		{"an upload is used by questions and requests, for good or for a time", othersUse},
 		{"an upload that is being removed is not used again before it is gone", removing},
 		{"whoever begins to use an upload while others end it is not overlooked", useRace},
+		{"dead letters that are no question's outcome are listed page by page", letters},
+		{"processes that serve from one store see each other", processes},
+		{"what waits is listed, with the reason, and stays", waitList},
+		{"clips are listed by camera and time, page by page", clipList},
 		{"everything is there after a restart, and free to be taken", restart},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.do(t, open) })

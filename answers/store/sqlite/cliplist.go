@@ -1,0 +1,52 @@
+package sqlite
+
+import (
+	"context"
+
+	"videoqa/answers/store"
+	"videoqa/ingest"
+)
+
+// ListClips implements [store.Clips].
+func (s *Store) ListClips(ctx context.Context, q store.ClipQuery) (page []ingest.Clip, next string, err error) {
+	cursor, err := store.ParseCursor(q.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	limit := store.PageSize(q.Limit)
+	where, values := "put_ms IS NOT NULL AND "+live, []any{}
+	for _, filter := range []struct {
+		on    bool
+		where string
+		value any
+	}{
+		{q.Camera != "", "camera <> '' AND camera = ?", q.Camera},
+		{!q.From.IsZero(), "start_ms IS NOT NULL AND (end_ms IS NULL OR end_ms > ?)", q.From.UnixMilli()},
+		{!q.To.IsZero(), "start_ms < ?", q.To.UnixMilli()},
+	} {
+		if filter.on {
+			where, values = where+" AND "+filter.where, append(values, filter.value)
+		}
+	}
+	if q.Untimed {
+		where += " AND (start_ms IS NULL OR end_ms IS NULL)"
+	}
+	rows, err := s.db.QueryContext(ctx, "SELECT "+clipColumns+" FROM clips WHERE "+where+
+		" AND (coalesce(start_ms, 9223372036854775807), clip_id) > (?, ?) ORDER BY coalesce(start_ms, 9223372036854775807), clip_id LIMIT ?", append(values, cursor.Millis, cursor.QuestionID, limit+1)...)
+	if err != nil {
+		return nil, "", down("list clips", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		c, _, err := scanClip(rows)
+		if err != nil {
+			return nil, "", down("list clips", err)
+		}
+		page = append(page, c)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, "", down("list clips", err)
+	}
+	page, next = store.ClipPage(page, limit)
+	return page, next, nil
+}
