@@ -22,7 +22,7 @@ SEED ?= 1
 MINUTES ?= 20
 DEVICE ?= cuda
 MODEL ?= git-base
-BENCH_FOLDER := $${XDG_CACHE_HOME:-$$HOME/.cache}/videoqa/bench
+BENCH_FOLDER := $$(deploy/cache.sh)/bench
 STREAM_BENCH := go test ./internal/cli -run '^$$' -benchtime 5x -timeout 30m -bench Stream
 
 help: ## this list
@@ -101,7 +101,7 @@ bench-device: libraries ## a GIT-base on DEVICE (cuda) beside transformers and t
 bench-peers: libraries ## sampling and resizing beside torchcodec, decord, PyAV, OpenCV and Pillow (PEERS=--quick: one round)
 	@mkdir -p bin
 	$(WITH_LIBRARIES) go build -buildvcs=false -o bin/sampler ./testdata/bench/sampler
-	"$$(deploy/venv.sh peers testdata/bench/peers-requirements.txt)/bin/python" testdata/bench/peers.py "$${XDG_CACHE_HOME:-$$HOME/.cache}/videoqa/bench/peers" --program bin/sampler $(PEERS)
+	"$$(deploy/venv.sh peers testdata/bench/peers-requirements.txt)/bin/python" testdata/bench/peers.py "$(BENCH_FOLDER)/peers" --program bin/sampler $(PEERS)
 
 eval: build ## exact match on 500 fresh clips made from SEED (default 1)
 	"$$(deploy/venv.sh world testdata/world/requirements.txt)/bin/python" testdata/world/eval.py --seed $(SEED) --program bin/videoqa

@@ -6,14 +6,14 @@
 #	deploy/deps.sh where X  prints the folder of ffmpeg, tokenizers or onnxruntime
 #
 # Nothing needs root and nothing outside the cache folder is written. Each library lies in
-# ${XDG_CACHE_HOME:-~/.cache}/videoqa/deps/<name>-<version>-<hash>, where the hash is that of the recipe (deploy/deps/<name>.sh)
+# $(deploy/cache.sh)/deps/<name>-<version>-<hash>, where the hash is that of the recipe (deploy/deps/<name>.sh)
 # and of what its result depends on, so that all checkouts share one build and a changed recipe never meets an old one. A
 # folder is built beside its place and renamed, so one that exists is whole; STAMP in it says what it was made from.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/videoqa/deps
+cache=$("$here/cache.sh")/deps
 names=(ffmpeg tokenizers onnxruntime)
 
 say() { printf 'deps: %s\n' "$*" >&2; }

@@ -3,7 +3,7 @@
 # folder. usage: venv.sh NAME REQUIREMENTS
 set -euo pipefail
 name=$1 requirements=$2
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/videoqa/venv
+cache=$("$(dirname "${BASH_SOURCE[0]}")/cache.sh")/venv
 hash=$({ cat "$requirements"; python3 --version; uname -m; } | sha256sum)
 folder=$cache/$name-${hash:0:12}
 if [[ ! -e $folder/READY ]]; then

@@ -17,7 +17,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -100,7 +99,8 @@ func (a *App) run(ctx context.Context, args []string) (status int) {
 	a.args = args
 	parsed, values, err := a.parse(ctx)
 	if err != nil {
-		fmt.Fprintf(a.Err, "videoqa: %v\nTry 'videoqa --help', or 'videoqa COMMAND --help'.\n", err)
+		a.complain(err)
+		fmt.Fprintln(a.Err, "Try 'videoqa --help', or 'videoqa COMMAND --help'.")
 		return misused
 	}
 	a.values = values
@@ -110,12 +110,12 @@ func (a *App) run(ctx context.Context, args []string) (status int) {
 // parse reads the command line, the variables and the file of settings.
 func (a *App) parse(ctx context.Context) (*kong.Context, []config.Value, error) {
 	var settings *config.Settings
-	parser, err := kong.New(&Commands{}, kong.Name("videoqa"),
+	parser, err := kong.New(&Commands{}, append(config.Verbatim(), kong.Name("videoqa"),
 		kong.Description("Ask plain-language questions about video, and see what was looked at."),
 		kong.Writers(a.Out, a.Err), kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(func(value *kong.Value) string { return settings.Help(value) }),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(a), kong.Vars{"kinds": "open,caption,yesno,count,choice"})
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(a), kong.Vars{"kinds": "open,caption,yesno,count,choice"})...)
 	if err != nil {
 		panic(err) // the struct above is wrong
 	}
@@ -170,24 +170,19 @@ func (a *App) report(ctx context.Context, err error) int {
 		fmt.Fprintln(a.Err, "videoqa: interrupted")
 		return interrupted
 	}
-	fmt.Fprintf(a.Err, "videoqa: %v\n", err)
+	a.complain(err)
 	if errors.Is(err, fault.BadRequest) {
 		return misused
 	}
 	return failed
 }
 
-// cacheDir is where built graphs and the like are kept.
-func (a *App) cacheDir() (string, error) {
-	base := a.Getenv("XDG_CACHE_HOME")
-	if base == "" {
-		home := a.Getenv("HOME")
-		if home == "" {
-			return "", errors.New("neither XDG_CACHE_HOME nor HOME is set: there is no place for a cache")
-		}
-		base = filepath.Join(home, ".cache")
-	}
-	return filepath.Join(base, "videoqa"), nil
+// complain tells of an error on standard error. What it quotes of names and files
+// cannot move the terminal's cursor.
+func (a *App) complain(err error) { a.complainOn(a.Err, err) }
+
+func (a *App) complainOn(w io.Writer, err error) {
+	fmt.Fprintf(w, "videoqa: %s\n", printableLines(err.Error()))
 }
 
 // isTerminal tells whether w is a terminal that may show colours.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"videoqa/ingest"
 	"videoqa/internal/cli"
@@ -211,5 +212,43 @@ func TestHelpAndVersion(t *testing.T) {
 		if status != 0 || out == "" || errors != "" {
 			t.Errorf("%v: status %d, output %q, errors %q", args, status, out, errors)
 		}
+	}
+}
+
+// A name in Latin-1, as old archives have them: it is opened, written to, and told
+// of in JSON that any parser reads.
+func TestFileNamesThatAreNotUTF8AreTakenAsTheyAre(t *testing.T) {
+	folder := t.TempDir()
+	data, err := os.ReadFile(clips + "cfr.mp4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	clip, out := filepath.Join(folder, "caf\xe9.mp4"), filepath.Join(folder, "gr\xfc\xdfe")
+	if err := os.WriteFile(clip, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, listed, errors := run(t, nil, "frames", clip, "--count", "2", "--json", "--out", out)
+	var l struct {
+		Frames []struct {
+			File   string
+			Base64 []byte `json:"file_base64"`
+		}
+	}
+	if err := json.Unmarshal([]byte(listed), &l); status != 0 || err != nil || len(l.Frames) != 2 || !utf8.ValidString(listed) {
+		t.Fatalf("status %d, %q, %q, %v", status, listed, errors, err)
+	}
+	for _, f := range l.Frames {
+		if _, err := os.Stat(string(f.Base64)); err != nil || filepath.Dir(string(f.Base64)) != out || !strings.Contains(f.File, `gr\xfc\xdfe`) {
+			t.Errorf("a frame is told of as %q, %q: %v", f.File, f.Base64, err)
+		}
+	}
+	if status, shown, errors := run(t, nil, "frames", clip, "--count", "2", "--out", out); status != 0 || !strings.Contains(shown, `gr\xfc\xdfe/001.png`) {
+		t.Errorf("status %d, %q, %q", status, shown, errors)
+	}
+	if status, _, errors := run(t, nil, "caption", folder+"/\xe9\x1b[2J.mp4"); status != 1 || !strings.Contains(errors, `\xe9\x1b[2J.mp4: there is no such file`) {
+		t.Errorf("status %d, %q", status, errors)
+	}
+	if status, _, errors := run(t, nil, "ask", clip, "is it a caf\xe9?"); status != 2 || !strings.Contains(errors, "UTF-8") {
+		t.Errorf("a question that is not UTF-8: status %d, %q", status, errors)
 	}
 }

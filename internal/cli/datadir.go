@@ -15,19 +15,6 @@ type dataDir struct {
 	lock *os.File
 }
 
-// defaultDataDir is where the XDG rules put an application's data.
-func (a *App) defaultDataDir() (string, error) {
-	base := a.Getenv("XDG_DATA_HOME")
-	if base == "" {
-		home := a.Getenv("HOME")
-		if home == "" {
-			return "", errors.New("neither XDG_DATA_HOME nor HOME is set: name a data folder with --data-dir or VIDEOQA_DATA_DIR")
-		}
-		base = filepath.Join(home, ".local", "share")
-	}
-	return filepath.Join(base, "videoqa"), nil
-}
-
 // openDataDir makes the folder if need be and locks it. The lock is the
 // kernel's, so it ends with its process, however that ends.
 func openDataDir(path string) (*dataDir, error) {

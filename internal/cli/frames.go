@@ -41,10 +41,10 @@ func (Frames) Help() string {
 
 // A writtenFrame is one picture in the listing.
 type writtenFrame struct {
-	PTS    temporal.Seconds `json:"pts"`
-	File   string           `json:"file"`
-	Width  int              `json:"width"`
-	Height int              `json:"height"`
+	PTS temporal.Seconds `json:"pts"`
+	fileName
+	Width  int `json:"width"`
+	Height int `json:"height"`
 }
 
 // A listing is what was written.
@@ -90,7 +90,7 @@ func (c *Frames) Run(ctx context.Context, a *App) (err error) {
 		if err := writePNG(file, p); err != nil {
 			return fmt.Errorf("write frame: %w", err)
 		}
-		l.Frames = append(l.Frames, writtenFrame{p.PTS, file, p.Width, p.Height})
+		l.Frames = append(l.Frames, writtenFrame{p.PTS, named(file), p.Width, p.Height})
 	}
 	return c.print(a.Out, l)
 }
@@ -159,7 +159,7 @@ func (c *Frames) print(w io.Writer, l listing) error {
 		return e.Encode(l)
 	}
 	for _, f := range l.Frames {
-		if _, err := fmt.Fprintf(w, "%s  %d x %d  at %s s\n", f.File, f.Width, f.Height, f.PTS); err != nil {
+		if _, err := fmt.Fprintf(w, "%s  %d x %d  at %s s\n", printable(f.File), f.Width, f.Height, f.PTS); err != nil {
 			return err
 		}
 	}

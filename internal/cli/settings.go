@@ -94,7 +94,7 @@ func (k KafkaSettings) security() kafka.Security {
 
 // MediaSettings say what an event may name.
 type MediaSettings struct {
-	Roots    []string      `env:"VIDEOQA_MEDIA_ROOTS" placeholder:"DIR,…" help:"Folders that a file: URI may name; without it, none."`
+	Roots    []string      `env:"VIDEOQA_MEDIA_ROOTS" placeholder:"DIR,…" verbatim:"" help:"Folders that a file: URI may name; without it, none."`
 	HTTP     bool          `env:"VIDEOQA_MEDIA_HTTP" help:"Fetch http: URIs too, which nobody on the way is kept from reading or changing."`
 	Ports    []uint16      `env:"VIDEOQA_MEDIA_PORTS" placeholder:"N,…" help:"Ports that may be connected to for media; without it, 80 and 443."`
 	Networks []string      `env:"VIDEOQA_MEDIA_NETWORKS" placeholder:"PREFIX,…" help:"Networks of yours that media may be fetched from, as 10.2.0.0/16; without it, only the public internet."`

@@ -115,17 +115,6 @@ func TestASecondProcessOnADataFolderIsRefused(t *testing.T) {
 	again.Close()
 }
 
-func TestTheDataFolderFollowsXDG(t *testing.T) {
-	for want, env := range map[string]map[string]string{
-		"/data/videoqa": {"XDG_DATA_HOME": "/data", "HOME": "/people/x"}, "/people/x/.local/share/videoqa": {"HOME": "/people/x"}, "": {},
-	} {
-		a := &App{Getenv: func(key string) string { return env[key] }}
-		if got, err := a.defaultDataDir(); got != want || (err == nil) != (want != "") {
-			t.Errorf("with %v: %q, %v", env, got, err)
-		}
-	}
-}
-
 // The whole of it: the command, its broker, a real clip, the built-in model, and
 // a client that knows only the broker's address. Then all again on what is left.
 func TestServeAnswersQuestionsAboutARealClip(t *testing.T) {

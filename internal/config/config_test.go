@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,15 +17,18 @@ import (
 // cluster is a small command line with a setting of each kind.
 type cluster struct {
 	Serve struct {
-		Config  string        `env:"VIDEOQA_CONFIG"`
-		Brokers []string      `name:"kafka-brokers" env:"VIDEOQA_KAFKA_BROKERS"`
-		Group   string        `name:"kafka-group" env:"VIDEOQA_KAFKA_GROUP" default:"videoqa"`
-		Wait    time.Duration `env:"VIDEOQA_WAIT" default:"30s" reload:""`
-		Slots   int           `env:"VIDEOQA_SLOTS" default:"2"`
-		Device  string        `env:"VIDEOQA_DEVICE" default:"cpu" enum:"cpu,gpu"`
-		Store   string        `name:"store-url" env:"VIDEOQA_STORE_URL"`
-		Pass    string        `env:"VIDEOQA_PASS" secret:""`
-		JSON    bool          `env:"VIDEOQA_JSON"`
+		Config  string          `env:"VIDEOQA_CONFIG"`
+		Brokers []string        `name:"kafka-brokers" env:"VIDEOQA_KAFKA_BROKERS"`
+		Group   string          `name:"kafka-group" env:"VIDEOQA_KAFKA_GROUP" default:"videoqa"`
+		Wait    time.Duration   `env:"VIDEOQA_WAIT" default:"30s" reload:""`
+		Slots   int             `env:"VIDEOQA_SLOTS" default:"2"`
+		Device  string          `env:"VIDEOQA_DEVICE" default:"cpu" enum:"cpu,gpu"`
+		Store   string          `name:"store-url" env:"VIDEOQA_STORE_URL"`
+		Pass    string          `env:"VIDEOQA_PASS" secret:""`
+		JSON    bool            `env:"VIDEOQA_JSON"`
+		Roots   []string        `env:"VIDEOQA_ROOTS" verbatim:""`
+		Pauses  []time.Duration `env:"VIDEOQA_PAUSES"`
+		Ports   []uint16        `env:"VIDEOQA_PORTS"`
 	} `cmd:""`
 	Pull struct {
 		Slots int `help:"No setting, only a flag."`
@@ -41,7 +45,7 @@ func read(t *testing.T, text string, environ, args []string) (values map[string]
 			t.Fatal(err)
 		}
 	}
-	parser, err := kong.New(&cluster{})
+	parser, err := kong.New(&cluster{}, config.Verbatim()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +141,7 @@ func FuzzAFileIsReadOrRefused(f *testing.F) {
 		f.Add(seed)
 	}
 	file := filepath.Join(f.TempDir(), "v.yaml")
-	parser, err := kong.New(&cluster{})
+	parser, err := kong.New(&cluster{}, config.Verbatim()...)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -154,7 +158,7 @@ func FuzzAFileIsReadOrRefused(f *testing.F) {
 }
 
 func TestAMissingFileIsNamed(t *testing.T) {
-	parser, err := kong.New(&cluster{})
+	parser, err := kong.New(&cluster{}, config.Verbatim()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +219,7 @@ func TestTimesAreShownAsTheyAreWritten(t *testing.T) {
 }
 
 func TestHelpNamesTheVariable(t *testing.T) {
-	parser, err := kong.New(&cluster{})
+	parser, err := kong.New(&cluster{}, config.Verbatim()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,6 +227,74 @@ func TestHelpNamesTheVariable(t *testing.T) {
 	for _, flag := range parser.Model.Children[0].Flags {
 		if flag.Name == "slots" && settings.Help(flag.Value) != "($VIDEOQA_SLOTS)" {
 			t.Errorf("help of --slots is %q", settings.Help(flag.Value))
+		}
+	}
+}
+
+// File names are bytes. What kong would do to them is to replace what is not UTF-8.
+func TestTextIsTakenByteByByteWhereverItIsWritten(t *testing.T) {
+	const name = "caf\xe9 \x01\u65e5"
+	for _, tc := range []struct {
+		file    string
+		environ []string
+		args    []string
+	}{
+		{args: []string{"serve", "--pass", name, "--roots", "/a,/b/" + name, "--kafka-group=" + name}},
+		{environ: []string{"VIDEOQA_PASS=" + name, "VIDEOQA_ROOTS=/a,/b/" + name, "VIDEOQA_KAFKA_GROUP=" + name}, args: []string{"serve"}},
+		{file: "pass: !!binary Y2Fm6SAB5pel\nroots: [/a, !!binary L2IvY2Fm6SAB5pel]\nkafka_group: !!binary Y2Fm6SAB5pel\n", args: []string{"serve"}},
+	} {
+		var into cluster
+		parser, err := kong.New(&into, config.Verbatim()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		settings := config.Take(parser.Model.Node)
+		file := ""
+		if tc.file != "" {
+			file = filepath.Join(t.TempDir(), "v.yaml")
+			if err := os.WriteFile(file, []byte(tc.file), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sources, err := settings.Read(file, tc.environ, parser.Model.Children[0].Flags)
+		if err == nil {
+			err = kong.Resolvers(sources).Apply(parser)
+		}
+		if err == nil {
+			_, err = parser.Parse(tc.args)
+		}
+		if got := into.Serve; err != nil || got.Pass != name || got.Group != name || !slices.Equal(got.Roots, []string{"/a", "/b/" + name}) {
+			t.Errorf("%q %q %q give %q, %q, %q, %v", tc.args, tc.environ, tc.file, got.Pass, got.Group, got.Roots, err)
+		}
+	}
+}
+
+// The file that shows what was set gives it again, byte by byte, and no password.
+func TestWhatIsNotUTF8IsShownSoThatItCanBeReadAgainAndMasked(t *testing.T) {
+	shown, _, _, wrong := read(t, "", []string{"VIDEOQA_ROOTS=/b/caf\xe9", "VIDEOQA_STORE_URL=postgres://u:tops\xe9cret@db/v"}, []string{"serve"})
+	if wrong != "" || strings.Contains(shown["store_url"], base64.StdEncoding.EncodeToString([]byte("postgres://u:tops\xe9cret@db/v"))) {
+		t.Errorf("the URL is shown as %s (%s)", shown["store_url"], wrong)
+	}
+	again, _, _, wrong := read(t, "roots: "+shown["roots"]+"\n", nil, []string{"serve"})
+	if again["roots"] != shown["roots"] || !strings.Contains(shown["roots"], "!!binary") {
+		t.Errorf("%s is read again as %s (%s)", shown["roots"], again["roots"], wrong)
+	}
+}
+
+func TestItemsOfAListLoseTheSpacesAroundThem(t *testing.T) {
+	var into cluster
+	parser, err := kong.New(&into, config.Verbatim()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = parser.Parse([]string{"serve", "--kafka-brokers", " a:1, b\\,c ,d,", "--roots", "/a ,/b", "--pauses", "1s, 2m", "--ports", "80, 443"})
+	if got := into.Serve; err != nil || !slices.Equal(got.Brokers, []string{"a:1", "b,c", "d"}) || !slices.Equal(got.Roots, []string{"/a ", "/b"}) ||
+		!slices.Equal(got.Pauses, []time.Duration{time.Second, 2 * time.Minute}) || !slices.Equal(got.Ports, []uint16{80, 443}) {
+		t.Errorf("%q, %q, %v, %v, %v", got.Brokers, got.Roots, got.Pauses, got.Ports, err)
+	}
+	for _, wrong := range [][]string{{"--ports", "65536"}, {"--ports", "http"}, {"--pauses", "2"}} {
+		if _, err := parser.Parse(append([]string{"serve"}, wrong...)); err == nil {
+			t.Errorf("%q is taken", wrong)
 		}
 	}
 }

@@ -1,11 +1,13 @@
 package config
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"regexp"
+	"strings"
 
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
@@ -126,16 +128,32 @@ func (r *reader) take(key, value *yaml.Node, s Setting) {
 func plain(value *yaml.Node) (string, error) {
 	switch value.Kind {
 	case yaml.ScalarNode:
-		return value.Value, nil
+		return scalar(value)
 	case yaml.SequenceNode:
 		var items []string
 		for _, item := range value.Content {
 			if item.Kind != yaml.ScalarNode {
 				return "", errors.New("an item is a list or a mapping, not one value")
 			}
-			items = append(items, item.Value)
+			text, err := scalar(item)
+			if err != nil {
+				return "", err
+			}
+			items = append(items, text)
 		}
 		return kong.JoinEscaped(items, ','), nil
 	}
 	return "", errors.New("a mapping, not a value")
+}
+
+// scalar is one value. What is not UTF-8 is written in base64, after !!binary.
+func scalar(value *yaml.Node) (string, error) {
+	if value.Tag != "!!binary" {
+		return value.Value, nil
+	}
+	text, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(value.Value), ""))
+	if err != nil {
+		return "", errors.New("after !!binary stands no base64")
+	}
+	return string(text), nil
 }

@@ -45,7 +45,7 @@ func (f *Sources) Values(parsed *kong.Context) (values []Value) {
 			v.Origin = Flag
 		}
 		v.plain = inYAML(flag.Target.Interface())
-		v.Shown = v.mask()
+		v.Shown = v.mask(flag.Target.Interface())
 		values = append(values, v)
 	}
 	return values
@@ -94,11 +94,30 @@ var (
 	password = regexp.MustCompile(`(?i)((?:password|passwd|secret|token|signature|key)=)[^&\s,"'\]]*`)
 )
 
-func (v Value) mask() string {
+// mask is v.plain without what is secret. Text that is not UTF-8 stands there in
+// base64, so it is masked before it is encoded.
+func (v Value) mask(value any) string {
 	if v.Secret && v.plain != `""` {
 		return masked
 	}
-	return password.ReplaceAllString(userInfo.ReplaceAllString(v.plain, "${1}"+masked+"@"), "${1}"+masked)
+	if !strings.Contains(v.plain, "!!binary") {
+		return withoutPasswords(v.plain)
+	}
+	switch value := value.(type) {
+	case string:
+		return inYAML(withoutPasswords(value))
+	case []string:
+		var all []string
+		for _, one := range value {
+			all = append(all, withoutPasswords(one))
+		}
+		return inYAML(all)
+	}
+	return masked
+}
+
+func withoutPasswords(s string) string {
+	return password.ReplaceAllString(userInfo.ReplaceAllString(s, "${1}"+masked+"@"), "${1}"+masked)
 }
 
 // Changed returns those of now that differ from before.

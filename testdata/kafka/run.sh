@@ -7,7 +7,7 @@
 #   testdata/kafka/run.sh go test ./ingest/kafka ./answers/worker
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/videoqa/kafka-4.1.1
+cache=$("$here/../../deploy/cache.sh")/kafka-4.1.1
 controller=$("$here/../free-port.sh")
 port=${VIDEOQA_TEST_KAFKA_PORT:-$("$here/../free-port.sh")}
 secure=$("$here/../free-port.sh")

@@ -120,7 +120,9 @@ def compare(root):
 
 
 if __name__ == "__main__":
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(cache):  # the XDG rules have a relative path ignored
+        cache = os.path.expanduser("~/.cache")
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--folder", type=pathlib.Path, default=pathlib.Path(cache, "videoqa", "parity"))
     options.add_argument("--make", action="store_true")

@@ -5,7 +5,7 @@
 #   testdata/postgres/run.sh go test ./answers/store/postgres
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/videoqa/postgresql
+cache=$("$here/../../deploy/cache.sh")/postgresql
 port=${VIDEOQA_TEST_POSTGRES_PORT:-$("$here/../free-port.sh")}
 
 newest() { printf '%s\n' "$1"/usr/lib/postgresql/*/bin/postgres | grep -v '[*]' | sort -V | tail -n 1; }

@@ -5,7 +5,7 @@
 #   testdata/redis/run.sh go test ./frames/features/redis
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/videoqa/redis
+cache=$("$here/../../deploy/cache.sh")/redis
 port=${VIDEOQA_TEST_REDIS_PORT:-$("$here/../free-port.sh")}
 
 server=$(command -v redis-server) || server=$cache/redis-server

@@ -49,7 +49,9 @@ const DefaultEndpoint = "https://huggingface.co"
 
 // Environment reads the variables of huggingface_hub, by getenv, with its rules:
 // HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub; HF_TOKEN, else
-// the token that "hf auth login" stored; HF_ENDPOINT; HF_HUB_OFFLINE.
+// the token that "hf auth login" stored; HF_ENDPOINT; HF_HUB_OFFLINE. Where
+// XDG_CACHE_HOME is set, ~/.cache is that folder, also if it is relative, which
+// huggingface_hub does not ignore: its files have to be found where it puts them.
 func Environment(getenv func(string) string) Hub {
 	first := func(names ...string) string {
 		for _, name := range names {

@@ -524,6 +524,7 @@ func TestTheEnvironmentIsPythons(t *testing.T) {
 	}{
 		{"nothing set", nil, Hub{CacheDir: home + "/.cache/huggingface/hub", Token: "hf_stored"}},
 		{"XDG_CACHE_HOME", map[string]string{"XDG_CACHE_HOME": "/x"}, Hub{CacheDir: "/x/huggingface/hub"}},
+		{"a relative XDG_CACHE_HOME, which Python takes", map[string]string{"XDG_CACHE_HOME": "x"}, Hub{CacheDir: "x/huggingface/hub"}},
 		{"HF_HOME with a tilde", map[string]string{"HF_HOME": "~/elsewhere"}, Hub{CacheDir: home + "/elsewhere/hub", Token: "hf_other"}},
 		{"HF_HUB_CACHE wins", map[string]string{"HF_HOME": "/h", "HF_HUB_CACHE": "$HOME/c"}, Hub{CacheDir: home + "/c"}},
 		{"HF_TOKEN wins over the file", map[string]string{"HF_TOKEN": " hf_env\n"}, Hub{CacheDir: home + "/.cache/huggingface/hub", Token: "hf_env"}},
