@@ -216,6 +216,9 @@ func (j *job) decodeClip(ctx context.Context, clip int, media Media) error {
 		if report.NoToneMapping {
 			s.looked.notes = append(s.looked.notes, ingest.NoToneMapping)
 		}
+		if report.ClockJump {
+			s.looked.notes = append(s.looked.notes, ingest.ClockJump)
+		}
 		s.found = true
 		j.s.moments.Set(s.key, s.looked)
 	}

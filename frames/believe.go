@@ -109,8 +109,7 @@ func (x *Index) anchor(ctx context.Context, in *input) error {
 
 // measureLast finds out how long the picture of a row is shown.
 func (x *Index) measureLast(ctx context.Context, in *input, p *astiav.Packet, row int) error {
-	anywhere := astiav.NewSeekFlags(astiav.SeekFlagBackward, astiav.SeekFlagAny)
-	if err := in.fc.SeekFrame(in.video.Index(), x.rows[row].dts, anywhere); err != nil {
+	if err := in.seek(x.rows[row].dts, astiav.SeekFlagBackward, astiav.SeekFlagAny); err != nil {
 		return errDoubt
 	}
 	const near = 64 // a seek goes by time of showing, and so comes out a little before

@@ -97,12 +97,13 @@ func (c *cursor) changed(ctx context.Context, err error) error {
 	return fmt.Errorf("the file is no longer what was indexed (%w): %w", err, fault.BadVideo)
 }
 
-// moveTo makes row the next one, by reading on, by seeking, or from the start.
+// moveTo makes row the next one, by reading on, by seeking, or from the start. A
+// file whose clock jumps has no times to seek by.
 func (c *cursor) moveTo(ctx context.Context, row int) error {
-	if row >= c.next && c.bytes(c.next, row) < seekGap {
+	if row >= c.next && (c.x.jumps > 0 || c.bytes(c.next, row) < seekGap) {
 		return c.readTo(ctx, row)
 	}
-	for back := row; ; back = c.x.before(back) {
+	for back := row; c.x.jumps == 0; back = c.x.before(back) {
 		if ok, err := c.jump(ctx, back, row); err != nil {
 			return err
 		} else if ok {
@@ -136,7 +137,7 @@ func (c *cursor) jump(ctx context.Context, at, row int) (bool, error) {
 	if ts == noTime {
 		ts = c.x.rows[at].pts
 	}
-	if err := c.in.fc.SeekFrame(c.in.video.Index(), ts, astiav.NewSeekFlags(astiav.SeekFlagBackward)); err != nil {
+	if err := c.in.seek(ts, astiav.SeekFlagBackward); err != nil {
 		return false, nil
 	}
 	if err := c.in.next(ctx, c.p); err != nil {

@@ -25,7 +25,8 @@ type row struct {
 	roles    role
 	layer    uint8 // temporal layer, HEVC
 	dropped  bool  // decoded, but outside the edit list
-	corrupt  bool  // bytes are missing: the container says so, or they are zeros
+	corrupt  bool  // bytes are missing: the container says so, or it is emptied
+	emptied  bool  // zeros are where none may be
 	lost     bool  // the pictures' own numbers say that one before it is missing
 }
 
@@ -48,6 +49,7 @@ type Index struct {
 	end      int64   // last pts + its duration
 	counted  bool    // pictures have no timestamps and are known by their order
 	topLayer uint8
+	jumps    int  // of the file's clock; rows have times that go on
 	believed bool // rows are what the container says, and a run's are looked at when it is read
 	shifted  bool // believed, and the container says nothing of durations
 	limits   Limits
@@ -155,6 +157,10 @@ func (x *Index) scan(ctx context.Context, in *input, kept *packets) error {
 		case err != nil:
 			return err
 		}
+		if in.jumps() > x.jumps {
+			x.jumps = in.jumps()
+			x.endPart()
+		}
 		if extra := newExtraData(p); extra != nil {
 			if len(x.configurations) == mostConfigurations {
 				return fmt.Errorf("more than %d configurations of its codec: %w", mostConfigurations, fault.TooLarge)
@@ -167,6 +173,16 @@ func (x *Index) scan(ctx context.Context, in *input, kept *packets) error {
 		if x.limits.Packets > 0 && len(x.rows) > x.limits.Packets {
 			return fmt.Errorf("more than %d pictures: %w", x.limits.Packets, fault.TooLarge)
 		}
+	}
+}
+
+// endPart notes that one recording ends with the last row, and that another follows
+// it. MPEG-TS numbers its packets, so some seem to be missing there, and the
+// container calls the last row corrupt, or the one before, whose end FFmpeg found in
+// the last. Whether it is, only the decoder tells.
+func (x *Index) endPart() {
+	for i := max(0, len(x.rows)-2); i < len(x.rows); i++ {
+		x.rows[i].corrupt = x.rows[i].emptied
 	}
 }
 
@@ -183,7 +199,7 @@ func newRow(p *astiav.Packet, classify *classifier) row {
 	r := row{pts: p.Pts(), dts: p.Dts(), size: int32(p.Size()), dropped: flags.Has(astiav.PacketFlagDiscard), corrupt: flags.Has(astiav.PacketFlagCorrupt)}
 	r.duration = durationOf(p)
 	read := classify.of(bytesOf(p), flags.Has(astiav.PacketFlagKey))
-	r.roles, r.layer, r.lost, r.corrupt = read.roles, read.layer, read.lost, r.corrupt || read.emptied
+	r.roles, r.layer, r.lost, r.emptied, r.corrupt = read.roles, read.layer, read.lost, read.emptied, r.corrupt || read.emptied
 	if flags.Has(astiav.PacketFlag(0x10)) { // AV_PKT_FLAG_DISPOSABLE
 		r.roles |= disposable
 	}

@@ -24,6 +24,7 @@ type input struct {
 	source      *source
 	handle      cgo.Handle     // source, for C
 	video       *astiav.Stream // borrowed from fc
+	clock       *clock         // of video; nil where its times are the file's own
 	codec       *astiav.Codec
 	limits      Limits
 	format      string                  // of the demuxer, as sniff calls it
@@ -229,8 +230,24 @@ func (in *input) inspect(limits Limits) error {
 	if err := limits.checkPixels(p.Width(), p.Height()); err != nil {
 		return err
 	}
+	in.clock = clockFor(in.format, in.video)
 	in.params = astiav.AllocCodecParameters()
 	return p.Copy(in.params)
+}
+
+// jumps is how often the clock of what was read so far has jumped.
+func (in *input) jumps() int {
+	if in.clock == nil {
+		return 0
+	}
+	return in.clock.jumps
+}
+
+// seek moves to about the decoding time ts, in the file's own ticks. From then on
+// packets have the file's times, which must not jump.
+func (in *input) seek(ts int64, flags ...astiav.SeekFlag) error {
+	in.clock = nil
+	return in.fc.SeekFrame(in.video.Index(), ts, astiav.NewSeekFlags(flags...))
 }
 
 // next reads one packet of the video stream into p, whose old content it drops.
@@ -252,6 +269,9 @@ func (in *input) next(ctx context.Context, p *astiav.Packet) error {
 		case err != nil:
 			return in.cause(ctx, err)
 		case p.StreamIndex() == in.video.Index():
+			if in.clock != nil {
+				in.clock.set(p)
+			}
 			return nil
 		}
 	}

@@ -67,11 +67,12 @@ const (
 	UnknownWords  Note = "unknown-words"   // the question holds words the model has never seen
 	QuestionCut   Note = "question-cut"    // only the question's last tokens fit
 	NoToneMapping Note = "no-tone-mapping" // HDR or BT.2020 colours, converted by matrix only
+	ClockJump     Note = "clock-jump"      // the file's clock restarts or jumps; pts go on without the jump
 )
 
 // Notes lists every note.
 func Notes() []Note {
-	return []Note{Degraded, Incomplete, FewerFrames, Cut, UnknownWords, QuestionCut, NoToneMapping}
+	return []Note{Degraded, Incomplete, FewerFrames, Cut, UnknownWords, QuestionCut, NoToneMapping, ClockJump}
 }
 
 // Model says what answered.

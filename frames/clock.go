@@ -1,0 +1,93 @@
+package frames
+
+import "github.com/asticode/go-astiav"
+
+// A clock lets the time of a stream go on where the file's own restarts or jumps:
+// recordings that were joined, a camera that was started again. It does what the
+// ffmpeg program does (7.1, fftools/ffmpeg_demux.c, ts_discontinuity_detect), to
+// the same formats and to FLV: where the decoding time steps back by more than a
+// tenth of a second, or lies more than ten seconds from where the packet before
+// ends, the packet follows that one at once, and so do all later ones. A gap in
+// which nothing was recorded looks the same as a jump and is closed as well.
+//
+// It has to see every packet from the first on, in the order of the file.
+type clock struct {
+	base   astiav.Rational // of the stream's ticks
+	usual  int64           // how long a packet lasts that does not say, in microseconds
+	offset int64           // added to all times, in microseconds
+	last   int64           // decoding time of the packet before, or where it should be
+	next   int64           // where that packet ends
+	shown  int64           // where the picture shown last ends
+	begun  bool
+	jumps  int
+}
+
+const (
+	mostAhead = 10e6 // microseconds; ffmpeg's dts_delta_threshold
+	mostBack  = 1e5
+)
+
+// microseconds is FFmpeg's AV_TIME_BASE_Q.
+func microseconds() astiav.Rational { return astiav.NewRational(1, 1e6) }
+
+// clockFor returns nil for formats whose time is one for the whole file.
+func clockFor(format string, s *astiav.Stream) *clock {
+	switch format {
+	case "mpegts", "mpeg", "flv":
+	default:
+		return nil
+	}
+	c := &clock{base: s.TimeBase(), shown: noTime}
+	if rate := s.AvgFrameRate(); rate.Num() > 0 && rate.Den() > 0 {
+		c.usual = 1e6 * int64(rate.Den()) / int64(rate.Num())
+	}
+	return c
+}
+
+// set gives a packet the time at which it follows those before.
+func (c *clock) set(p *astiav.Packet) {
+	length := c.usual
+	if d := p.Duration(); d > 0 {
+		length = c.micro(d)
+	}
+	c.shift(p, c.offset)
+	if p.Dts() != noTime {
+		at := c.micro(p.Dts())
+		if ahead := at - c.next; c.begun && (ahead > mostAhead || ahead < -mostAhead || at+mostBack < c.last) {
+			at = c.join(p, -ahead, length)
+		}
+		c.next, c.begun = at, true
+	}
+	c.last = c.next
+	c.next += length
+	if p.Pts() != noTime {
+		c.shown = max(c.shown, c.micro(p.Pts())+length)
+	}
+}
+
+// join shifts a packet, and all that follow, so that it is decoded next; and not
+// shown before the pictures of the packets that were before it, as it would be if
+// those were reordered and these are not. It returns the packet's decoding time.
+func (c *clock) join(p *astiav.Packet, by, length int64) int64 {
+	if p.Pts() != noTime {
+		if early := c.shown - (c.micro(p.Pts()) + by); early > length/2 {
+			by += early
+		}
+	}
+	c.offset += by
+	c.shift(p, by)
+	c.jumps++
+	return c.micro(p.Dts())
+}
+
+func (c *clock) micro(ticks int64) int64 { return astiav.RescaleQ(ticks, c.base, microseconds()) }
+
+func (c *clock) shift(p *astiav.Packet, by int64) {
+	ticks := astiav.RescaleQ(by, microseconds(), c.base)
+	if p.Dts() != noTime {
+		p.SetDts(p.Dts() + ticks)
+	}
+	if p.Pts() != noTime {
+		p.SetPts(p.Pts() + ticks)
+	}
+}
