@@ -41,12 +41,14 @@ type Model struct {
 	words   *wordpiece.Tokenizer
 	prepare frames.Preparation
 	how     Preprocess
+
+	demonstration bool
 }
 
 // OpenModel makes c, which is borrowed until Close, ready to answer. It returns
 // [fault.BadModel] or [fault.BadRequest] with what cannot be used.
 func OpenModel(ctx context.Context, c *checkpoint.Checkpoint, cfg ModelConfig) (*Model, error) {
-	m := &Model{how: cfg.Preprocess}
+	m := &Model{how: cfg.Preprocess, demonstration: c.Extension.Demonstration}
 	if m.how == "" {
 		m.how = Hub
 	}
@@ -74,7 +76,10 @@ func (m *Model) Name() string { return m.git.Name() }
 
 // Described is what answers say of the model.
 func (m *Model) Described() ingest.Model {
-	return ingest.Model{Name: m.Name(), Digest: m.git.Digest(), Precision: string(m.git.Precision()), Preprocess: string(m.how), Device: m.git.Device()}
+	return ingest.Model{
+		Name: m.Name(), Digest: m.git.Digest(), Precision: string(m.git.Precision()), Preprocess: string(m.how), Device: m.git.Device(),
+		Demonstration: m.demonstration,
+	}
 }
 
 // Preparation is what is done to a picture before the model sees it.
@@ -143,7 +148,7 @@ func (m *Model) preparation(c *checkpoint.Checkpoint) (checkpoint.Preprocessor, 
 		// resized and cut to a square. All use CLIP's mean and deviation.
 		m.prepare = frames.Original(size, map[int]int{480: 640, 420: 560}[size])
 		var err error
-		if pre, err = checkpoint.ParsePreprocessor(nil, size); err != nil {
+		if pre, err = checkpoint.ParsePreprocessor(nil, nil, size); err != nil {
 			return pre, err
 		}
 	default:

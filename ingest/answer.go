@@ -75,13 +75,17 @@ func Notes() []Note {
 	return []Note{Degraded, Incomplete, FewerFrames, Cut, UnknownWords, QuestionCut, NoToneMapping, ClockJump}
 }
 
-// Model says what answered.
+// Model says what answered. It may grow: readers have to ignore fields that they do
+// not know.
 type Model struct {
 	Name       string `json:"name"`
 	Digest     string `json:"digest"`
 	Precision  string `json:"precision"`
 	Preprocess string `json:"preprocess"` // "hub" or "original"
 	Device     string `json:"device"`
+	// Demonstration says that the model only shows how the program works: it cannot
+	// answer about real footage. It is left out where it is false.
+	Demonstration bool `json:"demonstration,omitempty"`
 }
 
 // CacheUse says what had to be computed for the answer.

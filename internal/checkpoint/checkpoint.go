@@ -37,6 +37,7 @@ type Checkpoint struct {
 	Config       Config       // as used, defaults filled in
 	Preprocessor Preprocessor // as used, defaults filled in
 	Tokenizer    Tokenizer    // the tokenizer's files, unread
+	Extension    Extension    // what videoqa.json says, if there is one
 	// CacheDir is the folder in which Digest remembers what it computed, inside
 	// its folder digests. Empty remembers nothing. Set it before the first Digest.
 	CacheDir string
@@ -50,8 +51,8 @@ type Checkpoint struct {
 }
 
 // Open reads the checkpoint in the folder dir: config.json and the weights, and
-// if they are there generation_config.json, preprocessor_config.json and the
-// tokenizer's files. Weights are looked for in the order of transformers:
+// if they are there generation_config.json, preprocessor_config.json, videoqa.json
+// and the tokenizer's files. Weights are looked for in the order of transformers:
 // model.safetensors, its sharded form, pytorch_model.bin, its sharded form.
 //
 // It returns [fault.NotFound] if dir is no folder and [fault.BadModel] for
@@ -74,7 +75,7 @@ func Open(dir string) (*Checkpoint, error) {
 // memory once, because [fs.File] does not give its bytes away.
 func OpenFS(fsys fs.FS) (*Checkpoint, error) {
 	c := &Checkpoint{Name: "git", now: time.Now}
-	for _, step := range []func(fs.FS) error{c.readConfig, c.readPreprocessor, c.readTokenizer, c.readWeights} {
+	for _, step := range []func(fs.FS) error{c.readConfig, c.readPreprocessor, c.readTokenizer, c.readExtension, c.readWeights} {
 		if err := step(fsys); err != nil {
 			return nil, errors.Join(err, c.Close())
 		}

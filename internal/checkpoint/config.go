@@ -119,8 +119,8 @@ func parseVision(f *fields) VisionConfig {
 		Layers:           f.integer("num_hidden_layers", 12),
 		Heads:            f.integer("num_attention_heads", 12),
 		IntermediateSize: f.integer("intermediate_size", 3072),
-		ImageSize:        f.integer("image_size", 224),
-		PatchSize:        f.integer("patch_size", 16),
+		ImageSize:        f.side("image_size", 224),
+		PatchSize:        f.side("patch_size", 16),
 		Activation:       Activation(f.text("hidden_act", string(QuickGELU))),
 		LayerNormEps:     f.number("layer_norm_eps", 1e-5),
 	}

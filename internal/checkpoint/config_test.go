@@ -122,6 +122,13 @@ func TestGenerationConfigNamesTheIDs(t *testing.T) {
 	}
 }
 
+func TestSidesMayBeListsOfTwoAsTransformers5Has(t *testing.T) {
+	c, err := checkpoint.ParseConfig([]byte(`{"model_type":"git","vision_config":{"image_size":[480,480],"patch_size":[12,12]}}`), nil)
+	if err != nil || c.Vision.ImageSize != 480 || c.Vision.PatchSize != 12 {
+		t.Errorf("the sides are %d and %d, %v; want 480 and 12", c.Vision.ImageSize, c.Vision.PatchSize, err)
+	}
+}
+
 func TestAConfigThatCannotBeUsedIsNamedByItsField(t *testing.T) {
 	for _, tc := range []struct{ name, config, names string }{
 		{"no JSON", `{`, "config.json"},
@@ -140,6 +147,9 @@ func TestAConfigThatCannotBeUsedIsNamedByItsField(t *testing.T) {
 		{"relative positions", `{"model_type":"git","position_embedding_type":"relative_key"}`, "position_embedding_type"},
 		{"grey pictures", `{"model_type":"git","vision_config":{"num_channels":1}}`, "vision_config.num_channels"},
 		{"a patch larger than the picture", `{"model_type":"git","vision_config":{"patch_size":300}}`, "patch_size"},
+		{"a picture that is no square", `{"model_type":"git","vision_config":{"image_size":[224,448]}}`, "vision_config.image_size: 224 x 448"},
+		{"a patch that is no square", `{"model_type":"git","vision_config":{"patch_size":[16,8]}}`, "vision_config.patch_size: 16 x 8"},
+		{"a list of one", `{"model_type":"git","vision_config":{"patch_size":[16]}}`, "vision_config.patch_size"},
 		{"an end outside the vocabulary", `{"model_type":"git","vocab_size":50}`, "token_id"},
 		{"no end", `{"model_type":"git","eos_token_id":[]}`, "eos_token_id"},
 		{"a vision config that is a list", `{"model_type":"git","vision_config":[]}`, "vision_config"},

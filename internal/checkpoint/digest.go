@@ -2,11 +2,13 @@ package checkpoint
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"hash"
 	"maps"
+	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -21,7 +23,8 @@ import (
 //
 //	"videoqa model 1\n", then for each tensor by sorted canonical name
 //	name, dtype, shape and the sha256 of its bytes, then the configuration as
-//	JSON, then the tokenizer's files; each preceded by its length
+//	JSON, then the tokenizer's files, then the detector's layers if it has one;
+//	each preceded by its length
 //
 // The first call hashes every weight on all cores; later ones, and those of
 // other processes if CacheDir is set, are told by the files' stamps.
@@ -42,6 +45,13 @@ func (c *Checkpoint) computeDigest() string {
 	field(h, c.Tokenizer.JSON)
 	field(h, c.Tokenizer.Vocab)
 	field(h, fmt.Appendf(nil, "lower %v", c.Tokenizer.Lower))
+	if d := c.Extension.Detector; d != nil {
+		for _, l := range []Layer{d.Token, d.Pooled, d.Output} {
+			field(h, fmt.Appendf(nil, "layer %d %d", l.Out, l.In))
+			field(h, values(l.Weight))
+			field(h, values(l.Bias))
+		}
+	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
 
@@ -91,6 +101,15 @@ func (c *Checkpoint) hashWeights() string {
 		field(h, sums[i])
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// values are x as little-endian float32.
+func values(x []float32) []byte {
+	b := make([]byte, 0, 4*len(x))
+	for _, v := range x {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	return b
 }
 
 // field writes one value after its length, so that no two lists of values give

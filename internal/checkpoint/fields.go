@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
+	"slices"
 	"strconv"
 
 	"videoqa/internal/fault"
@@ -52,6 +54,35 @@ func (f *fields) absorb(prefix string, inner *fields) {
 func (f *fields) absent(key string) bool {
 	v, ok := f.raw[key]
 	return !ok || string(v) == "null"
+}
+
+// has is the opposite of absent.
+func (f *fields) has(key string) bool { return !f.absent(key) }
+
+// plainInteger reads key if it is an integer.
+func (f *fields) plainInteger(key string) (n int, ok bool) {
+	return n, json.Unmarshal(f.raw[key], &n) == nil
+}
+
+// pair reads key if it is a list of two integers.
+func (f *fields) pair(key string) (first, second int, ok bool) {
+	var list []int
+	if json.Unmarshal(f.raw[key], &list) != nil || len(list) != 2 {
+		return 0, 0, false
+	}
+	return list[0], list[1], true
+}
+
+// side reads the side of a square: an integer, or a list of two that are equal.
+func (f *fields) side(key string, otherwise int) int {
+	height, width, ok := f.pair(key)
+	switch {
+	case !ok:
+		return f.integer(key, otherwise)
+	case height != width:
+		f.fail(key, "%d x %d is not supported, only squares", height, width)
+	}
+	return height
 }
 
 // decode reads key into v and says whether it is there. A null is wrong: Python
@@ -132,6 +163,15 @@ func (f *fields) only(key, want, otherwise string) {
 	}
 }
 
+// known fails for a key that is none of keys.
+func (f *fields) known(keys ...string) {
+	for _, key := range slices.Sorted(maps.Keys(f.raw)) {
+		if !slices.Contains(keys, key) {
+			f.fail(key, "is not a known field")
+		}
+	}
+}
+
 // clip quotes a value for a message, not too long a piece of it.
 func clip(raw []byte) string {
 	const most = 60
@@ -160,7 +200,7 @@ func readSmall(fsys fs.FS, name string) ([]byte, error) {
 	if len(b) > maxSmall {
 		return nil, fmt.Errorf("%s is over %d bytes: %w", name, maxSmall, fault.BadModel)
 	}
-	return b, nil
+	return b, refuseStandIn(name, b)
 }
 
 // readOptional is readSmall, but a file that is not there is nil.

@@ -9,18 +9,30 @@ import (
 	"videoqa/internal/fault"
 )
 
-// A Preprocessor is preprocessor_config.json as used: how a picture becomes the
-// numbers of the image encoder. Steps run in the order of the fields. What the
-// file leaves out has the default of its class in transformers 4.56.2.
+// The files that may hold the settings of pictures. transformers 5 saves them in
+// the first, under "image_processor", and older versions in the second. Where both
+// have some, transformers 5 takes those of the first
+// (image_processing_base.py, get_image_processor_dict), and so does this package.
+const (
+	ProcessorFile    = "processor_config.json"
+	PreprocessorFile = "preprocessor_config.json"
+)
+
+// A Preprocessor is how a picture becomes the numbers of the image encoder. Steps
+// run in the order of the fields. What the file leaves out, or has as null, has the
+// default of its class in transformers, which versions 4.56.2 and 5.24 agree on.
 type Preprocessor struct {
-	// Class is CLIPImageProcessor or VideoMAEImageProcessor. The "Fast" classes
-	// have the same settings; their resizing differs by a few thousandths of a
-	// logit from Pillow's, which is what is done here.
+	// Class is CLIPImageProcessor or VideoMAEImageProcessor. The classes with "Fast"
+	// or "Pil" behind it, and that of transformers 5 without, have the same settings;
+	// the resizing of torchvision, which some of them use, differs by a few
+	// thousandths of a logit from Pillow's, which is what is done here.
 	Class string
-	// Given says that there was a preprocessor_config.json. Without one the
-	// preprocessing is that of GIT's authors: the image size by its shortest edge,
+	// File is where the settings come from. If it is empty, no file has any, and
+	// the preprocessing is that of GIT's authors: the image size by its shortest edge,
 	// bicubic, a centre crop, CLIP's mean and deviation.
-	Given bool
+	File string
+	// Ignored names a second file that has other settings, which are not used.
+	Ignored string
 
 	Resize        bool
 	ShortestEdge  int // resize to this shortest edge, keeping the aspect; 0 means to Width x Height exactly
@@ -85,39 +97,80 @@ func defaultPreprocessor(class string, size int) Preprocessor {
 	return p
 }
 
-// ParsePreprocessor reads preprocessor_config.json. If data is nil, there is no
-// such file, and pictures are prepared for imageSize as GIT's authors did. Errors
-// are [fault.BadModel] and name the field.
-func ParsePreprocessor(data []byte, imageSize int) (Preprocessor, error) {
-	if data == nil {
+// ParsePreprocessor reads the settings of pictures from the contents of
+// processor_config.json and preprocessor_config.json; nil is a file that is not
+// there. If neither has any, pictures are prepared for imageSize as GIT's authors
+// did. Errors are [fault.BadModel] and name the file and the field.
+func ParsePreprocessor(processor, preprocessor []byte, imageSize int) (Preprocessor, error) {
+	nested, err := nestedSettings(processor)
+	switch {
+	case err != nil:
+		return Preprocessor{}, fmt.Errorf("read %s: %w: %w", ProcessorFile, err, fault.BadModel)
+	case nested == nil && preprocessor == nil:
 		return defaultPreprocessor(clipClass, imageSize), nil
+	case nested == nil:
+		return parsePreprocessor(PreprocessorFile, preprocessor)
 	}
-	p, err := parsePreprocessor(data)
-	if err != nil {
-		return Preprocessor{}, fmt.Errorf("read preprocessor_config.json: %w: %w", err, fault.BadModel)
+	p, err := parsePreprocessor(ProcessorFile, nested)
+	if err == nil && preprocessor != nil {
+		other, wrong := parsePreprocessor(ProcessorFile, preprocessor)
+		if wrong != nil || other != p {
+			p.Ignored = PreprocessorFile
+		}
 	}
-	return p, nil
+	return p, err
 }
 
-func parsePreprocessor(data []byte) (Preprocessor, error) {
+// nestedSettings finds the settings of pictures in processor_config.json. Files of
+// older versions have none.
+func nestedSettings(processor []byte) ([]byte, error) {
+	if processor == nil {
+		return nil, nil
+	}
+	f, err := parseFields(processor)
+	if err != nil || f.absent("image_processor") {
+		return nil, err
+	}
+	f.object("image_processor")
+	return f.raw["image_processor"], f.err()
+}
+
+// parsePreprocessor reads the settings that stand in file.
+func parsePreprocessor(file string, data []byte) (Preprocessor, error) {
 	f, err := parseFields(data)
 	if err != nil {
-		return Preprocessor{}, err
+		return Preprocessor{}, fmt.Errorf("read %s: %w: %w", file, err, fault.BadModel)
 	}
+	f.dropNulls()
 	p := defaultPreprocessor(classOf(f), 224)
-	p.Given = true
+	p.File = file
 	p.Resize = f.boolean("do_resize", true)
 	p.CenterCrop = f.boolean("do_center_crop", true)
 	p.Rescale = f.boolean("do_rescale", true)
 	p.Normalize = f.boolean("do_normalize", true)
-	p.Filter = Filter(f.integer("resample", int(p.Filter)))
+	p.readFilter(f)
 	p.RescaleFactor = f.number("rescale_factor", p.RescaleFactor)
 	p.Mean = f.channels("image_mean", p.Mean)
 	p.Std = f.channels("image_std", p.Std)
 	p.readSize(f)
 	p.readCrop(f)
 	p.check(f)
-	return p, f.err()
+	if f.boolean("do_pad", false) {
+		f.fail("do_pad", "true is not supported")
+	}
+	if f.err() != nil {
+		return Preprocessor{}, fmt.Errorf("read %s: %w: %w", file, f.err(), fault.BadModel)
+	}
+	return p, nil
+}
+
+// dropNulls takes null for a field that is left out, as transformers does.
+func (f *fields) dropNulls() {
+	for key := range f.raw {
+		if f.absent(key) {
+			delete(f.raw, key)
+		}
+	}
 }
 
 // classOf reads the class, whose older name ended in FeatureExtractor. A file
@@ -127,48 +180,78 @@ func classOf(f *fields) string {
 	if class == "" {
 		class = f.text("feature_extractor_type", clipClass)
 	}
-	plain := strings.TrimSuffix(strings.Replace(class, "FeatureExtractor", "ImageProcessor", 1), "Fast")
+	plain := strings.Replace(class, "FeatureExtractor", "ImageProcessor", 1)
+	plain = strings.TrimSuffix(strings.TrimSuffix(plain, "Fast"), "Pil")
 	if plain != clipClass && plain != videoMAEClass {
 		f.fail("image_processor_type", "%q is not supported, only %s and %s", class, clipClass, videoMAEClass)
 	}
 	return plain
 }
 
-// readSize reads size: {"shortest_edge"}, {"height","width"}, or a number, which
-// is the shortest edge.
+// readFilter reads resample: Pillow's number of a filter, or its name.
+func (p *Preprocessor) readFilter(f *fields) {
+	var name string
+	if f.absent("resample") || json.Unmarshal(f.raw["resample"], &name) != nil {
+		p.Filter = Filter(f.integer("resample", int(p.Filter)))
+		return
+	}
+	switch strings.ToLower(name[strings.LastIndex(name, ".")+1:]) {
+	case "bilinear":
+		p.Filter = Bilinear
+	case "bicubic":
+		p.Filter = Bicubic
+	default:
+		f.fail("resample", "%q is not supported, only bilinear and bicubic", name)
+	}
+}
+
+// readSize reads size: {"shortest_edge"}, {"height","width"}, a list of height and
+// width, or a number, which is the shortest edge unless default_to_square is true.
 func (p *Preprocessor) readSize(f *fields) {
 	if f.absent("size") {
 		return
 	}
-	var edge int
-	if json.Unmarshal(f.raw["size"], &edge) == nil {
+	if edge, ok := f.plainInteger("size"); ok {
 		p.ShortestEdge = edge
+		if f.boolean("default_to_square", false) {
+			p.ShortestEdge, p.Height, p.Width = 0, edge, edge
+		}
+		return
+	}
+	if height, width, ok := f.pair("size"); ok {
+		p.ShortestEdge, p.Height, p.Width = 0, height, width
 		return
 	}
 	size := f.object("size")
-	switch _, shortest := size.raw["shortest_edge"]; {
-	case shortest:
+	size.dropNulls()
+	switch {
+	case size.has("shortest_edge"):
 		p.ShortestEdge = size.integer("shortest_edge", 0)
-	case size.raw["height"] != nil && size.raw["width"] != nil:
+	case size.has("height") && size.has("width"):
 		p.ShortestEdge, p.Height, p.Width = 0, size.integer("height", 0), size.integer("width", 0)
 	default:
 		f.fail("size", "%s has neither shortest_edge nor height and width", clip(f.raw["size"]))
 	}
+	size.known("shortest_edge", "height", "width") // longest_edge, max_pixels and their like bound a size in ways that are not built in
 	f.absorb("size.", size)
 }
 
-// readCrop reads crop_size: {"height","width"}, or a number, which is both.
+// readCrop reads crop_size: {"height","width"}, a list of both, or a number for both.
 func (p *Preprocessor) readCrop(f *fields) {
 	if f.absent("crop_size") {
 		return
 	}
-	var side int
-	if json.Unmarshal(f.raw["crop_size"], &side) == nil {
+	if side, ok := f.plainInteger("crop_size"); ok {
 		p.CropHeight, p.CropWidth = side, side
 		return
 	}
+	if height, width, ok := f.pair("crop_size"); ok {
+		p.CropHeight, p.CropWidth = height, width
+		return
+	}
 	crop := f.object("crop_size")
-	if crop.raw["height"] == nil || crop.raw["width"] == nil {
+	crop.dropNulls()
+	if !crop.has("height") || !crop.has("width") {
 		f.fail("crop_size", "%s has not both height and width", clip(f.raw["crop_size"]))
 	}
 	p.CropHeight, p.CropWidth = crop.integer("height", 0), crop.integer("width", 0)
@@ -220,10 +303,14 @@ func (f *fields) channels(key string, otherwise [3]float64) [3]float64 {
 
 // readPreprocessor fills in c.Preprocessor.
 func (c *Checkpoint) readPreprocessor(fsys fs.FS) error {
-	data, err := readOptional(fsys, "preprocessor_config.json")
+	processor, err := readOptional(fsys, ProcessorFile)
 	if err != nil {
 		return err
 	}
-	c.Preprocessor, err = ParsePreprocessor(data, c.Config.Vision.ImageSize)
+	preprocessor, err := readOptional(fsys, PreprocessorFile)
+	if err != nil {
+		return err
+	}
+	c.Preprocessor, err = ParsePreprocessor(processor, preprocessor, c.Config.Vision.ImageSize)
 	return err
 }

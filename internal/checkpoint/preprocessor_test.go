@@ -24,7 +24,7 @@ const (
 // clip returns CLIP's preprocessing for pictures of size.
 func clip(size int) checkpoint.Preprocessor {
 	return checkpoint.Preprocessor{
-		Class: "CLIPImageProcessor", Given: true, Resize: true, ShortestEdge: size, Filter: checkpoint.Bicubic,
+		Class: "CLIPImageProcessor", File: "preprocessor_config.json", Resize: true, ShortestEdge: size, Filter: checkpoint.Bicubic,
 		CenterCrop: true, CropWidth: size, CropHeight: size, Rescale: true, RescaleFactor: 1.0 / 255, Normalize: true,
 		Mean: [3]float64{0.48145466, 0.4578275, 0.40821073}, Std: [3]float64{0.26862954, 0.26130258, 0.27577711},
 	}
@@ -56,7 +56,7 @@ func TestPreprocessing(t *testing.T) {
 		{"one mean for all channels", `{"image_mean":0.25,"image_std":2}`, grey},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := checkpoint.ParsePreprocessor([]byte(tc.json), 999)
+			got, err := checkpoint.ParsePreprocessor(nil, []byte(tc.json), 999)
 			got.RescaleFactor, tc.want.RescaleFactor = math.Round(got.RescaleFactor*1e12), math.Round(tc.want.RescaleFactor*1e12)
 			if err != nil || got != tc.want {
 				t.Errorf("ParsePreprocessor = %+v, %v; want %+v", got, err, tc.want)
@@ -67,8 +67,8 @@ func TestPreprocessing(t *testing.T) {
 
 func TestWithoutAFileThePreprocessingIsGITsOwn(t *testing.T) {
 	want := clip(480)
-	want.Given = false
-	if got, err := checkpoint.ParsePreprocessor(nil, 480); err != nil || got != want {
+	want.File = ""
+	if got, err := checkpoint.ParsePreprocessor(nil, nil, 480); err != nil || got != want {
 		t.Errorf("ParsePreprocessor(nil) = %+v, %v; want %+v", got, err, want)
 	}
 }
@@ -101,7 +101,91 @@ func TestPreprocessingThatCannotBeDoneIsNamedByItsField(t *testing.T) {
 		{`{"do_resize":1}`, "do_resize"},
 		{`[]`, "preprocessor_config.json"},
 	} {
-		_, err := checkpoint.ParsePreprocessor([]byte(tc.json), 224)
+		_, err := checkpoint.ParsePreprocessor(nil, []byte(tc.json), 224)
+		if !errors.Is(err, fault.BadModel) || !strings.Contains(err.Error(), tc.names) {
+			t.Errorf("ParsePreprocessor(%s) = %v; want a %v that names %s", tc.json, err, fault.BadModel, tc.names)
+		}
+	}
+}
+
+// As transformers 5.24 saves them.
+const (
+	nestedCLIP = `{"image_processor":{"crop_size":{"height":480,"width":480},"do_center_crop":true,"do_convert_rgb":true,"do_normalize":true,
+		"do_rescale":true,"do_resize":true,"image_mean":[0.48145466,0.4578275,0.40821073],"image_processor_type":"CLIPImageProcessor",
+		"image_std":[0.26862954,0.26130258,0.27577711],"resample":3,"rescale_factor":0.00392156862745098,"size":{"shortest_edge":480}},
+		"processor_class":"GitProcessor"}`
+	nestedVideoMAE = `{"image_processor":{"image_mean":[0.5,0.5,0.5],"image_processor_type":"VideoMAEImageProcessor","image_std":[0.5,0.5,0.5],
+		"resample":2,"size":{"shortest_edge":224},"crop_size":{"height":224,"width":224}},"processor_class":"GitProcessor"}`
+)
+
+func TestSettingsMayLieInEitherFile(t *testing.T) {
+	nested := func(size int) checkpoint.Preprocessor {
+		p := clip(size)
+		p.File = "processor_config.json"
+		return p
+	}
+	video := nested(224)
+	video.Class, video.Filter = "VideoMAEImageProcessor", checkpoint.Bilinear
+	video.Mean, video.Std = [3]float64{0.5, 0.5, 0.5}, [3]float64{0.5, 0.5, 0.5}
+	overruling := nested(480)
+	overruling.Ignored = "preprocessor_config.json"
+	own := clip(999)
+	own.File = ""
+	square := nested(224)
+	square.ShortestEdge, square.Height, square.Width, square.CropHeight, square.CropWidth = 0, 36, 30, 24, 20
+	bounded := nested(224)
+	bounded.ShortestEdge, bounded.Height, bounded.Width = 0, 64, 64
+	for _, tc := range []struct {
+		name, processor, preprocessor string
+		want                          checkpoint.Preprocessor
+	}{
+		{"as transformers 5 saves them for images", nestedCLIP, "", nested(480)},
+		{"as transformers 5 saves them for video", nestedVideoMAE, "", video},
+		{"both files that agree", nestedCLIP, hubCLIP, nested(480)},
+		{"of both, those of processor_config.json, as transformers 5 takes them", nestedCLIP, hubVideoMAE, overruling},
+		{"even beside a file that cannot be read", nestedCLIP, "{", overruling},
+		{"a processor_config.json of an older version has none", `{"processor_class":"GitProcessor"}`, hubCLIP, clip(480)},
+		{"nor has one that says null", `{"image_processor":null}`, hubCLIP, clip(480)},
+		{"neither", `{"processor_class":"GitProcessor"}`, "", own},
+		{"neither file", "", "", own},
+		{"an empty object stands for the class's defaults", `{"image_processor":{}}`, "", nested(224)},
+		{"so does null for each setting", `{"image_processor":{"size":null,"crop_size":null,"do_resize":null,"resample":null,"image_mean":null,"do_pad":null,"rescale_factor":null}}`, "", nested(224)},
+		{"Pillow's classes have the same settings", `{"image_processor":{"image_processor_type":"CLIPImageProcessorPil"}}`, "", nested(224)},
+		{"lists are height and width", `{"image_processor":{"size":[36,30],"crop_size":[24,20]}}`, "", square},
+		{"a number is a square if the file says so", `{"image_processor":{"size":64,"default_to_square":true}}`, "", bounded},
+		{"a size with nulls beside it", `{"image_processor":{"size":{"height":null,"width":null,"longest_edge":null,"shortest_edge":224,"max_pixels":null}}}`, "", nested(224)},
+		{"a filter by its name", `{"image_processor":{"resample":"PILImageResampling.BICUBIC"}}`, "", nested(224)},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := checkpoint.ParsePreprocessor(content(tc.processor), content(tc.preprocessor), 999)
+			got.RescaleFactor, tc.want.RescaleFactor = math.Round(got.RescaleFactor*1e12), math.Round(tc.want.RescaleFactor*1e12)
+			if err != nil || got != tc.want {
+				t.Errorf("ParsePreprocessor = %+v, %v; want %+v", got, err, tc.want)
+			}
+		})
+	}
+}
+
+// content is a file's, nil if there is none.
+func content(text string) []byte {
+	if text == "" {
+		return nil
+	}
+	return []byte(text)
+}
+
+func TestNestedSettingsThatCannotBeDoneAreNamedByFileAndField(t *testing.T) {
+	for _, tc := range []struct{ json, names string }{
+		{`{"image_processor":"CLIP"}`, "processor_config.json: image_processor"},
+		{`[]`, "processor_config.json"},
+		{`{"image_processor":{"size":{"shortest_edge":224,"longest_edge":300}}}`, "processor_config.json: size.longest_edge"},
+		{`{"image_processor":{"size":{"max_height":3,"max_width":4}}}`, "processor_config.json: size"},
+		{`{"image_processor":{"size":[224]}}`, "processor_config.json: size"},
+		{`{"image_processor":{"do_pad":true}}`, "processor_config.json: do_pad"},
+		{`{"image_processor":{"resample":"lanczos"}}`, `processor_config.json: resample: "lanczos"`},
+		{`{"image_processor":{"image_processor_type":"BlipImageProcessor"}}`, `image_processor_type: "BlipImageProcessor"`},
+	} {
+		_, err := checkpoint.ParsePreprocessor([]byte(tc.json), []byte(hubCLIP), 224)
 		if !errors.Is(err, fault.BadModel) || !strings.Contains(err.Error(), tc.names) {
 			t.Errorf("ParsePreprocessor(%s) = %v; want a %v that names %s", tc.json, err, fault.BadModel, tc.names)
 		}

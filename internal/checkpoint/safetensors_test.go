@@ -290,7 +290,7 @@ func FuzzConfig(f *testing.F) {
 				t.Fatalf("ParseConfig(%s) calls for %s %v", b, s.Name, s.Shape)
 			}
 		}
-		if _, err := ParsePreprocessor(b, c.Vision.ImageSize); err != nil && !errors.Is(err, fault.BadModel) {
+		if _, err := ParsePreprocessor(nil, b, c.Vision.ImageSize); err != nil && !errors.Is(err, fault.BadModel) {
 			t.Fatalf("ParsePreprocessor(%s) = %v; want %v", b, err, fault.BadModel)
 		}
 	})

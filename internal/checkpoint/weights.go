@@ -58,6 +58,9 @@ func (c *Checkpoint) readFile(fsys fs.FS, name string, f format) ([]Tensor, erro
 		return nil, err
 	}
 	c.files = append(c.files, m)
+	if err := refuseStandIn(name, m.bytes); err != nil {
+		return nil, err
+	}
 	return f.parse(name, m.bytes)
 }
 

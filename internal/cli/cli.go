@@ -49,6 +49,9 @@ type App struct {
 	Environ  []string // all of it, to find names that nobody knows; nil: not looked for
 	Version  string   // of the program
 
+	warn                func(text string) // tells what the user should know; nil: on Err
+	toldOfDemonstration bool              // the person has been told that the demonstration model answers
+
 	args   []string       // of the command that runs
 	values []config.Value // its settings, with who said so
 }
@@ -185,10 +188,24 @@ func (a *App) complainOn(w io.Writer, err error) {
 	fmt.Fprintf(w, "videoqa: %s\n", printableLines(err.Error()))
 }
 
+// tell tells what the user should know of what goes on all the same.
+func (a *App) tell(text string) {
+	if a.warn != nil {
+		a.warn(text)
+		return
+	}
+	fmt.Fprintf(a.Err, "videoqa: %s\n", text)
+}
+
 // isTerminal tells whether w is a terminal that may show colours.
 func (a *App) isTerminal(w io.Writer) bool {
+	return a.Getenv("NO_COLOR") == "" && !strings.EqualFold(a.Getenv("TERM"), "dumb") && a.atTerminal(w)
+}
+
+// atTerminal tells whether w is a terminal, of whatever kind.
+func (a *App) atTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	if !ok || a.Getenv("NO_COLOR") != "" || strings.EqualFold(a.Getenv("TERM"), "dumb") {
+	if !ok {
 		return false
 	}
 	st, err := f.Stat()

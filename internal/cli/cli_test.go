@@ -37,7 +37,7 @@ func TestAskPrintsOneAnswerObjectALine(t *testing.T) {
 	}
 	for i, kind := range []ingest.Kind{ingest.Open, ingest.Caption, ingest.Open} {
 		var a ingest.Answer
-		if err := json.Unmarshal([]byte(lines[i]), &a); err != nil || a.Kind != kind || len(a.Sampling.Frames) != 6 || a.Sampling.Notes == nil || a.Evidence == nil {
+		if err := json.Unmarshal([]byte(lines[i]), &a); err != nil || a.Kind != kind || len(a.Sampling.Frames) != 6 || a.Sampling.Notes == nil || a.Evidence == nil || !a.Model.Demonstration {
 			t.Errorf("line %d is %s, %v", i, lines[i], err)
 		}
 	}

@@ -111,6 +111,9 @@ func (c *Frames) look(a *App) (answers.Look, error) {
 	if err != nil {
 		return answers.Look{}, err
 	}
+	if c.Preprocess == string(answers.Hub) {
+		a.tellOfSettings(ck)
+	}
 	look, err := answers.LookOf(ck, answers.Preprocess(c.Preprocess))
 	if err := errors.Join(err, ck.Close()); err != nil {
 		return answers.Look{}, err

@@ -174,7 +174,7 @@ func (f ModelFlags) modelOf(a *App) (m api.Model, err error) {
 	if err != nil {
 		return m, err
 	}
-	return api.Model{Model: ingest.Model{Name: c.Name, Digest: c.Digest(), Precision: string(precision), Preprocess: f.Preprocess, Device: f.Device}, Frames: look.Count}, nil
+	return api.Model{Model: ingest.Model{Name: c.Name, Digest: c.Digest(), Precision: string(precision), Preprocess: f.Preprocess, Device: f.Device, Demonstration: c.Extension.Demonstration}, Frames: look.Count}, nil
 }
 
 // spooled opens the spool of uploads.

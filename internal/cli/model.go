@@ -58,7 +58,35 @@ func (f ModelFlags) open(ctx context.Context, a *App) (*opened, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
+	a.tellOfDemonstration(m)
+	if f.Preprocess == string(answers.Hub) {
+		a.tellOfSettings(c)
+	}
 	return &opened{m, c}, nil
+}
+
+// tellOfSettings says if it is not plain where a checkpoint's image settings come
+// from.
+func (a *App) tellOfSettings(c *checkpoint.Checkpoint) {
+	p := c.Preprocessor
+	switch {
+	case p.File == "":
+		a.tell(fmt.Sprintf("%s has no image settings, neither in %s nor in %s: pictures are prepared as GIT's authors did, resized to %d by their shorter side, bicubic, and cut to a square, with CLIP's mean and deviation",
+			c.Name, checkpoint.ProcessorFile, checkpoint.PreprocessorFile, p.ShortestEdge))
+	case p.Ignored != "":
+		a.tell(fmt.Sprintf("%s has other image settings in %s than in %s: those in %s are used, as transformers 5 does", c.Name, p.Ignored, p.File, p.File))
+	}
+}
+
+// tellOfDemonstration says once, to a person, that the model only shows how the
+// program works.
+func (a *App) tellOfDemonstration(m *answers.Model) {
+	if a.toldOfDemonstration || !m.Described().Demonstration || !a.atTerminal(a.Err) {
+		return
+	}
+	a.toldOfDemonstration = true
+	fmt.Fprintf(a.Err, "videoqa: %s is a demonstration model: it knows the small world that it was trained on, and cannot\n"+
+		"answer about real footage. For that: videoqa pull microsoft/git-base-msrvtt-qa, and then --model with that name.\n", m.Name())
 }
 
 func (f ModelFlags) checkpoint(a *App) (*checkpoint.Checkpoint, error) {

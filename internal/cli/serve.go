@@ -34,6 +34,7 @@ func (c *Serve) Run(ctx context.Context, a *App) (err error) {
 	level := new(slog.LevelVar)
 	level.Set(c.Log.Level)
 	log := a.logger(c.Log.JSON, level)
+	a.warn = func(text string) { log.Warn(text) }
 	kept := newRetention(c.Store.Retention)
 	keys, err := c.keys()
 	if err != nil {
@@ -66,7 +67,7 @@ func (c *Serve) serve(ctx context.Context, a *App, log *slog.Logger, o *operatio
 	err = stream{
 		DataDir: c.DataDir, Store: c.Store.URL, Keep: keep, Listen: c.Kafka.Listen, Kafka: c.kafka(), Media: c.media(), Work: c.worker(), Topics: c.Topics,
 		Asker: asker, Uploads: kept, HTTP: side, Observe: o.observer(), Log: log, Ready: func(brokers []string, http string) {
-			log.Info("serving", "brokers", brokers, "http", http, "ops", o.server.Addr(), "group", c.Kafka.Group, "data", c.DataDir, "model", model.Name, "roots", c.Media.Roots)
+			log.Info("serving", "brokers", brokers, "http", http, "ops", o.server.Addr(), "group", c.Kafka.Group, "data", c.DataDir, "model", model.Name, "demonstration", model.Demonstration, "roots", c.Media.Roots)
 		},
 	}.run(ctx)
 	if err == nil {

@@ -100,13 +100,13 @@ func TestProgressLeavesAnswersOnTheScreen(t *testing.T) {
 	count := map[string]int{}
 	text := screen()
 	for _, line := range text {
-		for _, what := range []string{"what is this?", "looked at", "asked about"} {
+		for _, what := range []string{"what is this?", "looked at", "asked about", "demonstration model"} {
 			if strings.Contains(line, what) {
 				count[what]++
 			}
 		}
 	}
-	if n := count["what is this?"]; status != 0 || n < 10 || count["looked at"] != n || count["asked about"] > 0 {
+	if n := count["what is this?"]; status != 0 || n < 10 || count["looked at"] != n || count["asked about"] > 0 || count["demonstration model"] != 1 {
 		t.Errorf("status %d: the screen shows %v\n%s", status, count, strings.Join(text, "\n"))
 	}
 }

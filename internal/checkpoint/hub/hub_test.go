@@ -68,6 +68,20 @@ func TestPullLaysFilesOutAsPythonDoes(t *testing.T) {
 	}
 }
 
+func TestPullFetchesImageSettingsFromEitherFile(t *testing.T) {
+	s := start(t)
+	settings := map[string]string{"processor_config.json": `{"image_processor":{}}`, "preprocessor_config.json": "{}", "videoqa.json": `{"version":1}`}
+	for name, text := range settings {
+		s.files[second][name] = text
+	}
+	dir := pulled(t, s.client(t), org)
+	for name, text := range settings {
+		if content(t, dir, name) != text {
+			t.Errorf("%s has other bytes", name)
+		}
+	}
+}
+
 func TestAnyRevisionCanBePulled(t *testing.T) {
 	for _, tc := range []struct{ revision, commit, ref string }{
 		{"", second, "main"}, {"@main", second, "main"}, {"@v1.0", first, "v1.0"}, {"@feature/x", first, "feature/x"},

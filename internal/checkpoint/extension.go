@@ -1,0 +1,62 @@
+package checkpoint
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+
+	"videoqa/internal/fault"
+)
+
+// extensionFile says of a model what no file of Hugging Face's has a place for.
+const extensionFile = "videoqa.json"
+
+// An Extension is videoqa.json as used, whose format the model's folder in
+// testdata documents. A checkpoint without the file has the zero value.
+type Extension struct {
+	// Demonstration says that the model was trained to show how the program works
+	// and cannot answer about real footage.
+	Demonstration bool
+	// Detector tells pictures that are out of distribution: unlike those that the
+	// model was trained on. nil: the model has none, and answers about any.
+	Detector *Detector
+}
+
+// readExtension fills in c.Extension.
+func (c *Checkpoint) readExtension(fsys fs.FS) error {
+	data, err := readOptional(fsys, extensionFile)
+	if err != nil || data == nil {
+		return err
+	}
+	e, detector, err := parseExtension(data)
+	if err != nil {
+		return fmt.Errorf("read %s: %w: %w", extensionFile, err, fault.BadModel)
+	}
+	if detector != "" {
+		if e.Detector, err = readDetector(fsys, detector, c.Config.Vision.HiddenSize); err != nil {
+			return err
+		}
+	}
+	c.Extension = e
+	return nil
+}
+
+// parseExtension reads version 1, and the name of the detector's file if there is
+// one. A field that it does not know could change what answers mean, so it is an
+// error.
+func parseExtension(data []byte) (e Extension, detector string, err error) {
+	f, err := parseFields(data)
+	if err != nil {
+		return e, "", err
+	}
+	if v := f.integer("version", 0); v != 1 {
+		f.fail("version", "%d is not known, only 1; a newer videoqa may know it", v)
+	}
+	e.Demonstration = f.boolean("demonstration", false)
+	detector = f.text("detector", "")
+	if f.has("detector") && (detector != path.Base(detector) || !fs.ValidPath(detector) || detector == ".") {
+		f.fail("detector", "%q is not a file of this folder", detector)
+	}
+	f.known("version", "demonstration", "detector")
+	return e, detector, f.err()
+}
