@@ -408,6 +408,9 @@ func (j *job) receipt(a *ingest.Answer, q ingest.Question) {
 		a.Sampling.Frames = append(a.Sampling.Frames, ingest.SeenFrame{ClipID: clip.ID, PTS: l.pts, Time: clock(clip, l.pts)})
 		seen = append(seen, clip.ID, l.pts.String(), l.digest)
 	}
+	if a.UnknownFields = q.Unknown; len(q.Unknown) > 0 {
+		a.Sampling.Notes = append(a.Sampling.Notes, ingest.UnknownField)
+	}
 	a.Sampling.Notes = append(append([]ingest.Note{}, j.seen.notes...), a.Sampling.Notes...) // never null
 	a.Evidence = []ingest.Evidence{}
 	a.Model = m.Described()

@@ -18,10 +18,15 @@ type Answer struct {
 	Abstained  bool       `json:"abstained"`
 	Evidence   []Evidence `json:"evidence"`
 	Sampling   Sampling   `json:"sampling"`
-	Model      Model      `json:"model"`
-	Cache      CacheUse   `json:"cache"`
-	Cost       Cost       `json:"cost"`
-	ProducedAt Time       `json:"produced_at"`
+
+	// UnknownFields are those of the question's event that were ignored, and whose names
+	// are nearly those of fields that there are.
+	UnknownFields []string `json:"unknown_fields,omitempty"`
+
+	Model      Model    `json:"model"`
+	Cache      CacheUse `json:"cache"`
+	Cost       Cost     `json:"cost"`
+	ProducedAt Time     `json:"produced_at"`
 }
 
 // A SeenClip is one clip that an answer was read from.
@@ -54,8 +59,8 @@ type SeenFrame struct {
 	Time   *Time            `json:"time,omitempty"`
 }
 
-// A Note says what an answer's reader should know. The list is fixed in the
-// schema.
+// A Note says what an answer's reader should know. The list is in the schema, and may
+// grow: a reader ignores notes that it does not know.
 type Note string
 
 // The notes.
@@ -68,11 +73,12 @@ const (
 	QuestionCut   Note = "question-cut"    // only the question's last tokens fit
 	NoToneMapping Note = "no-tone-mapping" // HDR or BT.2020 colours, converted by matrix only
 	ClockJump     Note = "clock-jump"      // the file's clock restarts or jumps; pts go on without the jump
+	UnknownField  Note = "unknown-field"   // the question has fields that may be misspelt: Answer.UnknownFields
 )
 
 // Notes lists every note.
 func Notes() []Note {
-	return []Note{Degraded, Incomplete, FewerFrames, Cut, UnknownWords, QuestionCut, NoToneMapping, ClockJump}
+	return []Note{Degraded, Incomplete, FewerFrames, Cut, UnknownWords, QuestionCut, NoToneMapping, ClockJump, UnknownField}
 }
 
 // Model says what answered. It may grow: readers have to ignore fields that they do

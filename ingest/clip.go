@@ -14,11 +14,11 @@ import (
 // video is fetched from URI and never travels in an event.
 type Clip struct {
 	ID     string `json:"clip_id"`
-	URI    string `json:"uri"`
+	URI    string `json:"uri" strict:"required"`
 	Camera string `json:"camera,omitempty"`
-	Start  *Time  `json:"start,omitempty"`  // wall-clock time of the first shown picture, if known
-	End    *Time  `json:"end,omitempty"`    // and of the end of the last one
-	Digest string `json:"digest,omitempty"` // "sha256:…", compared with that of the bytes that we read
+	Start  *Time  `json:"start,omitempty"`                 // wall-clock time of the first shown picture, if known
+	End    *Time  `json:"end,omitempty"`                   // and of the end of the last one
+	Digest string `json:"digest,omitempty" strict:"empty"` // "sha256:…", compared with that of the bytes that we read
 }
 
 var digestPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
@@ -49,8 +49,8 @@ func checkSource(uri, camera string) error {
 			return err
 		}
 	}
-	if len(uri) > MaxURIBytes {
-		return fmt.Errorf("ingest: check uri: %d bytes, at most %d: %w", len(uri), MaxURIBytes, fault.BadEvent)
+	if n := utf8.RuneCountInString(uri); n > MaxURILength {
+		return fmt.Errorf("ingest: check uri: %d characters, at most %d: %w", n, MaxURILength, fault.BadEvent)
 	}
 	if !utf8.ValidString(uri) || strings.ContainsFunc(uri, unicode.IsControl) { // no URI, and PostgreSQL has no text with NUL
 		return fmt.Errorf("ingest: check uri: %q holds control characters or is not UTF-8: %w", shorten(uri, 80), fault.BadEvent)

@@ -3,7 +3,26 @@ package ingest
 import (
 	"encoding/json"
 	"slices"
+	"strings"
+	"unicode"
+
+	"videoqa/internal/strictjson"
 )
+
+// MaxReasonLength is how long a dead letter's reason may be, in code points.
+const MaxReasonLength = 2000
+
+// oneLine is text that every parser and terminal shows as it is: UTF-8 without control
+// characters, and not longer than a reason may be.
+func oneLine(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	return strictjson.Shorten(text, MaxReasonLength)
+}
 
 // MaxDeadEventBytes is how much of a refused record a dead letter keeps.
 const MaxDeadEventBytes = 256 << 10
@@ -21,7 +40,7 @@ type DeadLetter struct {
 	Camera      string            `json:"camera,omitempty"`
 	Origin      *Origin           `json:"origin,omitempty"`
 	Headers     map[string]string `json:"headers,omitempty"`
-	Event       json.RawMessage   `json:"event,omitempty"`        // the record's value, where it is JSON
+	Event       json.RawMessage   `json:"event,omitempty"`        // the record's value, where it is JSON that every parser reads
 	EventBase64 []byte            `json:"event_base64,omitempty"` // else its bytes
 	Truncated   bool              `json:"truncated,omitempty"`    // of the event
 	HeadersLost bool              `json:"headers_lost,omitempty"` // some headers are too long or too many, or no text
@@ -49,10 +68,10 @@ func (d *DeadLetter) Shorten() bool {
 	return true
 }
 
-// KeepEvent stores value in d: as it is where it is JSON, else as base64, cut to
-// [MaxDeadEventBytes].
+// KeepEvent stores value in d: as it is where every JSON parser reads it, else as base64,
+// cut to [MaxDeadEventBytes]. Whatever came, the letter itself can be read.
 func (d *DeadLetter) KeepEvent(value []byte) {
-	if len(value) <= MaxDeadEventBytes && json.Valid(value) {
+	if len(value) <= MaxDeadEventBytes && strictjson.Portable(value) {
 		d.Event = json.RawMessage(value)
 		return
 	}

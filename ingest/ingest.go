@@ -13,19 +13,20 @@ package ingest
 import (
 	"fmt"
 	"regexp"
-	"time"
 
 	"videoqa/internal/fault"
+	"videoqa/internal/strictjson"
 )
 
-// Limits on what one event may carry. They are part of the published contract.
+// Limits on what one event may carry. They are part of the published contract. Lengths
+// count code points, as JSON Schema does: a Chinese question may be as long as an English one.
 const (
-	MaxQuestionBytes = 1 << 10
-	MaxChoices       = 64
-	MaxChoiceBytes   = 128
-	MaxQuestions     = 64 // in one call
-	MaxFrames        = 64 // that a question may ask for; the model's own number is the real limit
-	MaxURIBytes      = 2 << 10
+	MaxQuestionLength = 1 << 10
+	MaxChoices        = 64
+	MaxChoiceLength   = 128
+	MaxQuestions      = 64 // in one call
+	MaxFrames         = 64 // that a question may ask for; the model's own number is the real limit
+	MaxURILength      = 2 << 10
 )
 
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
@@ -38,22 +39,6 @@ func CheckID(field, id string) error {
 	return nil
 }
 
-func shorten(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return s[:n] + "…"
-}
-
-// Time is a wall-clock time that is written as RFC 3339 in UTC with exactly
-// three digits of fraction, and read with any number of them.
-type Time struct{ time.Time }
-
-// NewTime returns t as it will be written: in UTC, cut to the millisecond.
-func NewTime(t time.Time) Time { return Time{t.UTC().Truncate(time.Millisecond)} }
-
-// MarshalJSON implements [json.Marshaler].
-func (t Time) MarshalJSON() ([]byte, error) { return []byte(`"` + t.String() + `"`), nil }
-
-// String is t's text on every wire.
-func (t Time) String() string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+// shorten cuts what somebody sent to so many code points, so that an error about it
+// stays readable and is UTF-8.
+func shorten(s string, n int) string { return strictjson.Shorten(s, n) }

@@ -48,7 +48,11 @@ func TestQuestionValidate(t *testing.T) {
 		{"a range that ends first", func(q *ingest.Question) {
 			q.ClipID, q.Camera, q.Start, q.End = "", "dock-3", at("2026-09-01T10:00:10Z"), at("2026-09-01T10:00:00Z")
 		}, fault.BadEvent, "not after"},
-		{"a text of 1025 bytes", func(q *ingest.Question) { q.Text = strings.Repeat("a", 1025) }, fault.BadEvent, "1025 bytes"},
+		{"a text of 1024 characters of 4 bytes", func(q *ingest.Question) { q.Text = strings.Repeat("😀", 1024) }, nil, ""},
+		{"a text of 1025 characters", func(q *ingest.Question) { q.Text = strings.Repeat("中", 1025) }, fault.BadEvent, "1025 characters"},
+		{"choices of 129 characters", func(q *ingest.Question) {
+			q.Kind, q.Choices = ingest.Choice, []string{strings.Repeat("中", 128), strings.Repeat("文", 129)}
+		}, fault.BadEvent, "choices[1] has 129 characters"},
 		{"a text that is not UTF-8", func(q *ingest.Question) { q.Text = "\xff" }, fault.BadEvent, "UTF-8"},
 		{"negative frames", func(q *ingest.Question) { q.Frames = -1 }, fault.BadEvent, "frames"},
 		{"an unknown way to drop", func(q *ingest.Question) { q.OnOverload = "explode" }, fault.BadEvent, "on_overload"},
@@ -101,6 +105,22 @@ func TestClipValidate(t *testing.T) {
 				t.Errorf("Validate(%+v) = %v; want %v", c, err, tc.kind)
 			}
 		})
+	}
+}
+
+func TestTimesAreReadAsTheSchemaHasThem(t *testing.T) {
+	for text, want := range map[string]string{
+		"2026-09-01t10:00:00z": "2026-09-01T10:00:00.000Z", "2026-09-01T12:00:00.1234567890123+02:00": "2026-09-01T10:00:00.123Z",
+		"2016-12-31T23:59:60Z": "2017-01-01T00:00:00.000Z", "2017-01-01T01:59:60.5+02:00": "2017-01-01T00:00:00.500Z", "2024-02-29T00:00:00-00:00": "2024-02-29T00:00:00.000Z",
+	} {
+		if got, err := ingest.ParseTime(text); err != nil || got.String() != want {
+			t.Errorf("%s is %s, %v; want %s", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "noon", "2026-09-01", "2026-09-01T10:00:00", "2026-09-01 10:00:00Z", "2026-09-01T10:00:60Z", "2026-02-29T10:00:00Z", "2026-09-01T24:00:00Z", "2026-09-01T10:00:00,5Z", "2026-9-1T1:0:0Z", "9999-12-31T23:59:59-01:00", "2026-09-01T10:00:00+24:00", "2026-09-01T10:00:00Z\n", "2026-09-01T10:00:00\xff"} {
+		if got, err := ingest.ParseTime(text); err == nil || strings.Contains(err.Error(), "2006") || !strings.Contains(err.Error(), "is not a time") {
+			t.Errorf("%q is %s, %v", text, got, err)
+		}
 	}
 }
 

@@ -39,7 +39,7 @@ const (
 // also stand beside ClipID, where it only chooses the key.
 type Question struct {
 	ID         string   `json:"question_id"`
-	Text       string   `json:"question"`
+	Text       string   `json:"question" strict:"required,empty"`
 	Kind       Kind     `json:"kind,omitempty"` // empty: Caption for an empty text, else Open
 	Choices    []string `json:"choices,omitempty"`
 	ClipID     string   `json:"clip_id,omitempty"`
@@ -50,6 +50,10 @@ type Question struct {
 	Frames     int      `json:"frames,omitempty"`      // 0: the model's own number
 	Deadline   *Time    `json:"deadline,omitempty"`    // after it, only a dead letter
 	OnOverload string   `json:"on_overload,omitempty"` // Wait (default) or Drop
+
+	// Unknown are fields of the event that no question has and whose names are nearly
+	// those of one. They are no part of the request: the answer tells of them.
+	Unknown []string `json:"-"`
 }
 
 // Validate checks q as an event must be: an id, a text, and exactly one target.
@@ -70,10 +74,10 @@ func (q Question) Validate() error {
 // frames.
 func (q Question) ValidateAsked() error {
 	switch {
-	case len(q.Text) > MaxQuestionBytes:
-		return q.bad("question has %d bytes, at most %d", len(q.Text), MaxQuestionBytes)
 	case !utf8.ValidString(q.Text):
 		return q.bad("question is not UTF-8")
+	case utf8.RuneCountInString(q.Text) > MaxQuestionLength:
+		return q.bad("question has %d characters, at most %d", utf8.RuneCountInString(q.Text), MaxQuestionLength)
 	case q.Kind != "" && !slices.Contains(Kinds(), q.Kind):
 		return q.bad("kind %q is none of %v", shorten(string(q.Kind), 40), Kinds())
 	case q.AsKind() == Caption && !q.blank():
@@ -100,8 +104,8 @@ func (q Question) validateChoices() error {
 		switch {
 		case strings.TrimSpace(c) == "" || !utf8.ValidString(c):
 			return q.bad("choices[%d] is blank or not UTF-8", i)
-		case len(c) > MaxChoiceBytes:
-			return q.bad("choices[%d] has %d bytes, at most %d", i, len(c), MaxChoiceBytes)
+		case utf8.RuneCountInString(c) > MaxChoiceLength:
+			return q.bad("choices[%d] has %d characters, at most %d", i, utf8.RuneCountInString(c), MaxChoiceLength)
 		case slices.Contains(q.Choices[:i], c):
 			return q.bad("choices[%d] %q stands there twice", i, c)
 		}

@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"mime"
+	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"videoqa/internal/fault"
+	"videoqa/internal/strictjson"
 )
 
 // The CloudEvents types. Their last part is the major version of the data.
@@ -34,48 +37,73 @@ type Event struct {
 type Datum interface{ Validate() error }
 
 // An envelope is a CloudEvent in any of its forms: the attributes that matter
-// here, and the data as it lies. The structured form is ten fields of JSON, so
-// encoding/json reads it; the CloudEvents SDK would bring a second event type
-// and four modules for the same.
+// here, and the data as it lies. The structured form is ten fields of JSON; the
+// CloudEvents SDK would bring a second event type and four modules for the same.
+// An attribute that is null counts as left out (CloudEvents JSON format, 2.2).
 type envelope struct {
-	SpecVersion string          `json:"specversion"`
-	Type        string          `json:"type"`
-	ID          string          `json:"id"`
-	Time        string          `json:"time"`
-	ContentType string          `json:"datacontenttype"`
-	Data        json.RawMessage `json:"data"`
-	DataBase64  []byte          `json:"data_base64"`
+	SpecVersion string          `json:"specversion" strict:"required,null"`
+	Type        string          `json:"type" strict:"null"`
+	ID          string          `json:"id" strict:"null"`
+	Time        string          `json:"time" strict:"null"`
+	ContentType string          `json:"datacontenttype" strict:"null"`
+	Data        json.RawMessage `json:"data" strict:"null"`
+	DataBase64  []byte          `json:"data_base64" strict:"null"`
 }
 
 // ReadEvent reads a record in any of the three forms: a CloudEvent in binary
 // mode (headers ce_…), in structured mode (application/cloudevents+json), or
 // plain JSON, which is the data of the type usual, the one of the record's
-// topic. Unknown fields are ignored. A question without an id gets the event's,
-// else its record's place. It returns [fault.UnknownSchema] or [fault.BadEvent];
-// when the data could be read but are not valid, the Event too, with
-// [fault.BadEvent] or [fault.BadID].
-func ReadEvent(r Record, usual string) (Event, error) {
-	env, err := open(r, usual)
+// topic. JSON is read by [strictjson]: names letter by letter, none twice, no null.
+// Unknown fields are ignored; a question tells of those that may be misspelt
+// ([Question.Unknown]). A question without an id gets the event's, else its record's
+// place. It returns [fault.UnknownSchema], [fault.BadEvent] or [fault.BadID]; with the last
+// two, Data is what could be read, so that a dead letter can name the question, or nil.
+func ReadEvent(r Record, usual string) (Event, error) { return readEvent(r, usual, readStrictly) }
+
+// ReadWaiting reads the record of a question that was taken earlier, whose request has
+// this hash. Versions before this one took names in any case, and null and empty values:
+// what they stored is still read as they read it, if it is not what ReadEvent makes of it.
+func ReadWaiting(r Record, request string) (Event, error) {
+	event, err := ReadEvent(r, TypeQuestionAsked)
+	if q, ok := event.Data.(Question); err == nil && ok && q.RequestHash() == request {
+		return event, nil
+	}
+	old, failed := readEvent(r, TypeQuestionAsked, readAsBefore)
+	if q, ok := old.Data.(Question); failed == nil && ok && q.RequestHash() == request {
+		return old, nil
+	}
+	return event, err
+}
+
+// A jsonReader reads one JSON object into a struct and tells of names that it has no
+// field for.
+type jsonReader func(text []byte, into any) (unknown []strictjson.Unknown, err error)
+
+func readEvent(r Record, usual string, read jsonReader) (Event, error) {
+	env, err := open(r, usual, read)
 	if err != nil {
 		return Event{}, fmt.Errorf("ingest: read event: %w", err)
 	}
 	event := Event{Type: env.Type, Time: NewTime(r.Time)}
 	if env.Time != "" {
-		t, err := time.Parse(time.RFC3339Nano, env.Time)
+		t, err := ParseTime(env.Time)
 		if err != nil {
-			return Event{}, fmt.Errorf("ingest: read event: time %q is not RFC 3339: %w", shorten(env.Time, 40), fault.BadEvent)
+			return Event{}, fmt.Errorf("ingest: read event: time %w: %w", err, fault.BadEvent)
 		}
-		event.Time = NewTime(t)
+		event.Time = NewTime(t.Time)
 	}
-	if event.Data, err = env.datum(r); err != nil {
-		return Event{}, fmt.Errorf("ingest: read event: %w", err)
+	if event.Data, err = env.datum(r, read); err != nil {
+		return event, fmt.Errorf("ingest: read event: %w", err)
 	}
 	return event, event.Data.Validate()
 }
 
 // open finds out the form of r. Both a header and the body may say that an event
 // is structured: a console producer cannot set headers.
-func open(r Record, usual string) (envelope, error) {
+func open(r Record, usual string, read jsonReader) (envelope, error) {
+	if err := checkHeaders(r.Headers); err != nil {
+		return envelope{}, err
+	}
 	content, _ := r.Header("content-type")
 	media, _, _ := mime.ParseMediaType(content)
 	version, binary := r.Header("ce_specversion")
@@ -83,22 +111,38 @@ func open(r Record, usual string) (envelope, error) {
 	case strings.HasPrefix(media, "application/cloudevents-batch"):
 		return envelope{}, fmt.Errorf("a batch of events in one record: %w", fault.UnknownSchema)
 	case media == "application/cloudevents+json":
-		return structured(r.Value)
+		return structured(r.Value, read)
 	case strings.HasPrefix(media, "application/cloudevents"):
 		return envelope{}, fmt.Errorf("content type %q: %w", shorten(media, 80), fault.UnknownSchema)
 	case binary:
 		return binaryMode(r, version, media)
 	}
-	if err := checkObject(r.Value); err != nil {
+	var probe struct {
+		SpecVersion json.RawMessage `json:"specversion"`
+	}
+	if _, err := read(r.Value, &probe); err != nil {
 		return envelope{}, err
 	}
-	var probe struct {
-		SpecVersion *string `json:"specversion"`
-	}
-	if json.Unmarshal(r.Value, &probe) == nil && probe.SpecVersion != nil {
-		return structured(r.Value)
+	if probe.SpecVersion != nil {
+		return structured(r.Value, read)
 	}
 	return envelope{Type: usual, Data: r.Value}, nil
+}
+
+// checkHeaders refuses an event whose headers say two things at once.
+func checkHeaders(headers []Header) error {
+	said := map[string]string{}
+	for _, h := range headers {
+		if h.weight() == 0 {
+			continue
+		}
+		before, twice := said[h.Key]
+		if twice && before != string(h.Value) {
+			return fmt.Errorf("the header %s stands there twice, as %q and as %q: %w", shorten(h.Key, 80), shorten(before, 80), shorten(string(h.Value), 80), fault.BadEvent)
+		}
+		said[h.Key] = string(h.Value)
+	}
+	return nil
 }
 
 func binaryMode(r Record, version, media string) (envelope, error) {
@@ -106,26 +150,25 @@ func binaryMode(r Record, version, media string) (envelope, error) {
 	env.Type, _ = r.Header("ce_type")
 	env.ID, _ = r.Header("ce_id")
 	env.Time, _ = r.Header("ce_time")
-	if err := env.check(); err != nil {
-		return envelope{}, err
-	}
-	return env, checkObject(env.Data)
+	return env, env.check()
 }
 
-func structured(value []byte) (env envelope, err error) {
-	if err := checkObject(value); err != nil {
+func structured(value []byte, read jsonReader) (env envelope, err error) {
+	if _, err := read(value, &env); err != nil {
 		return envelope{}, err
-	}
-	if err := json.Unmarshal(value, &env); err != nil {
-		return envelope{}, badJSON(err)
 	}
 	if err := env.check(); err != nil {
 		return envelope{}, err
 	}
-	if env.Data == nil {
+	switch {
+	case env.Data != nil && env.DataBase64 != nil:
+		return envelope{}, fmt.Errorf("the event has both data and data_base64: %w", fault.BadEvent)
+	case env.Data == nil && env.DataBase64 == nil:
+		return envelope{}, fmt.Errorf("the event has no data: %w", fault.BadEvent)
+	case env.Data == nil:
 		env.Data = env.DataBase64
 	}
-	return env, checkObject(env.Data)
+	return env, nil
 }
 
 func (e envelope) check() error {
@@ -141,16 +184,22 @@ func (e envelope) check() error {
 	return nil
 }
 
-func (e envelope) datum(r Record) (Datum, error) {
+func (e envelope) datum(r Record, read jsonReader) (Datum, error) {
 	switch e.Type {
 	case TypeClipCreated:
-		return read[Clip](e.Data)
+		return datumOf[Clip](e.Data, read)
 	case TypeClipClosed:
-		return read[ClosedClip](e.Data)
+		return datumOf[ClosedClip](e.Data, read)
 	case TypeClipDeleted:
-		return read[DeletedClip](e.Data)
+		return datumOf[DeletedClip](e.Data, read)
 	case TypeQuestionAsked:
-		q, err := read[Question](e.Data)
+		var q Question
+		unknown, err := read(e.Data, &q)
+		var wrong *strictjson.Error
+		if errors.As(err, &wrong) && !wrong.Missing {
+			return q, err // perhaps before its id was read
+		}
+		q.Unknown = misspelt(unknown)
 		if q.ID == "" {
 			q.ID = e.ID
 		}
@@ -162,36 +211,51 @@ func (e envelope) datum(r Record) (Datum, error) {
 	return nil, fmt.Errorf("type %q: %w", shorten(e.Type, 120), fault.UnknownSchema)
 }
 
-func read[T Datum](data []byte) (datum T, err error) {
-	if err := json.Unmarshal(data, &datum); err != nil {
-		return datum, badJSON(err)
-	}
-	return datum, nil
+func datumOf[T Datum](data []byte, read jsonReader) (datum T, err error) {
+	_, err = read(data, &datum)
+	return datum, err
 }
 
-// checkObject tells text that is no JSON object from one whose fields are wrong;
-// encoding/json would take null for an empty object and mend broken UTF-8.
-func checkObject(text []byte) error {
-	trimmed := bytes.TrimLeft(text, " \t\r\n")
-	switch {
-	case len(trimmed) == 0:
-		return fmt.Errorf("the record is empty: %w", fault.BadEvent)
-	case trimmed[0] != '{':
-		return fmt.Errorf("the data are not a JSON object: %w", fault.BadEvent)
-	case !utf8.Valid(text):
-		return fmt.Errorf("the data are not UTF-8: %w", fault.BadEvent)
+// mostUnknown is how many unknown fields an answer tells of.
+const mostUnknown = 8
+
+// misspelt are those of a question's unknown fields that may be meant for one that there
+// is. Others are a producer's own, and nobody's business.
+func misspelt(unknown []strictjson.Unknown) (names []string) {
+	for _, u := range unknown {
+		if u.Meant != "" && len(names) < mostUnknown {
+			names = append(names, shorten(u.Name(), 80))
+		}
 	}
-	return nil
+	return names
 }
 
-func badJSON(err error) error {
-	var syntax *json.SyntaxError
-	var field *json.UnmarshalTypeError
+// readStrictly reads what comes in.
+func readStrictly(text []byte, into any) (unknown []strictjson.Unknown, err error) {
+	unknown, err = strictjson.Read(text, into)
+	return unknown, Malformed(err, fault.BadEvent)
+}
+
+// Malformed gives what [strictjson.Read] says its kind: [fault.BadID] of an id that is
+// empty, else usual. nil stays nil.
+func Malformed(err, usual error) error {
+	var e *strictjson.Error
 	switch {
-	case errors.As(err, &syntax):
-		return fmt.Errorf("no JSON after %d bytes: %w", syntax.Offset, fault.BadEvent)
-	case errors.As(err, &field):
-		return fmt.Errorf("field %s cannot be a JSON %s: %w", shorten(field.Field, 80), shorten(field.Value, 40), fault.BadEvent)
+	case err == nil:
+		return nil
+	case errors.As(err, &e) && e.Empty && slices.Contains([]string{"question_id", "clip_id", "camera"}, jsontext.Pointer(e.Pointer).LastToken()):
+		return fmt.Errorf("%w: %w", err, fault.BadID)
 	}
-	return fmt.Errorf("%s: %w", shorten(err.Error(), 200), fault.BadEvent) // a time that is no time
+	return fmt.Errorf("%w: %w", err, usual)
+}
+
+// readAsBefore reads what an earlier version took.
+func readAsBefore(text []byte, into any) ([]strictjson.Unknown, error) {
+	if !utf8.Valid(text) || !bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("{")) {
+		return nil, fmt.Errorf("the data are not a JSON object in UTF-8: %w", fault.BadEvent)
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return nil, fmt.Errorf("%w: %w", err, fault.BadEvent)
+	}
+	return nil, nil
 }

@@ -52,6 +52,7 @@ func (d DeadLetter) Message(topic, group string) (Message, error) {
 	if d.Origin != nil {
 		id = d.Origin.EventID()
 	}
+	d.Reason = oneLine(d.Reason)
 	key := firstOf(d.Camera, d.ClipID, d.QuestionID, id)
 	return cloudEvent(topic, TypeDeadLetter, id, group, d.ClipID, d.FailedAt, key, d)
 }
@@ -110,7 +111,7 @@ func cloudEvent(topic, kind, id, group, subject string, at Time, key string, dat
 }
 
 // KeepRecord stores where r stood, its headers and its value in d, each within
-// its limit. Header values that are not text are left out.
+// its limit. Headers that are not text are left out, and all but the first of one name.
 func (d *DeadLetter) KeepRecord(r Record) {
 	origin := r.Origin
 	d.Origin = &origin
@@ -125,7 +126,8 @@ func (d *DeadLetter) KeepRecord(r Record) {
 			d.HeadersLost = true
 			break
 		}
-		if len(h.Key)+len(h.Value) > maxDeadHeaderBytes || !utf8.Valid(h.Value) || !utf8.ValidString(h.Key) {
+		_, twice := d.Headers[h.Key] // the first counts, as Record.Header has it
+		if twice || len(h.Key)+len(h.Value) > maxDeadHeaderBytes || !isText(h.Value) || !isText([]byte(h.Key)) {
 			d.HeadersLost = true
 			continue
 		}
@@ -133,6 +135,9 @@ func (d *DeadLetter) KeepRecord(r Record) {
 	}
 	d.KeepEvent(r.Value)
 }
+
+// isText tells whether every JSON parser can take raw as a string.
+func isText(raw []byte) bool { return utf8.Valid(raw) && !bytes.ContainsRune(raw, 0) }
 
 // weight is more of a header without which the event would be read as another.
 func (h Header) weight() int {

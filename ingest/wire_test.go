@@ -3,12 +3,16 @@ package ingest_test
 import (
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"videoqa/ingest"
 	"videoqa/internal/fault"
+	"videoqa/internal/strictjson"
 )
 
 func record(value string, headers ...string) ingest.Record {
@@ -94,6 +98,21 @@ func TestEventsThatAreRefused(t *testing.T) {
 		{"a time that is none", record(`{"question_id":"q-1","question":"a?","camera":"x","start":"noon","end":"later"}`), fault.BadEvent},
 		{"an id with a slash", record(`{"question_id":"a/b","question":"a?","clip_id":"c-1"}`), fault.BadID},
 		{"an event's id that is no id of ours", record(`{"question":"a?","clip_id":"c-1"}`, "ce_specversion", "1.0", "ce_type", ingest.TypeQuestionAsked, "ce_id", "a b"), fault.BadID},
+		{"no question", record(`{"question_id":"q-1","clip_id":"c-1"}`), fault.BadEvent},
+		{"a question in capitals", record(`{"question_id":"q-1","QUESTION":"a?","clip_id":"c-1"}`), fault.BadEvent},
+		{"null for a question", record(`{"question_id":"q-1","question":null,"clip_id":"c-1"}`), fault.BadEvent},
+		{"a field twice", record(`{"question_id":"q-1","question":"a?","question":"b?","clip_id":"c-1"}`), fault.BadEvent},
+		{"a field twice in what is ignored", record(`{"question_id":"q-1","question":"a?","clip_id":"c-1","mine":[{"a":1,"a":1}]}`), fault.BadEvent},
+		{"half a surrogate pair", record(`{"question_id":"q-1","question":"\ud83d","clip_id":"c-1"}`), fault.BadEvent},
+		{"a byte order mark", record("\ufeff" + `{"question_id":"q-1","question":"a?","clip_id":"c-1"}`), fault.BadEvent},
+		{"an empty id", record(`{"question_id":"","question":"a?","clip_id":"c-1"}`), fault.BadID},
+		{"binary mode, a field twice", binary(`{"question":"a?","question":"a?","clip_id":"c-1"}`), fault.BadEvent},
+		{"two types in the headers", binary(`{"question":"a?","clip_id":"c-1"}`, "ce_type", ingest.TypeClipDeleted), fault.BadEvent},
+		{"structured, an attribute twice", record(`{"specversion":"1.0","type":"videoqa.clip.deleted.v1","type":"videoqa.question.asked.v1","data":{"question":"a?","clip_id":"c-1"}}`), fault.BadEvent},
+		{"structured, a field twice", record(`{"specversion":"1.0","type":"videoqa.question.asked.v1","data":{"question":"a?","clip_id":"c-1","clip_id":"c-2"}}`), fault.BadEvent},
+		{"structured, a field twice in base64", record(`{"specversion":"1.0","type":"videoqa.question.asked.v1","data_base64":"eyJxdWVzdGlvbiI6ImE/IiwicXVlc3Rpb24iOiJhPyJ9"}`), fault.BadEvent},
+		{"structured, data twice over", record(`{"specversion":"1.0","type":"videoqa.question.asked.v1","data":{"question":"a?","clip_id":"c-1"},"data_base64":"e30="}`), fault.BadEvent},
+		{"structured, names in capitals", record(`{"specversion":"1.0","Type":"videoqa.question.asked.v1","data":{"question":"a?","clip_id":"c-1"}}`), fault.BadEvent},
 		{"no target", record(`{"question_id":"q-1","question":"a?"}`), fault.BadEvent},
 		{"a later major version", record("{}", "ce_specversion", "1.0", "ce_type", "videoqa.question.asked.v2"), fault.UnknownSchema},
 		{"another type", record("{}", "ce_specversion", "1.0", "ce_type", "com.example.ping"), fault.UnknownSchema},
@@ -112,6 +131,59 @@ func TestEventsThatAreRefused(t *testing.T) {
 				t.Errorf("ReadEvent(%s) = %+v, %v; want %v", tc.record.Value, event, err, tc.kind)
 			}
 		})
+	}
+}
+
+// An attribute of a structured event may be null (CloudEvents JSON format, 2.2).
+func TestANullAttributeIsLeftOut(t *testing.T) {
+	r := record(`{"specversion":"1.0","type":"videoqa.question.asked.v1","id":"e-1","time":null,"datacontenttype":null,"data_base64":null,"subject":null,"data":{"question":"","clip_id":"c-1"}}`)
+	event, err := ingest.ReadEvent(r, ingest.TypeClipCreated)
+	if q, ok := event.Data.(ingest.Question); err != nil || !ok || q.ID != "e-1" {
+		t.Errorf("%+v, %v", event, err)
+	}
+}
+
+func TestMisspeltFieldsOfAQuestionAreTold(t *testing.T) {
+	r := record(`{"question_id":"q-1","question":"a?","Question":"b?","clip_id":"c-1","camrea":"x","tenant":"y","edn":1,"fps":2,"kimd":"count"}`)
+	event, err := ingest.ReadEvent(r, ingest.TypeQuestionAsked)
+	q, _ := event.Data.(ingest.Question)
+	if want := []string{"Question", "camrea", "edn", "kimd"}; err != nil || q.Text != "a?" || !slices.Equal(q.Unknown, want) {
+		t.Errorf("%+v, %v; want the unknown fields %q", q, err, want)
+	}
+	plain := q
+	if plain.Unknown = nil; plain.RequestHash() != q.RequestHash() {
+		t.Error("fields that are ignored change the request")
+	}
+}
+
+func TestADeadLetterCanNameTheQuestionThatWasRefused(t *testing.T) {
+	event, err := ingest.ReadEvent(record(`{"question_id":"q-1","queston":"a?","clip_id":"c-1"}`), ingest.TypeQuestionAsked)
+	if q, ok := event.Data.(ingest.Question); !ok || q.ID != "q-1" || q.ClipID != "c-1" || !strings.Contains(err.Error(), `question is missing; "queston" is no field`) {
+		t.Errorf("%+v, %v", event, err)
+	}
+}
+
+// What an earlier version took is read as that version read it.
+func TestAQuestionThatWaitsIsReadAsItWasTaken(t *testing.T) {
+	later := ingest.Question{ID: "q-1", Text: "b?", ClipID: "c-1"}
+	for name, value := range map[string]string{
+		"names in any case, the last wins": `{"question_id":"q-1","question":"a?","QUESTION":"b?","clip_id":"c-1"}`,
+		"names twice":                      `{"question_id":"q-1","question":"a?","question":"b?","clip_id":"c-1"}`,
+		"null and nothing":                 `{"question_id":"q-1","question":"b?","clip_id":"c-1","camera":null,"uri":"","frames":null}`,
+		"as it is read now":                `{"question_id":"q-1","question":"b?","clip_id":"c-1"}`,
+	} {
+		event, err := ingest.ReadWaiting(record(value), later.RequestHash())
+		if q, ok := event.Data.(ingest.Question); err != nil || !ok || q.RequestHash() != later.RequestHash() {
+			t.Errorf("%s: %+v, %v", name, event, err)
+		}
+	}
+	caption := ingest.Question{ID: "q-1", ClipID: "c-1"}
+	event, err := ingest.ReadWaiting(record(`{"question_id":"q-1","clip_id":"c-1"}`), caption.RequestHash())
+	if q, ok := event.Data.(ingest.Question); err != nil || !ok || q.AsKind() != ingest.Caption {
+		t.Errorf("a caption without a question: %+v, %v", event, err)
+	}
+	if _, err := ingest.ReadWaiting(record(`{"question_id":"q-1","question":"a?","QUESTION":"b?"}`), "another"); !errors.Is(err, fault.BadEvent) {
+		t.Errorf("what nobody took: %v", err)
 	}
 }
 
@@ -175,6 +247,61 @@ func TestADeadLetterKeepsWhatCame(t *testing.T) {
 	if m, err := large.Message("dlq", "g"); err != nil || len(m.Value) > 900<<10 || !large.Truncated {
 		t.Errorf("a dead letter of a large record has %d bytes: %v", len(m.Value), err)
 	}
+}
+
+// letter is the dead letter of a record, as bytes that a strict parser has read.
+func letter(t *testing.T, r ingest.Record, reason string) (text []byte, d ingest.DeadLetter) {
+	t.Helper()
+	d.KeepRecord(r)
+	d.ErrorKind, d.Reason, d.FailedAt = "bad-event", reason, *at("2026-09-01T10:00:00Z")
+	m, err := d.Message("dlq", "g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strictjson.Portable(m.Value) {
+		t.Fatalf("the dead letter of %.80q with %.80q is not what every parser reads: %.400q", r.Value, reason, m.Value)
+	}
+	if err := json.Unmarshal(m.Value, &d); err != nil {
+		t.Fatal(err)
+	}
+	return m.Value, d
+}
+
+func TestEveryDeadLetterIsJSON(t *testing.T) {
+	for name, value := range map[string]string{
+		"Latin-1 in a string": "{\"question\":\"caf\xe9\"}", "a cut character": "{\"question\":\"\xe4\xb8\"}", "half a surrogate pair": `{"q":"\ud83d"}`, "a name twice": `{"q":1,"q":2}`,
+		"NaN": `{"q":NaN}`, "a number beyond doubles": `{"q":1e999}`, "many digits": strings.Repeat("7", 5000), "much depth": strings.Repeat("[", 2000) + strings.Repeat("]", 2000),
+		"U+0000": `{"q":"\u0000"}`, "nothing": "", "UTF-16": "{\x00}\x00", "a long name": `{"` + strings.Repeat("n", 60_000) + `":1}`, "a byte order mark": "\ufeff{}", "two values": "{}{}",
+	} {
+		if _, d := letter(t, record(value), name); string(d.EventBase64) != value || d.Event != nil {
+			t.Errorf("%s: the letter holds %.80q and %.80q", name, d.EventBase64, d.Event)
+		}
+	}
+	if _, d := letter(t, record(`{"q": [1, "中"]}`), ""); string(d.Event) != `{"q":[1,"中"]}` || d.EventBase64 != nil {
+		t.Errorf("%s, %q", d.Event, d.EventBase64)
+	}
+	r := record("x", "a", "first", "a", "second", "b", "\xff", "c", "x\x00y", "\xff", "d", "é", "中")
+	if _, d := letter(t, r, ""); !maps.Equal(d.Headers, map[string]string{"a": "first", "é": "中"}) || !d.HeadersLost {
+		t.Errorf("headers %q", d.Headers)
+	}
+	if _, d := letter(t, record("x"), strings.Repeat("中", ingest.MaxReasonLength)+"文\xff\x00\x1b[0m"); d.Reason != strings.Repeat("中", ingest.MaxReasonLength)+"…" {
+		t.Errorf("the reason is cut to %q", d.Reason[len(d.Reason)-20:])
+	}
+	if _, d := letter(t, record("x"), "a\xff\x00\x1b[0m\nb"); d.Reason != "a?  [0m b" {
+		t.Errorf("the reason is %q", d.Reason)
+	}
+}
+
+func FuzzEveryDeadLetterIsJSON(f *testing.F) {
+	for _, seed := range []string{"{\"a\":\"\xff\"}", `{"a":"\ud800"}`, `{"a":1,"a":2}`, `1e999`, "\x00", `{"a":{"b":[1,2,{"c":"\u0000"}]}}`} {
+		f.Add([]byte(seed), seed, seed)
+	}
+	f.Fuzz(func(t *testing.T, value []byte, header, reason string) {
+		text, _ := letter(t, record(string(value), header, reason, "a", header), reason)
+		if !utf8.Valid(text) || !json.Valid(text) {
+			t.Errorf("%q", text)
+		}
+	})
 }
 
 func FuzzReadEvent(f *testing.F) {

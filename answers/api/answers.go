@@ -3,7 +3,10 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -55,16 +58,29 @@ func (a *API) answers(w http.ResponseWriter, r *http.Request) error {
 	return reply(w, http.StatusOK, list)
 }
 
-func queryOf(r *http.Request) (q store.AnswerQuery, err error) {
-	v := r.URL.Query()
-	q.Camera, q.Cursor = v.Get("camera"), v.Get("cursor")
-	for name := range v {
-		switch name {
-		case "camera", "cursor", "from", "to", "limit":
-		default:
-			return q, fmt.Errorf("api: list answers: there is no parameter %.40q: %w", name, fault.BadRequest)
+// parametersOf are those of a request's query: only names that are known, each once.
+func parametersOf(r *http.Request, known ...string) (url.Values, error) {
+	v, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, fmt.Errorf("the query %.80q is not name=value&…, with %% and two hex digits for other bytes: %w", r.URL.RawQuery, fault.BadRequest)
+	}
+	for _, name := range slices.Sorted(maps.Keys(v)) {
+		switch {
+		case !slices.Contains(known, name):
+			return nil, fmt.Errorf("there is no parameter %.40q: %w", name, fault.BadRequest)
+		case len(v[name]) > 1:
+			return nil, fmt.Errorf("the parameter %s stands there twice: %w", name, fault.BadRequest)
 		}
 	}
+	return v, nil
+}
+
+func queryOf(r *http.Request) (q store.AnswerQuery, err error) {
+	v, err := parametersOf(r, "camera", "cursor", "from", "to", "limit")
+	if err != nil {
+		return q, fmt.Errorf("api: list answers: %w", err)
+	}
+	q.Camera, q.Cursor = v.Get("camera"), v.Get("cursor")
 	if q.Camera != "" {
 		if err := ingest.CheckID("camera", q.Camera); err != nil {
 			return q, err
@@ -72,9 +88,11 @@ func queryOf(r *http.Request) (q store.AnswerQuery, err error) {
 	}
 	for name, into := range map[string]*time.Time{"from": &q.From, "to": &q.To} {
 		if text := v.Get(name); text != "" {
-			if *into, err = time.Parse(time.RFC3339Nano, text); err != nil {
-				return q, fmt.Errorf("api: list answers: %s %.40q is not RFC 3339: %w", name, text, fault.BadRequest)
+			t, err := ingest.ParseTime(text)
+			if err != nil {
+				return q, fmt.Errorf("api: list answers: %s %w: %w", name, err, fault.BadRequest)
 			}
+			*into = t.Time
 		}
 	}
 	if text := v.Get("limit"); text != "" {

@@ -79,7 +79,8 @@ func clipsStep(h *house) {
 	h.want(&call{method: "GET", path: "/v1/clips/c-none"}, 404, "unknown-clip")
 	for body, says := range map[string]string{
 		`{"clip_id":"c/1","uri":"file:///a"}`: "bad-id", `{"clip_id":"c-2"}`: "uri is missing", `{"clip_id":"c-2","url":"x"}`: "url", `{`: "bad-request", `[]`: "bad-request",
-		`{"uri":"a"}{}`: "more than one",
+		`{"uri":"a"}{}`: "2 bytes stand behind", `{"URI":"file:///a"}`: "is uri meant?", `{"uri":"file:///a","uri":"file:///a"}`: "/uri stands there twice", `{"uri":null}`: "/uri is null",
+		"{\"uri\":\"file:///caf\xe9\"}": "not UTF-8", `{"uri":"file:///\ud800"}`: "surrogate", `{"uri":"a","start":"noon"}`: "not a time of RFC 3339",
 	} {
 		h.want(&call{method: "POST", path: "/v1/clips", body: body, wrong: true}, 400, says)
 	}
@@ -129,7 +130,10 @@ func questionsStep(h *house) {
 	h.want(&call{method: "GET", path: "/v1/questions/q-bad"}, 422, "/problems/bad-video", "torn off")
 	for body, says := range map[string]string{
 		`{"clip_id":"c-1","questions":[]}`: "from 1 to 64", `{"questions":[{"question":"a?"}]}`: "is missing", `{"clip_id":"c-1","uri":"file:///a","questions":[{"question":"a?"}]}`: "one of",
-		`{"clip_id":"c-1","questions":[{"question":"a?","kind":"poem"}]}`: "questions[0]", `{"clip_id":"c-1","questions":[{"question_id":"q","question":"a?"},{"question_id":"q","question":"b?"}]}`: "twice",
+		`{"clip_id":"c-1"}`: "/questions is missing", `{"clip_id":"c-1","questions":[{"question_id":"q"}]}`: "/questions/0/question is missing", `{"clip_id":"c-1","questions":[{"Question":"a?"}]}`: "is question meant?",
+		`{"clip_id":"c-1","questions":[{"question":"a?","question":"b?"}]}`: "/questions/0/question stands there twice", `{"clip_id":"c-1","questions":[{"question":"a?","frames":3.5}]}`: "whole number",
+		"{\"clip_id\":\"c-1\",\"questions\":[{\"question\":\"caf\xe9?\"}]}": "not UTF-8",
+		`{"clip_id":"c-1","questions":[{"question":"a?","kind":"poem"}]}`:   "questions[0]", `{"clip_id":"c-1","questions":[{"question_id":"q","question":"a?"},{"question_id":"q","question":"b?"}]}`: "twice",
 	} {
 		h.want(&call{method: "POST", path: "/v1/questions", body: body, wrong: true}, 400, says)
 	}
@@ -198,7 +202,7 @@ func answersStep(h *house) {
 		h.t.Errorf("answers about dock-3: %v", all)
 	}
 	h.want(&call{method: "GET", path: "/v1/answers?camera=none"}, 200, `"answers":[]`)
-	for _, query := range []string{"from=yesterday", "limit=0", "limit=x", "cursor=nonsense", "colour=red"} {
+	for _, query := range []string{"from=yesterday", "limit=0", "limit=x", "cursor=nonsense", "colour=red", "camera=a&camera=b", "camera=%zz", "from=2026-09-01"} {
 		h.want(&call{method: "GET", path: "/v1/answers?" + query, wrong: true}, 400, "bad-request")
 	}
 }
@@ -478,7 +482,7 @@ func TestTheContractHasThePublishedNames(t *testing.T) {
 			t.Errorf("the contract does not list the %s %v", what, list)
 		}
 	}
-	for _, limit := range []string{fmt.Sprint("maxLength: ", ingest.MaxQuestionBytes), fmt.Sprint("maxItems: ", ingest.MaxChoices), fmt.Sprint("maxItems: ", ingest.MaxQuestions), fmt.Sprint("maxLength: ", ingest.MaxURIBytes)} {
+	for _, limit := range []string{fmt.Sprint("maxLength: ", ingest.MaxQuestionLength), fmt.Sprint("maxItems: ", ingest.MaxChoices), fmt.Sprint("maxItems: ", ingest.MaxQuestions), fmt.Sprint("maxLength: ", ingest.MaxURILength)} {
 		if !strings.Contains(string(text), limit) {
 			t.Errorf("the contract does not say %s", limit)
 		}

@@ -1,10 +1,8 @@
 package api
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +14,7 @@ import (
 
 	"videoqa/ingest"
 	"videoqa/internal/fault"
+	"videoqa/internal/strictjson"
 )
 
 // A body is a request's: its JSON, and the upload that came with it.
@@ -186,13 +185,16 @@ func (i *incoming) Read(p []byte) (int, error) {
 
 // decode reads JSON into a struct whose fields are all that may be there.
 func decode(text []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return fmt.Errorf("api: read body: %w: %w", err, fault.BadRequest)
+	unknown, err := strictjson.Read(text, into)
+	if len(unknown) > 0 {
+		hint := ""
+		if meant := unknown[0].Meant; meant != "" {
+			hint = fmt.Sprintf(" (is %s meant?)", meant)
+		}
+		return fmt.Errorf("api: read body: %.120q is no field that this takes%s: %w", unknown[0].Pointer, hint, fault.BadRequest)
 	}
-	if d.More() {
-		return fmt.Errorf("api: read body: there is more than one object: %w", fault.BadRequest)
+	if err != nil {
+		return fmt.Errorf("api: read body: %w", ingest.Malformed(err, fault.BadRequest))
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ type announced struct {
 	Camera string       `json:"camera,omitempty"`
 	Start  *ingest.Time `json:"start,omitempty"`
 	End    *ingest.Time `json:"end,omitempty"`
-	Digest string       `json:"digest,omitempty"`
+	Digest string       `json:"digest,omitempty" strict:"empty"`
 }
 
 // postClip registers a clip: its event is acknowledged, and the registry knows it,

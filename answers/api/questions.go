@@ -28,11 +28,11 @@ type asking struct {
 	OnOverload string       `json:"on_overload,omitempty"`
 	Questions  []struct {
 		ID      string      `json:"question_id,omitempty"`
-		Text    string      `json:"question"`
+		Text    string      `json:"question" strict:"required,empty"`
 		Kind    ingest.Kind `json:"kind,omitempty"`
 		Choices []string    `json:"choices,omitempty"`
 		Frames  int         `json:"frames,omitempty"`
-	} `json:"questions"`
+	} `json:"questions" strict:"required"`
 }
 
 // questions are the events' data; those without an id are named.

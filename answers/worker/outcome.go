@@ -9,10 +9,11 @@ import (
 	"videoqa/answers/store"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
+	"videoqa/internal/strictjson"
 	"videoqa/internal/trail"
 )
 
-const longestReason = 500 // bytes of a dead letter's reason
+const longestReason = 500 // characters of a dead letter's reason
 
 func outcomeOf(j *job, state store.State, m ingest.Message, about store.About) store.Outcome {
 	o := store.Outcome{QuestionID: j.question.ID, Request: j.request, State: state, Message: m.Bytes(), About: about}
@@ -216,9 +217,7 @@ func (w *Worker) deadLetter(j *job, cause error) ingest.DeadLetter {
 // nil. Only ids that are ids are told on.
 func (w *Worker) refusal(r ingest.Record, data ingest.Datum, cause error) ingest.DeadLetter {
 	d := ingest.DeadLetter{ErrorKind: fault.Judge(cause).Name, Reason: cause.Error(), FailedAt: ingest.NewTime(time.Now())}
-	if len(d.Reason) > longestReason {
-		d.Reason = d.Reason[:longestReason] + "…"
-	}
+	d.Reason = strictjson.Shorten(d.Reason, longestReason)
 	d.KeepRecord(r)
 	switch data := data.(type) {
 	case ingest.Question:

@@ -93,7 +93,7 @@ func (w *Worker) takeDue(ctx, hard context.Context) int {
 }
 
 func (w *Worker) resume(ctx context.Context, row store.Row) {
-	event, err := ingest.ReadEvent(row.Record, ingest.TypeQuestionAsked)
+	event, err := ingest.ReadWaiting(row.Record, row.Request)
 	question, ok := event.Data.(ingest.Question)
 	if err != nil || !ok {
 		w.cfg.Log.Error("a waiting question cannot be read", "question", row.QuestionID, "error", err) // stored by another version of us

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"iter"
 	"maps"
 	"os"
 	"reflect"
@@ -66,6 +67,9 @@ func fields(of reflect.Type, prefix string) (names []string) {
 	}
 	for i := range of.NumField() {
 		name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+		if name == "-" {
+			continue
+		}
 		names = append(append(names, prefix+name), fields(of.Field(i).Type, prefix+name+".")...)
 	}
 	return names
@@ -141,7 +145,7 @@ func TestTheListsAreTheCodes(t *testing.T) {
 		}
 	}
 	text := fmt.Sprint(question)
-	for _, limit := range []string{fmt.Sprint("maxLength:", ingest.MaxQuestionBytes), fmt.Sprint("maxItems:", ingest.MaxChoices), fmt.Sprint("maxLength:", ingest.MaxChoiceBytes), fmt.Sprint("maximum:", ingest.MaxFrames), fmt.Sprint("maxLength:", ingest.MaxURIBytes)} {
+	for _, limit := range []string{fmt.Sprint("maxLength:", ingest.MaxQuestionLength), fmt.Sprint("maxItems:", ingest.MaxChoices), fmt.Sprint("maxLength:", ingest.MaxChoiceLength), fmt.Sprint("maximum:", ingest.MaxFrames), fmt.Sprint("maxLength:", ingest.MaxURILength)} {
 		if !strings.Contains(text, limit) {
 			t.Errorf("the question's schema does not say %s", limit)
 		}
@@ -223,6 +227,84 @@ func TestSchemaAndCodeRefuseTheSame(t *testing.T) {
 			_, err := ingest.ReadEvent(ingest.Record{Value: []byte(value)}, "videoqa."+kind)
 			if said := validate(s, value); said == nil || err == nil {
 				t.Errorf("%s: %.90s: the schema says %v, the code %v; both have to refuse it", kind, value, said, err)
+			}
+		}
+	}
+}
+
+// Of values made by changing a good event in one place or two, schema and code take the
+// same, and refuse the same.
+func TestSchemaAndCodeTakeTheSame(t *testing.T) {
+	long := func(n int, of string) string { return strings.Repeat(of, n) }
+	texts := []any{"", " ", "\u00a0\u2003", "a?", long(1024, "问"), long(1025, "问"), long(1024, "😀"), long(1025, "a"), "a\x00b", nil, 7, true, []any{}, object{}}
+	ids := []any{"a", "A.b_c:d-e", "", "a b", "-a", "ä", long(128, "x"), long(129, "x"), nil, 7}
+	times := []any{
+		"2026-09-01T10:00:00Z", "2026-09-01t10:00:00z", "2026-09-01T10:00:00.123456789012+02:00", "2016-12-31T23:59:60Z", "2026-09-01T10:00:60Z", "2026-09-01 10:00:00Z", "2026-09-01T10:00:00",
+		"2026-9-1T10:00:00Z", "2026-02-30T10:00:00Z", "2026-09-01T24:00:00Z", "2026-09-01T10:00:00,5Z", "2026-09-01T10:00:00+0200", "", "noon", nil, 7,
+	}
+	uris := []any{"file:///a", "", "file:///a\nb", "a\u0085b", long(2048, "é"), long(2049, "é"), nil}
+	numbers := []any{0, 64, 65, -1, json.Number("3.0"), json.Number("30e-1"), json.Number("3.5"), json.Number("-0"), json.Number("1e400"), json.Number("64.0"), json.Number("64.1"), "3", nil, true}
+	for kind, tc := range map[string]struct {
+		good   object
+		values map[string][]any
+	}{
+		"question.asked.v1": {object{"question_id": "q", "question": "a?", "clip_id": "c"}, map[string][]any{
+			"question_id": ids, "question": texts, "clip_id": ids, "camera": ids, "uri": uris, "frames": numbers, "deadline": times, "start": times, "end": {"2030-01-01T00:00:00Z"},
+			"kind": {"choice", "caption", "yesno", "count", "open", "Open", "", nil}, "on_overload": {"wait", "drop", "", "Drop", nil}, "other": texts,
+			"choices": {[]any{"a", "b"}, []any{"a", "a"}, []any{"a"}, []any{}, []any{"a", ""}, []any{"a", " "}, []any{"a", nil}, []any{"a", long(128, "中")}, []any{"a", long(129, "中")}, []any{"a", 7}, "a", nil},
+		}},
+		"clip.created.v1": {object{"clip_id": "c", "uri": "file:///a"}, map[string][]any{
+			"clip_id": ids, "uri": uris, "camera": ids, "start": times, "digest": {"sha256:" + long(64, "a"), "sha256:" + long(64, "A"), "sha256:" + long(63, "a"), "md5:a", "", nil}, "other": texts,
+		}},
+		"clip.closed.v1":  {object{"clip_id": "c"}, map[string][]any{"clip_id": ids, "camera": ids, "end": times, "other": texts}},
+		"clip.deleted.v1": {object{"clip_id": "c"}, map[string][]any{"clip_id": ids, "camera": ids, "other": texts}},
+	} {
+		s := compile(t, kind)
+		tried, taken := 0, 0
+		for value := range changed(tc.good, tc.values) {
+			text, err := json.Marshal(value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = ingest.ReadEvent(ingest.Record{Origin: ingest.Origin{Topic: "t"}, Value: text}, "videoqa."+kind)
+			if said := validate(s, string(text)); (said == nil) != (err == nil) {
+				t.Errorf("%s: %.200s: the schema says %v, the code %v", kind, text, said, err)
+			}
+			if tried++; err == nil {
+				taken++
+			}
+		}
+		t.Logf("%s: %d tried, %d taken", kind, tried, taken)
+	}
+}
+
+type object = map[string]any
+
+// changed are all that come of a good object by leaving a field out or giving it another
+// value, and at the same time leaving out another or giving it one of its first values.
+func changed(good object, values map[string][]any) iter.Seq[object] {
+	return func(yield func(object) bool) {
+		names := slices.Sorted(maps.Keys(values))
+		each := func(from object, name string, most int, do func(object) bool) bool {
+			for i := -1; i < min(most, len(values[name])); i++ {
+				o := maps.Clone(from)
+				if delete(o, name); i >= 0 {
+					o[name] = values[name][i]
+				}
+				if !do(o) {
+					return false
+				}
+			}
+			return true
+		}
+		for i, first := range names {
+			for j, second := range names {
+				if i == j {
+					continue
+				}
+				if !each(good, first, 99, func(o object) bool { return each(o, second, 2, yield) }) {
+					return
+				}
 			}
 		}
 	}

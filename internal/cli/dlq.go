@@ -185,8 +185,8 @@ func notAll(left int) error {
 }
 
 // pardon has what a question is about asked about again although it ended processes.
-func pardon(ctx context.Context, s store.Claims, r ingest.Record) error {
-	event, err := ingest.ReadEvent(r, ingest.TypeQuestionAsked)
+func pardon(ctx context.Context, s store.Claims, r ingest.Record, request string) error {
+	event, err := ingest.ReadWaiting(r, request)
 	if q, ok := event.Data.(ingest.Question); err == nil && ok {
 		err = worker.Pardon(ctx, s, q)
 	}
@@ -196,7 +196,7 @@ func pardon(ctx context.Context, s store.Claims, r ingest.Record) error {
 // useUpload notes that a question uses the upload that it names, if it names one,
 // until a worker has taken it from the waiting room.
 func useUpload(ctx context.Context, s store.Uploads, row store.Row) (leave func() error, err error) {
-	event, err := ingest.ReadEvent(row.Record, ingest.TypeQuestionAsked)
+	event, err := ingest.ReadWaiting(row.Record, row.Request)
 	q, _ := event.Data.(ingest.Question)
 	_, is := ingest.UploadDigest(q.URI)
 	if err != nil || !is { // what cannot be read is refused again
@@ -219,7 +219,7 @@ func replay(ctx context.Context, a *App, s store.Store, o store.Outcome, d inges
 		record.Headers = append(record.Headers, ingest.Header{Key: key, Value: []byte(d.Headers[key])})
 	}
 	if d.ErrorKind == fault.Judge(fault.CrashedWorker).Name {
-		if err := pardon(ctx, s, record); err != nil {
+		if err := pardon(ctx, s, record, o.Request); err != nil {
 			return err
 		}
 	}
