@@ -40,6 +40,7 @@ type Index struct {
 	Rotation         int // degrees clockwise that make pictures upright: 0, 90, 180, 270
 	Width, Height    int // of the coded pictures, before turning, as the file's head says
 
+	cropping    cropping
 	orientation int // as EXIF counts: rotation and mirroring
 
 	num, den int64   // the time base, in seconds
@@ -111,7 +112,7 @@ func newIndex(in *input) *Index {
 	return &Index{
 		Container: in.fc.InputFormat().Name(), Codec: in.codec.Name(), Size: in.source.size, limits: in.limits,
 		Width: p.Width(), Height: p.Height(), orientation: turn, Rotation: turnedBy(turn),
-		num: int64(base.Num()), den: int64(base.Den()),
+		num: int64(base.Num()), den: int64(base.Den()), cropping: croppingOf(p),
 	}
 }
 

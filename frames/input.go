@@ -98,6 +98,21 @@ const codecs = "h264,hevc,vp8,vp9,libdav1d,mpeg4,mpeg2video,mpeg1video,mjpeg"
 // pixel format), as the ffmpeg program does, so that decoders behave the same.
 // Errors are [fault.BadVideo], [fault.TooLarge], the reader's own or ctx's.
 func openInput(ctx context.Context, r io.ReaderAt, size int64, limits Limits) (*input, error) {
+	in, err := openStream(ctx, r, size, limits, anyStream)
+	if err != nil || in.video != nil {
+		return in, err
+	}
+	stream, err := in.watch(ctx)
+	in.close()
+	if err != nil {
+		return nil, fmt.Errorf("frames: open video: %w", err)
+	}
+	return openStream(ctx, r, size, limits, stream)
+}
+
+// openStream is openInput for the stream of a number. Of [anyStream] it may leave
+// the choice open: then video is nil.
+func openStream(ctx context.Context, r io.ReaderAt, size int64, limits Limits, stream int) (*input, error) {
 	if err := limits.checkBytes(size); err != nil {
 		return nil, err
 	}
@@ -112,7 +127,7 @@ func openInput(ctx context.Context, r io.ReaderAt, size int64, limits Limits) (*
 	in.handle = cgo.NewHandle(in.source)
 	in.leak = native.Track(in, "frames input", 1)
 	in.unwatch = context.AfterFunc(ctx, in.interrupter.Interrupt)
-	if err := in.open(head, limits); err != nil {
+	if err := in.open(head, limits, stream); err != nil {
 		cause := in.cause(ctx, err)
 		in.close()
 		return nil, fmt.Errorf("frames: open video: %w", cause)
@@ -129,7 +144,7 @@ func readHead(r io.ReaderAt, size int64) ([]byte, error) {
 	return head, nil
 }
 
-func (in *input) open(head []byte, limits Limits) (err error) {
+func (in *input) open(head []byte, limits Limits, stream int) (err error) {
 	format, err := sniff(head)
 	if err != nil {
 		return err
@@ -166,61 +181,17 @@ func (in *input) open(head []byte, limits Limits) (err error) {
 		}
 		return fmt.Errorf("the %s container does not open, %s (%w): %w", format, why, err, fault.BadVideo)
 	}
-	if err := in.probe(); err != nil {
+	if err := in.probe(stream); err != nil || in.video == nil {
 		return err
 	}
 	return in.inspect(limits)
 }
 
-// probe chooses the stream and lets FFmpeg look into it, once: some containers
-// name their streams only along the way, and then looking comes first.
-func (in *input) probe() error {
-	early := len(in.fc.Streams()) > 0
-	if early {
-		if err := in.choose(); err != nil {
-			return err
-		}
-	}
-	if err := in.fc.FindStreamInfo(nil); err != nil {
-		return fmt.Errorf("no stream can be made out in it (%w): %w", err, fault.BadVideo)
-	}
-	if !early {
-		return in.choose()
-	}
-	return nil
-}
-
-// choose picks the video stream with the largest pictures and tells the demuxer
-// to drop all others.
-func (in *input) choose() error {
-	best, others := -1, 0
-	for _, s := range in.fc.Streams() {
-		p := s.CodecParameters()
-		if p.MediaType() != astiav.MediaTypeVideo || s.DispositionFlags().Has(astiav.DispositionFlagAttachedPic) {
-			others++
-			s.SetDiscard(astiav.DiscardAll)
-			continue
-		}
-		if area := p.Width() * p.Height(); area > best {
-			if in.video != nil {
-				in.video.SetDiscard(astiav.DiscardAll)
-			}
-			best, in.video = area, s
-			continue
-		}
-		s.SetDiscard(astiav.DiscardAll)
-	}
-	switch {
-	case in.video != nil:
-		return nil
-	case others > 0:
-		return fmt.Errorf("it holds %d streams and none of them is video: %w", others, fault.BadVideo)
-	}
-	return fmt.Errorf("it holds no stream at all: %w", fault.BadVideo)
-}
-
 func (in *input) inspect(limits Limits) error {
 	p := in.video.CodecParameters()
+	if in.encrypted(in.video) {
+		return fmt.Errorf("its video is encrypted, and can only be read with its key: %w", fault.BadVideo)
+	}
 	if in.codec = astiav.FindDecoder(p.CodecID()); in.codec == nil {
 		return fmt.Errorf("its video is %s, which is not built in: %w", p.CodecID().Name(), fault.BadVideo)
 	}

@@ -141,6 +141,7 @@ func (t *taker) picture(k int, f *astiav.Frame) (Picture, error) {
 	if t.see != nil {
 		t.see(k, f)
 	}
+	t.x.cropping.crop(f)
 	p, err := toRGB(f)
 	if err != nil {
 		return Picture{}, err

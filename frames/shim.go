@@ -6,9 +6,11 @@ package frames
 #include <libavformat/avformat.h>
 #include <libavutil/frame.h>
 #include <libavutil/imgutils.h>
+#include <libavutil/intreadwrite.h>
 #include <libavutil/mem.h>
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
+#include <string.h>
 #include "pool.h"
 #include "rgb.h"
 
@@ -61,6 +63,30 @@ static void videoqa_entries(AVStream *s, videoqa_entry *out, int n) {
 	}
 }
 
+// The container's cropping: top, bottom, left, right, or zeros.
+static void videoqa_cropping(const AVCodecParameters *p, uint32_t out[4]) {
+	const AVPacketSideData *d = av_packet_side_data_get(p->coded_side_data, p->nb_coded_side_data, AV_PKT_DATA_FRAME_CROPPING);
+	memset(out, 0, 4 * sizeof *out);
+	for (int i = 0; d && d->size >= 16 && i < 4; i++)
+		out[i] = AV_RL32(d->data + 4 * i);
+}
+
+// Crops f in place as the filter crop does, to whole chroma samples: size and corner are rounded down. What leaves nothing is not done.
+static void videoqa_crop(AVFrame *f, const uint32_t by[4]) {
+	const AVPixFmtDescriptor *kind = av_pix_fmt_desc_get(f->format);
+	if (!kind || (int64_t)by[0] + by[1] >= f->height || (int64_t)by[2] + by[3] >= f->width)
+		return;
+	int across = ~((1 << kind->log2_chroma_w) - 1), down = ~((1 << kind->log2_chroma_h) - 1);
+	int w = (f->width - by[2] - by[3]) & across, h = (f->height - by[0] - by[1]) & down;
+	if (w <= 0 || h <= 0)
+		return;
+	f->crop_top = by[0] & down;
+	f->crop_left = by[2] & across;
+	f->crop_bottom = f->height - h - f->crop_top;
+	f->crop_right = f->width - w - f->crop_left;
+	av_frame_apply_cropping(f, AV_FRAME_CROP_UNALIGNED);
+}
+
 static int videoqa_rgb_fast(const AVFrame *f, unsigned char *out) {
 	return videoqa_rgb_420(f, videoqa_matrix(f), videoqa_full_range(f), out);
 }
@@ -93,6 +119,25 @@ func newExtraData(p *astiav.Packet) []byte {
 		return nil
 	}
 	return C.GoBytes(unsafe.Pointer(data), C.int(size))
+}
+
+// A cropping is how many pixels a container cuts off at the top, the bottom, the
+// left and the right of every picture, before it is turned.
+type cropping [4]C.uint32_t
+
+// croppingOf returns what a container says of its stream: MP4's clap box, Matroska's
+// PixelCrop elements.
+func croppingOf(p *astiav.CodecParameters) (c cropping) {
+	C.videoqa_cropping(*(**C.AVCodecParameters)(unsafe.Pointer(p)), &c[0])
+	return c
+}
+
+// crop cuts f, which the caller owns or was lent, to what is shown of it: as the
+// ffmpeg program does, to whole chroma samples.
+func (c cropping) crop(f *astiav.Frame) {
+	if c != (cropping{}) {
+		C.videoqa_crop((*C.AVFrame)(f.UnsafePointer()), &c[0])
+	}
 }
 
 // indexed is how many packets of s its demuxer knows of beforehand.

@@ -1,12 +1,13 @@
 """Makes the corpus of small clips and what a linear decode of each one shows.
 
 usage: make.py [FOLDER]   needs the ffmpeg program with libx264, libx265, libvpx and libsvtav1 or libaom (Debian 12's 5.1.9 was
-used), and pip's av==18.1.0, numpy and pillow. The goldens come from PyAV, which brings an FFmpeg of its own, decoding with one thread.
+used; 9.0.2 for those of tracks() and cropped()), and pip's av==18.1.0, numpy and pillow. The goldens come from PyAV, which brings an FFmpeg of its own, decoding with one thread.
 
 golden.json: for each file its time base and, for each picture shown, [pts, md5 of the tightly packed planes]. Damaged files
 are compared with the file they were made from: what is shown of them has to be one of its pictures.
 """
 import hashlib
+import io
 import json
 import pathlib
 import random
@@ -88,6 +89,8 @@ def corpus():
     damage()
     hopeless()
     references()
+    tracks()
+    cropped()
 
 
 def size_change():
@@ -199,6 +202,66 @@ def references():
     (OUT / 'playlist-inside.avi').write_bytes(out)
 
 
+# The stream that is looked at, of files with several.
+CHOSEN = {'still-first.mp4': 1, 'still-first.mkv': 1, 'thumbnails-first.mkv': 1, 'png-first.mov': 1, 'second-is-default.mkv': 1, 'two-programs.ts': 1,
+          'larger-second.mkv': 1, 'smaller-is-default.mkv': 0}
+
+
+def tracks():
+    """Files with several video streams."""
+    small, large = source(seconds=.6), source('128x96', seconds=.6)
+    codec, jpeg = [*X264, '-x264-params', 'threads=1:keyint=12:bframes=0'], ['-c:v:0', 'mjpeg', '-q:v:0', '20', '-pix_fmt:v:0', 'yuvj420p']
+    one = ['-filter:v:0', r'select=eq(n\,0)']
+    large_first = ['-map', '1', '-map', '0']
+    for name in ('still-first.mp4', 'still-first.mkv'):
+        ffmpeg(name, *large_first, *codec, *jpeg, *one, before=[*small, *large])
+    long, seconds = source(seconds=2), source('128x96', rate=1, seconds=2)
+    ffmpeg('thumbnails-first.mkv', *large_first, *codec, *jpeg, '-fps_mode', 'passthrough', before=[*long, *seconds])
+    ffmpeg('png-first.mov', *large_first, *codec, '-c:v:0', 'png', '-filter:v:0', 'drawbox=t=fill', '-pix_fmt:v:0', 'rgb24', before=[*small, *large])
+    both = ['-map', '0', '-map', '1', *codec]
+    ffmpeg('second-is-default.mkv', *both, '-disposition:v:0', '0', '-disposition:v:1', 'default', '-filter:v:1', 'negate', before=[*small, *small])
+    ffmpeg('larger-second.mkv', *both, '-disposition:v', '0', before=[*small, *large])
+    ffmpeg('smaller-is-default.mkv', *both, '-disposition:v:0', 'default', '-disposition:v:1', '0', before=[*small, *large])
+    ffmpeg('two-programs.ts', *both, '-program', 'st=0', '-program', 'st=1', before=[*small, *large])
+
+
+def number(data, at, marked):
+    """An EBML number at a place, with or without the bit that tells its length, and where it ends."""
+    size = 9 - data[at].bit_length()
+    value = int.from_bytes(data[at:at + size], 'big')
+    return (value if marked else value & (1 << 7 * size) - 1), at + size
+
+
+def element(kind, body):
+    return kind.to_bytes((kind.bit_length() + 7) // 8, 'big') + (1 << 56 | len(body)).to_bytes(8, 'big') + body
+
+
+def with_cropping(data, *pixels, path=(0x18538067, 0x1654ae6b, 0xae, 0xe0)):
+    """A Matroska file with PixelCrop top, bottom, left and right in its track's video element, and without what names places in it."""
+    out, at = b'', 0
+    while at < len(data):
+        kind, at = number(data, at, True)
+        size, at = number(data, at, False)
+        body, at = data[at:at + size], at + size
+        if path and kind == path[0]:
+            body = with_cropping(body, *pixels, path=path[1:]) if len(path) > 1 else body + b''.join(
+                element(k, struct.pack('>H', n)) for k, n in zip((0x54bb, 0x54aa, 0x54cc, 0x54dd), pixels))
+        if kind not in (0x114d9b74, 0x1c53bb6b, 0xec):  # SeekHead, Cues, Void
+            out += element(kind, body)
+    return out
+
+
+def cropped():
+    """Files whose container crops their pictures: evenly, to odd sizes, and before they are turned."""
+    ffmpeg('whole.mkv', *x264('keyint=12:bframes=0'), before=source(seconds=.6))
+    whole = (OUT / 'whole.mkv').read_bytes()
+    (OUT / 'cropped.mkv').write_bytes(with_cropping(whole, 8, 4, 10, 20))
+    (OUT / 'cropped-odd.mkv').write_bytes(with_cropping(whole, 3, 2, 5, 6))
+    ffmpeg('cropped.mp4', '-c', 'copy', before=['-i', str(OUT / 'cropped.mkv')])  # as clap
+    ffmpeg('cropped-90.mp4', '-c', 'copy', before=['-display_rotation:v:0', '90', '-i', str(OUT / 'cropped.mp4')])
+    (OUT / 'whole.mkv').unlink()
+
+
 def damage():
     whole = (OUT / 'cfr.mp4').read_bytes()
     ts = bytearray((OUT / 'open-gop-h264.ts').read_bytes())
@@ -255,7 +318,7 @@ def packed(frame):
 
 def golden(path):
     with av.open(str(path)) as f:
-        s = f.streams.video[0]
+        s = f.streams.video[CHOSEN.get(path.name, 0)]
         s.thread_type, s.thread_count = 'NONE', 1
         shown = [[frame.pts, hashlib.md5(packed(frame)).hexdigest()] for frame in f.decode(s)]
         if any(b[0] is None or a[0] >= b[0] for a, b in zip(shown, shown[1:])):
@@ -264,29 +327,26 @@ def golden(path):
 
 
 def rgb(path, *flags):
-    size = av.open(str(path)).streams.video[0]
-    raw = subprocess.run(['ffmpeg', '-v', 'error', *flags, '-i', path, '-frames:v', '1', '-vf',
-                          'scale=flags=bicubic+accurate_rnd+full_chroma_int,format=rgb24', '-f', 'rawvideo', '-'], check=True, capture_output=True).stdout
-    turned = len(flags) == 0 and '90' in path.name or len(flags) == 0 and '270' in path.name
-    shape = (size.width, size.height, 3) if turned else (size.height, size.width, 3)
-    return np.frombuffer(raw, np.uint8).reshape(shape)
+    return Image.open(io.BytesIO(subprocess.run(['ffmpeg', '-v', 'error', *flags, '-i', path, '-frames:v', '1', '-vf',
+                          'scale=flags=bicubic+accurate_rnd+full_chroma_int,format=rgb24', '-c:v', 'png', '-f', 'image2pipe', '-'], check=True, capture_output=True).stdout))
 
 
 def first_pictures():
     """The first picture of some files in RGB by the ffmpeg program, as rgb/<file>.png. Turned ones are converted first."""
     (OUT / 'rgb').mkdir(exist_ok=True)
-    for name in ('cfr.mp4', 'bt709.mp4', 'bt709-full.mp4', 'hdr.mp4', 'mjpeg.avi', 'odd.mkv', 'vp9-hidden.webm', 'interlaced.mp4'):
-        Image.fromarray(rgb(OUT / name)).save(OUT / 'rgb' / f'{name}.png', optimize=True)
-    for name, quarters in (('rotated-90.mp4', 1), ('rotated-180.mp4', 2), ('rotated-270.mp4', -1)):
-        upright = np.rot90(rgb(OUT / name, '-noautorotate'), quarters)
-        assert np.abs(upright.astype(int) - rgb(OUT / name)).mean() < 4, name  # ffmpeg turns before it converts
+    for name in ('cfr.mp4', 'bt709.mp4', 'bt709-full.mp4', 'hdr.mp4', 'mjpeg.avi', 'odd.mkv', 'vp9-hidden.webm', 'interlaced.mp4',
+                 'cropped.mkv', 'cropped-odd.mkv', 'cropped.mp4'):
+        rgb(OUT / name).save(OUT / 'rgb' / f'{name}.png', optimize=True)
+    for name, quarters in (('rotated-90.mp4', 1), ('rotated-180.mp4', 2), ('rotated-270.mp4', -1), ('cropped-90.mp4', 1)):
+        upright = np.rot90(np.array(rgb(OUT / name, '-noautorotate')), quarters)
+        assert np.abs(upright.astype(int) - np.array(rgb(OUT / name))).mean() < 4, name  # ffmpeg turns before it converts
         Image.fromarray(upright).save(OUT / 'rgb' / f'{name}.png', optimize=True)
 
 
 if __name__ == '__main__':
     corpus()
     first_pictures()
-    files = sorted(p for p in OUT.iterdir() if p.is_file() and p.suffix in ('.mp4', '.mkv', '.webm', '.ts', '.avi', '.mpg', '.flv'))
+    files = sorted(p for p in OUT.iterdir() if p.is_file() and p.suffix in ('.mp4', '.mov', '.mkv', '.webm', '.ts', '.avi', '.mpg', '.flv'))
     goldens = {p.name: golden(p) for p in files if not p.name.startswith(('truncated', 'lost', 'damaged'))}
     lines = ',\n'.join(f' {json.dumps(k)}: {json.dumps(v, separators=(",", ":"))}' for k, v in goldens.items())
     (OUT / 'golden.json').write_text('{\n' + lines + '\n}\n')
