@@ -75,10 +75,15 @@ type settlement struct {
 	stored store.Outcome
 }
 
+// errRevoked says that an outcome was not published because its question's partition
+// has another owner now. The record stays unfinished: the next owner reads it again,
+// finds the stored outcome and publishes that.
+var errRevoked = errors.New("worker: publish an outcome: the partition of its question has another owner")
+
 // publishAll publishes the outcomes of a batch at once and puts its jobs down.
 func (w *Worker) publishAll(ctx context.Context, settled []settlement) {
 	var messages []ingest.Message
-	var published []*job
+	var jobs []*job
 	for _, s := range settled {
 		m, err := ingest.ParseMessage(s.stored.Message)
 		if err != nil || s.stored.Request != s.job.request || !s.job.owned() {
@@ -86,51 +91,59 @@ func (w *Worker) publishAll(ctx context.Context, settled []settlement) {
 			continue
 		}
 		messages = append(messages, m)
-		published = append(published, s.job)
+		jobs = append(jobs, s.job)
 	}
-	err := w.publishWhile(ctx, published, messages)
+	published, revoked, err := w.publishOwned(ctx, jobs, messages)
 	if err == nil {
 		err = w.leave(ctx, published...)
 	}
 	w.putAll(published, err == nil)
+	w.putAll(revoked, false)
 }
 
-// publishStored publishes the bytes that are stored for j's question. When j's
-// partition is not ours any more, its next owner does. Of an erased outcome
-// nothing is left to publish.
+// publishStored publishes the bytes that are stored for j's question, and returns nil
+// only when they are acknowledged. When j's partition is not ours any more it returns
+// [errRevoked]. Of an erased outcome nothing is left to publish.
 func (w *Worker) publishStored(ctx context.Context, j *job, stored store.Outcome) error {
 	if stored.Request != j.request {
 		return w.conflict(ctx, j)
 	}
-	switch {
-	case !j.owned():
-		return nil
-	case stored.State == store.Erased:
+	if stored.State == store.Erased {
 		return w.leave(ctx, j)
 	}
 	m, err := ingest.ParseMessage(stored.Message)
 	if err != nil {
 		return w.publishDead(ctx, w.deadLetter(j, fmt.Errorf("worker: read the stored outcome of %s: %w", j.question.ID, err)))
 	}
-	if err := w.publishWhile(ctx, []*job{j}, []ingest.Message{m}); err != nil {
+	_, revoked, err := w.publishOwned(ctx, []*job{j}, []ingest.Message{m})
+	switch {
+	case err != nil:
 		return err
+	case len(revoked) > 0:
+		return errRevoked
 	}
 	return w.leave(ctx, j)
 }
 
-// publishWhile publishes records of jobs while their partitions are ours: through an
-// outage they may go to another, who then publishes what is stored.
-func (w *Worker) publishWhile(ctx context.Context, jobs []*job, messages []ingest.Message) error {
-	if len(messages) == 0 {
-		return nil
+// publishOwned publishes messages, one for each of jobs, and tries again while the
+// broker is away. Ownership is asked for before each attempt, because a partition may
+// go to another worker meanwhile. It returns the jobs whose messages are acknowledged
+// and those that were not published because their partitions were revoked. After an
+// error every job that is not revoked counts as not published.
+func (w *Worker) publishOwned(ctx context.Context, jobs []*job, messages []ingest.Message) (published, revoked []*job, err error) {
+	if len(jobs) == 0 {
+		return nil, nil, nil
 	}
 	end := trail.Begin(trail.With(ctx, trails(jobs)...), trail.Publish)
-	err := w.insist(ctx, "publish", func() error {
+	err = w.insist(ctx, "publish", func() error {
 		var ours []ingest.Message
+		published, revoked = nil, nil
 		for i, j := range jobs {
-			if j.owned() {
-				ours = append(ours, messages[i])
+			if !j.owned() {
+				revoked = append(revoked, j)
+				continue
 			}
+			published, ours = append(published, j), append(ours, messages[i])
 		}
 		if len(ours) == 0 {
 			return nil
@@ -138,7 +151,7 @@ func (w *Worker) publishWhile(ctx context.Context, jobs []*job, messages []inges
 		return w.cfg.Stream.Publish(ctx, ours...)
 	})
 	end(err)
-	return err
+	return published, revoked, err
 }
 
 // leave removes the rows of questions whose outcomes are published, and says that

@@ -49,21 +49,36 @@ type house struct {
 	clips  string
 	asker  *asker
 	client *kafka.Client // of those outside
+	inside *kafka.Client // of the workers' group, which it does not join
 	outbox chan ingest.Record
+
+	grace, heartbeat time.Duration // of the workers' clients
+	open             func(ctx context.Context, path string) (*sqlite.Store, error)
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t *testing.T) *house { return newHouseOn(t, brokerFor(t)) }
+
+// newHouseOn is a house with topics of its own on a broker that others may use.
+func newHouseOn(t *testing.T, address string) *house {
 	id := "t-" + rand.Text()
 	h := &house{
-		t: t, broker: brokerFor(t), id: id, dir: t.TempDir(), clips: t.TempDir(), asker: &asker{},
+		t: t, broker: address, id: id, dir: t.TempDir(), clips: t.TempDir(), asker: &asker{},
 		topics: worker.Topics{Clips: id + ".clips", Questions: id + ".questions", Answers: id + ".answers", DeadLetters: id + ".dlq"},
-		outbox: make(chan ingest.Record, 1024),
+		outbox: make(chan ingest.Record, 1024), grace: 5 * time.Second, open: sqlite.Open,
 	}
 	client, err := kafka.New(kafka.Config{Brokers: []string{h.broker}, Group: id + "-outside", Grace: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.client = client
+	if h.inside, err = kafka.New(kafka.Config{Brokers: []string{h.broker}, Group: id}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(h.client.Close(), h.inside.Close()); err != nil {
+			t.Error(err)
+		}
+	})
 	var topics []kafka.Topic
 	for _, name := range []string{h.topics.Clips, h.topics.Questions, h.topics.Answers, h.topics.DeadLetters} {
 		topics = append(topics, kafka.Topic{Name: name, Partitions: 2, Retention: time.Hour})
@@ -98,7 +113,7 @@ func (h *house) background(what string, do func(context.Context) error) (stop fu
 // start runs a worker; change may change its configuration.
 func (h *house) start(change func(*worker.Config)) (stop func()) {
 	h.t.Helper()
-	db, err := sqlite.Open(h.t.Context(), filepath.Join(h.dir, "store.db"))
+	db, err := h.open(h.t.Context(), filepath.Join(h.dir, "store.db"))
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -106,7 +121,7 @@ func (h *house) start(change func(*worker.Config)) (stop func()) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	client, err := kafka.New(kafka.Config{Brokers: []string{h.broker}, Group: h.id, Grace: 5 * time.Second})
+	client, err := kafka.New(kafka.Config{Brokers: []string{h.broker}, Group: h.id, Grace: h.grace, Heartbeat: h.heartbeat})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -251,8 +251,7 @@ func (w *Worker) handle(ctx context.Context, d *ingest.Delivery) {
 	}
 }
 
-// finish ends a delivery: it is done unless err, which only the end of a context
-// gives.
+// finish ends a delivery: it is done if err is nil. Otherwise its record is read again.
 func (w *Worker) finish(d *ingest.Delivery, err error) {
 	if err != nil {
 		d.Drop()
