@@ -220,6 +220,7 @@ func (j *job) pictures(ctx context.Context) ([]frames.Picture, error) {
 			return nil, err
 		}
 		j.s.taken.add([]frames.Picture{p}, report)
+		j.seen.notes = Notes(report)
 		return []frames.Picture{p}, nil
 	}
 	plan := frames.Plan{Count: j.count, From: sub.From, To: sub.To}

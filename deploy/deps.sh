@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Brings what Go cannot: FFmpeg with dav1d, the tokenizer library and ONNX Runtime.
+# Brings what Go cannot: FFmpeg with dav1d, libjpeg-turbo and libwebp, the tokenizer library and ONNX Runtime.
 #
 #	deploy/deps.sh          builds what is missing, says where it lies
 #	deploy/deps.sh env      the same, then prints the variables that go commands need: eval "$(deploy/deps.sh env)"
-#	deploy/deps.sh where X  prints the folder of ffmpeg, tokenizers or onnxruntime
+#	deploy/deps.sh where X  prints the folder of ffmpeg, stills, tokenizers or onnxruntime
 #
 # Nothing needs root and nothing outside the cache folder is written. Each library lies in
 # $(deploy/cache.sh)/deps/<name>-<version>-<hash>, where the hash is that of the recipe (deploy/deps/<name>.sh)
@@ -14,7 +14,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 cache=$("$here/cache.sh")/deps
-names=(ffmpeg tokenizers onnxruntime)
+names=(ffmpeg stills tokenizers onnxruntime)
 
 say() { printf 'deps: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -33,6 +33,7 @@ esac
 version_of() {
 	case $1 in
 	ffmpeg) echo 7.1 ;;
+	stills) echo jpeg3.1.0-webp1.6.0 ;;
 	tokenizers) echo "$tokenizers_version" ;;
 	onnxruntime) echo "$onnxruntime_version" ;;
 	esac
@@ -106,7 +107,7 @@ print_env() {
 	ffmpeg=$(folder_of ffmpeg)
 	binding=$(cd "$root" && go mod download github.com/yalue/onnxruntime_go && go list -m -f '{{.Dir}}' github.com/yalue/onnxruntime_go) ||
 		die "go cannot bring the module github.com/yalue/onnxruntime_go"
-	echo "export PKG_CONFIG_PATH='$ffmpeg/lib/pkgconfig';"
+	echo "export PKG_CONFIG_PATH='$ffmpeg/lib/pkgconfig:$(folder_of stills)/lib/pkgconfig';"
 	[[ ! -x $ffmpeg/tools/pkg-config ]] || echo "export PKG_CONFIG='$ffmpeg/tools/pkg-config';"
 	# The binding's module has ONNX Runtime's C header. What is set here takes the place of Go's own -O2 -g.
 	echo "export CGO_CFLAGS='-O2 -g -I$binding';"

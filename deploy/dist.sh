@@ -13,7 +13,7 @@ mkdir -p "$stage/licences/go"
 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$VERSION" -o "$stage/videoqa" .
 cp -a "$(deploy/deps.sh where onnxruntime)/lib" "$stage/lib"
 cp LICENSE "$stage/LICENSE"
-for library in ffmpeg tokenizers onnxruntime; do
+for library in ffmpeg stills tokenizers onnxruntime; do
 	cp -a "$(deploy/deps.sh where "$library")/licences" "$stage/licences/$library"
 	cp "$(deploy/deps.sh where "$library")/STAMP" "$stage/licences/$library/STAMP"
 done
@@ -31,8 +31,9 @@ go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}
 cat >"$stage/licences/README" <<'TEXT'
 The program videoqa is under the Apache License 2.0 (../LICENSE).
 
-Linked into it: FFmpeg (LGPL 2.1 or later, unchanged sources, configured without GPL parts), dav1d, zlib (ffmpeg/), the
-tokenizers library with its crates (tokenizers/), and the Go modules in go/. The STAMP files name versions and the sha256 of the
+Linked into it: FFmpeg (LGPL 2.1 or later, unchanged sources, configured without GPL parts), dav1d, zlib (ffmpeg/),
+libjpeg-turbo (BSD 3-clause and IJG; this software is based in part on the work of the Independent JPEG Group), libwebp (BSD
+3-clause; both in stills/), the tokenizers library with its crates (tokenizers/), and the Go modules in go/. The STAMP files name versions and the sha256 of the
 sources. The program can be linked again with another FFmpeg from its own public sources: deploy/deps/ffmpeg.sh builds the one
 used here, and PKG_CONFIG_PATH names the one to link.
 

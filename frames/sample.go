@@ -15,6 +15,7 @@ type Report struct {
 	FewerFrames   bool // the span shows fewer pictures than were asked for
 	NoToneMapping bool // BT.2020 or HDR colours, converted by their matrix only
 	ClockJump     bool // the file's own clock restarts or jumps somewhere, and times go on there
+	FirstPicture  bool // an animated still's first picture was taken, and it has others
 	Decoded       int  // pictures that were decoded to get those wanted
 	Dropped       int  // pictures that were wanted and are damaged
 	Frames        int  // pictures that the whole video shows
@@ -37,7 +38,7 @@ func (r Report) Notes() []string {
 	for _, n := range []struct {
 		holds bool
 		word  string
-	}{{r.Degraded, "degraded"}, {r.FewerFrames, "fewer-frames"}, {r.NoToneMapping, "no-tone-mapping"}, {r.ClockJump, "clock-jump"}} {
+	}{{r.Degraded, "degraded"}, {r.FewerFrames, "fewer-frames"}, {r.NoToneMapping, "no-tone-mapping"}, {r.ClockJump, "clock-jump"}, {r.FirstPicture, "first-picture"}} {
 		if n.holds {
 			notes = append(notes, n.word)
 		}

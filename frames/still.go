@@ -5,14 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image"
-	"image/gif"
-	"image/jpeg"
-	"image/png"
 	"io"
 	"strings"
-
-	"golang.org/x/image/webp"
 
 	"videoqa/internal/fault"
 )
@@ -21,23 +15,42 @@ import (
 type stillFormat struct {
 	name   string // in a report's words
 	is     func(head []byte) bool
-	size   func(io.Reader) (image.Config, error)              // from the header alone
-	decode func(r *boundReader, file []byte) (Picture, error) // as stored; r reads file
-	exif   func(file []byte) []byte                           // the TIFF structure that says which way is up, or nil
+	read   func(file []byte) (stillHead, error) // all that is no pixel
+	decode func(ctx context.Context, file []byte, head stillHead) (Picture, error)
 }
+
+// A stillHead is what a still says of itself.
+type stillHead struct {
+	width, height int
+	channels      int // of a JPEG
+	animated      bool
+	png           *pngForm
+	gif           *gifImage
+
+	exif    []byte // a TIFF structure, perhaps behind "Exif\x00\x00"; nil: none
+	rawExif string // the same as text, as some PNGs have it
+	xmp     []byte
+}
+
+// errCut is what is wrong with a file that lacks its end.
+var errCut = errors.New("it ends too early")
 
 // stillFormats lists what DecodeStill reads.
 func stillFormats() []stillFormat {
 	return []stillFormat{
-		{"jpeg", startsWith("\xff\xd8\xff"), jpeg.DecodeConfig, decodeJPEG, jpegExif},
-		{"png", startsWith("\x89PNG\r\n\x1a\n"), png.DecodeConfig, decodePNG, pngExif},
-		{"gif", startsWith("GIF8"), gif.DecodeConfig, decodeGIF, func([]byte) []byte { return nil }},
-		{"webp", isWebP, webp.DecodeConfig, decodeWebP, webpExif},
+		{"jpeg", startsWith("\xff\xd8\xff"), readJPEGHead, decodeJPEG},
+		{"png", startsWith("\x89PNG\r\n\x1a\n"), readPNGHead, decodePNG},
+		{"gif", isGIF, readGIFHead, decodeGIF},
+		{"webp", isWebP, readWebPHead, decodeWebP},
 	}
 }
 
 func startsWith(magic string) func([]byte) bool {
 	return func(head []byte) bool { return bytes.HasPrefix(head, []byte(magic)) }
+}
+
+func isGIF(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("GIF87a")) || bytes.HasPrefix(head, []byte("GIF89a"))
 }
 
 // IsStill reports whether a file that begins with head, of which 12 bytes are
@@ -68,18 +81,18 @@ func stillFormatOf(head []byte) (stillFormat, bool) {
 // DecodeStill reads a whole still of size bytes and gives its picture, upright,
 // in RGB as Pillow's ImageOps.exif_transpose and convert("RGB") do: transparency
 // is dropped, not blended, samples of 16 bits keep their upper 8, and of an
-// animation the first picture is taken.
+// animation the first picture is taken, which the report tells.
 //
-// PNG, GIF and WebP equal Pillow 13 byte for byte, with one exception: grey of 16
-// bits, which Pillow clips to white, keeps its upper bits like the other kinds.
-// JPEG is within 3 levels of it, 0.07 in the mean (TestStillsEqualPillow prints
-// both for each file): chroma and colours are computed as libjpeg-turbo does, and
-// what is left is the rounding of Go's inverse transform. Orientation is read
-// from EXIF in JPEG, PNG and WebP, not from XMP.
+// It reads what Pillow 13 reads, and the pixels are the same byte for byte, with one
+// exception: grey of 16 bits, which Pillow clips to white, keeps its upper bits
+// like the other kinds. JPEG and WebP are decoded by the libraries that Pillow
+// uses; PNG and GIF are read by the rules of its own code. What it refuses is
+// refused: a file that is cut off before its last pixel, or damaged where it
+// matters. Which way is up is said by EXIF or, where EXIF does not, by XMP.
 //
-// It returns [fault.TooLarge] if the file, or the picture by its header, is over
-// the limits, before decoding, and [fault.BadVideo] for a damaged or unsupported
-// one. When ctx ends, so does it, with the context's error.
+// It returns [fault.TooLarge] if the file, or the picture or the work by its
+// header, is over the limits, before decoding, and [fault.BadVideo] for a damaged
+// or unsupported one. When ctx ends, so does it, with the context's error.
 func DecodeStill(ctx context.Context, r io.ReaderAt, size int64, limits Limits) (Picture, Report, error) {
 	if most := stillBytes(limits); size > most {
 		return Picture{}, Report{}, fmt.Errorf("frames: decode still: %d bytes, %d at most: %w", size, most, fault.TooLarge)
@@ -92,16 +105,12 @@ func DecodeStill(ctx context.Context, r io.ReaderAt, size int64, limits Limits) 
 	if !ok {
 		return Picture{}, Report{}, fmt.Errorf("frames: decode still: neither JPEG, PNG, GIF nor WebP: %w", fault.BadVideo)
 	}
-	if err := format.check(ctx, file, limits); err != nil {
-		return Picture{}, Report{}, err
-	}
-	bound := &boundReader{ctx: ctx, file: bytes.NewReader(file)}
-	p, err := format.decode(bound, file)
+	p, head, err := format.picture(ctx, file, limits)
 	if err != nil {
-		return Picture{}, Report{}, format.bad(bound, err)
+		return Picture{}, Report{}, format.bad(ctx, err)
 	}
-	turned := orientation(format.exif(file))
-	report := Report{Requested: 1, Decoded: 1, Frames: 1, Rotation: turnedBy(turned), Container: format.name, Codec: format.name}
+	turned := head.orientation()
+	report := Report{Requested: 1, Decoded: 1, Frames: 1, FirstPicture: head.animated, Rotation: turnedBy(turned), Container: format.name, Codec: format.name}
 	return p.upright(turned), report, nil
 }
 
@@ -122,47 +131,54 @@ func stillBytes(limits Limits) int64 {
 	return 256 << 20
 }
 
-// check holds the size that a file's header claims to the limit.
-func (f stillFormat) check(ctx context.Context, file []byte, limits Limits) error {
-	bound := &boundReader{ctx: ctx, file: bytes.NewReader(file)}
-	header, err := f.size(bound)
-	if err != nil {
-		return f.bad(bound, err)
+// picture decodes a file of this format if its head keeps to the limits.
+func (f stillFormat) picture(ctx context.Context, file []byte, limits Limits) (Picture, stillHead, error) {
+	if err := ctx.Err(); err != nil {
+		return Picture{}, stillHead{}, err
 	}
-	w, h := header.Width, header.Height
+	head, broken := f.read(file)
+	if err := f.check(file, head, limits); err != nil && (broken == nil || errors.Is(err, fault.TooLarge)) {
+		return Picture{}, head, err
+	}
+	if broken != nil {
+		return Picture{}, head, broken
+	}
+	p, err := f.decode(ctx, file, head)
+	return p, head, err
+}
+
+// check holds what a file's head says to the limits.
+func (f stillFormat) check(file []byte, head stillHead, limits Limits) error {
+	w, h := head.width, head.height
 	if w <= 0 || h <= 0 {
-		return f.bad(bound, errors.New("it has no pixels"))
+		return errors.New("it has no pixels")
 	}
-	if limits.Pixels > 0 && w > limits.Pixels/h {
-		return fmt.Errorf("frames: decode still: a %s of %dx%d pixels, %d at most: %w", f.title(), w, h, limits.Pixels, fault.TooLarge)
+	if most := stillPixels(limits); w > most/h {
+		return fmt.Errorf("a %s of %dx%d pixels, %d at most: %w", f.title(), w, h, most, fault.TooLarge)
+	}
+	if f.name == "jpeg" {
+		return checkJPEGWork(file, head, limits)
 	}
 	return nil
 }
 
+// stillPixels is the limit on a still's pixels: 256 million where there is no limit on a video's.
+func stillPixels(limits Limits) int {
+	if limits.Pixels > 0 {
+		return limits.Pixels
+	}
+	return 256 << 20
+}
+
 // bad names what is wrong with a file of this format.
-func (f stillFormat) bad(r *boundReader, err error) error {
+func (f stillFormat) bad(ctx context.Context, err error) error {
 	switch {
-	case r.ctx.Err() != nil:
-		return fmt.Errorf("frames: decode still: %w", r.ctx.Err())
-	case r.ended:
-		return fmt.Errorf("frames: decode still: the %s ends too early: %w: %w", f.title(), err, fault.BadVideo)
+	case ctx.Err() != nil:
+		return fmt.Errorf("frames: decode still: %w", ctx.Err())
+	case errors.Is(err, fault.TooLarge):
+		return fmt.Errorf("frames: decode still: %w", err)
+	case errors.Is(err, errCut):
+		return fmt.Errorf("frames: decode still: the %s ends too early: %w", f.title(), fault.BadVideo)
 	}
 	return fmt.Errorf("frames: decode still: the %s is damaged or of an unsupported kind: %w: %w", f.title(), err, fault.BadVideo)
-}
-
-// A boundReader ends when its context does, so that a small file that asks for
-// endless work is stopped.
-type boundReader struct {
-	ctx   context.Context // of the one call that made the reader
-	file  *bytes.Reader
-	ended bool // someone asked for more than there is
-}
-
-func (r *boundReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	n, err := r.file.Read(p)
-	r.ended = r.ended || err == io.EOF
-	return n, err
 }

@@ -1,50 +1,5 @@
 package frames
 
-import (
-	"fmt"
-	"image"
-	"image/color"
-	"image/png"
-)
-
-// decodePNG reads a PNG; of an animated one, the picture that other readers show.
-func decodePNG(r *boundReader, _ []byte) (Picture, error) {
-	m, err := png.Decode(r)
-	if err != nil {
-		return Picture{}, err
-	}
-	return rgbOf(m)
-}
-
-// rgbOf takes the colours out of a decoded picture and leaves its alpha. The
-// types are those that image/png and image/jpeg give; RGBA and RGBA64 are theirs
-// for pictures without transparency.
-func rgbOf(m image.Image) (Picture, error) {
-	b := m.Bounds()
-	p := blank(b.Dx(), b.Dy(), 0)
-	switch m := m.(type) {
-	case *image.Gray:
-		p.fill(m.Pix, m.Stride, 1, 0, 0, 0)
-	case *image.Gray16:
-		p.fill(m.Pix, m.Stride, 2, 0, 0, 0)
-	case *image.RGBA:
-		p.fill(m.Pix, m.Stride, 4, 0, 1, 2)
-	case *image.NRGBA:
-		p.fill(m.Pix, m.Stride, 4, 0, 1, 2)
-	case *image.RGBA64:
-		p.fill(m.Pix, m.Stride, 8, 0, 2, 4)
-	case *image.NRGBA64:
-		p.fill(m.Pix, m.Stride, 8, 0, 2, 4)
-	case *image.Paletted:
-		p.paint(m.Pix, m.Stride, m.Palette)
-	case *image.CMYK:
-		p.mix(m.Pix, m.Stride)
-	default:
-		return Picture{}, fmt.Errorf("pixels of type %T", m)
-	}
-	return p, nil
-}
-
 // fill sets p from rows of pixels of the given width in bytes, whose colours lie
 // at r, g and b within.
 func (p Picture) fill(pix []byte, stride, width, r, g, b int) {
@@ -57,12 +12,11 @@ func (p Picture) fill(pix []byte, stride, width, r, g, b int) {
 	}
 }
 
-// paint sets p from indexes into a palette; one beyond its end is black.
-func (p Picture) paint(pix []byte, stride int, palette color.Palette) {
+// paint sets p from indexes into a palette of RGB; one beyond its end is black.
+func (p Picture) paint(pix []byte, stride int, palette []byte) {
 	var colours [256][3]byte
-	for i, c := range palette {
-		c := color.NRGBAModel.Convert(c).(color.NRGBA)
-		colours[i] = [3]byte{c.R, c.G, c.B}
+	for i := range len(palette) / 3 {
+		colours[i] = [3]byte(palette[3*i:])
 	}
 	for y := range p.Height {
 		for x, index := range pix[y*stride:][:p.Width] {

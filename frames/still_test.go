@@ -102,6 +102,7 @@ func TestAStillThatCannotBeReadSaysWhy(t *testing.T) {
 		{"half a JPEG", whole[:len(whole)/2], fault.BadVideo, "JPEG ends too early"},
 		{"the head of a JPEG", whole[:20], fault.BadVideo, "JPEG ends too early"},
 		{"half a PNG", readStill(t, "rgb.png")[:900], fault.BadVideo, "PNG ends too early"},
+		{"a JPEG of 500 scans", scannedAgain(readStill(t, "progressive.jpg"), 500), fault.TooLarge, "a JPEG of 51"},
 		{"half a GIF", readStill(t, "still.gif")[:900], fault.BadVideo, "GIF"},
 		{"half a lossless WebP", readStill(t, "lossless.webp")[:900], fault.BadVideo, "WebP"},
 		{"half a lossy WebP", readStill(t, "lossy-even.webp")[:300], fault.BadVideo, "WebP"},
@@ -123,6 +124,13 @@ func flipped(file []byte, at int) []byte {
 	file = bytes.Clone(file)
 	file[at] ^= 0xFF
 	return file
+}
+
+// scannedAgain repeats the last scan of a JPEG n times.
+func scannedAgain(file []byte, n int) []byte {
+	last := bytes.LastIndex(file, []byte{0xFF, jpegSOS})
+	scan := bytes.TrimSuffix(file[last:], []byte{0xFF, jpegEOI})
+	return append(append(bytes.Clone(file[:last]), bytes.Repeat(scan, n+1)...), 0xFF, jpegEOI)
 }
 
 // hugePNG is a whole header of a PNG of 100000 x 100000 pixels and no more.

@@ -73,12 +73,13 @@ const (
 	QuestionCut   Note = "question-cut"    // only the question's last tokens fit
 	NoToneMapping Note = "no-tone-mapping" // HDR or BT.2020 colours, converted by matrix only
 	ClockJump     Note = "clock-jump"      // the file's clock restarts or jumps; pts go on without the jump
+	FirstPicture  Note = "first-picture"   // an animated picture, of which the first was looked at
 	UnknownField  Note = "unknown-field"   // the question has fields that may be misspelt: Answer.UnknownFields
 )
 
 // Notes lists every note.
 func Notes() []Note {
-	return []Note{Degraded, Incomplete, FewerFrames, Cut, UnknownWords, QuestionCut, NoToneMapping, ClockJump, UnknownField}
+	return []Note{Degraded, Incomplete, FewerFrames, Cut, UnknownWords, QuestionCut, NoToneMapping, ClockJump, FirstPicture, UnknownField}
 }
 
 // Model says what answered. It may grow: readers have to ignore fields that they do

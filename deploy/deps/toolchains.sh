@@ -36,7 +36,7 @@ check_cargo() {
 	local have mend="curl -sSf https://sh.rustup.rs | sh"
 	! command -v rustup >/dev/null || mend="rustup update stable"
 	if ! command -v cargo >/dev/null || ! have=$(cargo --version 2>/dev/null | awk '{ print $2 }') || [[ -z $have ]]; then
-		lack "cargo is missing, which builds the tokenizer library" "$mend"
+		lack "cargo is missing, which builds the tokenizer library and fetches sources" "$mend"
 	elif ! at_least "$have" 1.78; then
 		lack "cargo 1.78 or newer is needed, and $(command -v cargo) is $have" "$mend"
 	fi
@@ -58,8 +58,8 @@ check_compilers() {
 }
 
 check_pip() {
-	check_command python3 python3-pip "which fetches ONNX Runtime and meson" || return 0
-	python3 -m pip --version >/dev/null 2>&1 || lack "python3 has no pip, which fetches ONNX Runtime and meson" "sudo apt-get install python3-pip"
+	check_command python3 python3-pip "which fetches ONNX Runtime, meson and cmake" || return 0
+	python3 -m pip --version >/dev/null 2>&1 || lack "python3 has no pip, which fetches ONNX Runtime, meson and cmake" "sudo apt-get install python3-pip"
 }
 
 check_go
@@ -69,8 +69,9 @@ for tool in tar:tar xz:xz-utils sha256sum:coreutils flock:util-linux; do
 	check_command "${tool%:*}" "${tool#*:}" "which the builds use" || true
 done
 wanted=" $* "
-[[ $wanted != *" tokenizers "* ]] || check_cargo
-if [[ $wanted == *" onnxruntime "* ]] || { [[ $wanted == *" ffmpeg "* ]] && ! { command -v meson && command -v ninja; } >/dev/null; }; then
+[[ $wanted != *" tokenizers "* && $wanted != *" stills "* ]] || check_cargo
+if [[ $wanted == *" onnxruntime "* ]] || { [[ $wanted == *" ffmpeg "* ]] && ! { command -v meson && command -v ninja; } >/dev/null; } ||
+	{ [[ $wanted == *" stills "* ]] && ! command -v cmake >/dev/null; }; then
 	check_pip
 fi
 exit "$lacks"
