@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	kgo "github.com/segmentio/kafka-go"
@@ -26,18 +28,51 @@ type Topic struct {
 // would lose answers whose keys are equal.
 func (c *Client) Ensure(ctx context.Context, topics []Topic) error {
 	var err error
+	var last atomic.Pointer[error]
+	defer every(complainEvery, func() {
+		why := any("no answer yet")
+		if failed := last.Load(); failed != nil {
+			why = *failed
+		}
+		c.cfg.Log.Warn("cannot prepare the topics, still trying", "brokers", c.cfg.Brokers, "error", why)
+	})()
 	for pause := pauseFirst; ; pause = min(2*pause, pauseMost) {
 		var refused *refusal
 		if err = c.ensureOnce(ctx, topics); err == nil || errors.As(err, &refused) {
 			return err
 		}
-		if pause == pauseMost {
-			c.cfg.Log.Warn("cannot prepare the topics, still trying", "brokers", c.cfg.Brokers, "error", err)
-		}
+		failed := err
+		last.Store(&failed)
 		wait(ctx, pause)
 		if ctx.Err() != nil {
 			return fmt.Errorf("kafka: ensure topics: %w: %w", err, ctx.Err())
 		}
+	}
+}
+
+// complainEvery is how often it is said that no broker can be reached: an attempt
+// that hangs takes longer.
+const complainEvery = 3 * time.Second
+
+// every runs do at each interval until stop is called, which waits for it.
+func every(interval time.Duration, do func()) (stop func()) {
+	ended := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() {
+		ticker := time.NewTicker(interval)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				do()
+			case <-ended:
+				return
+			}
+		}
+	})
+	return func() {
+		close(ended)
+		running.Wait()
 	}
 }
 

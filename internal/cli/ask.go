@@ -1,16 +1,14 @@
 package cli
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
-	"videoqa/answers"
-	"videoqa/frames"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
 )
@@ -25,13 +23,14 @@ type AskFlags struct {
 	Beam         int           `placeholder:"N" help:"Beams to search with, as the model's authors did with 4; without it, greedy."`
 	MaxTokens    int           `default:"20" help:"Most tokens of an answer."`
 	AbstainBelow float64       `placeholder:"P" help:"Give no answer whose score is below this."`
-	JSON         bool          `name:"json" help:"Print one answer object a line."`
+	JSON         bool          `name:"json" xor:"form" help:"Print one answer object a line, with its file and its stretch."`
+	CSV          bool          `name:"csv" xor:"form" help:"Print a table, one answer a row, with a line of headings."`
 }
 
 // Ask is videoqa ask.
 type Ask struct {
-	Media     string   `arg:"" help:"A video or a picture: a path, an https URL, or - for standard input."`
-	Questions []string `arg:"" name:"question" help:"What to ask; an empty question asks for a caption."`
+	Args      []string `arg:"" name:"media" help:"Videos or pictures: paths, https URLs, or - for standard input. Without -q, one of them, and what follows are questions."`
+	Questions []string `name:"question" short:"q" sep:"none" placeholder:"TEXT" help:"What to ask about each of the media; may be given several times. An empty question asks for a caption."`
 	Kind      string   `default:"" enum:",${kinds}" placeholder:"KIND" help:"What kind of answer is wanted: ${kinds}. Without it, open, or caption for an empty question."`
 	Choices   []string `placeholder:"TEXT" help:"The answers to choose from, for kind choice."`
 	AskFlags
@@ -39,24 +38,71 @@ type Ask struct {
 
 // Help is shown below the flags.
 func (Ask) Help() string {
-	return "Example: videoqa ask dock.mp4 'which way does the train move?' 'is there a dog?'"
+	return "Examples:\n  videoqa ask dock.mp4 'which way does the train move?' 'is there a dog?'\n  videoqa ask dock.mp4 gate.mp4 -q 'is there a dog?' --csv\n\n" +
+		"With several media, what cannot be read is told of on standard error, the others are answered, and the exit status is 1."
 }
 
 // Run answers the questions.
 func (c *Ask) Run(ctx context.Context, a *App) error {
-	questions := make([]ingest.Question, len(c.Questions))
-	for i, text := range c.Questions {
+	media, texts, err := c.split()
+	if err != nil {
+		return err
+	}
+	questions := make([]ingest.Question, len(texts))
+	for i, text := range texts {
 		questions[i] = ingest.Question{Text: text, Kind: ingest.Kind(c.Kind), Choices: c.Choices, Frames: c.Count}
 		if questions[i].Kind == "" && len(c.Choices) > 0 {
 			questions[i].Kind = ingest.Choice
 		}
 	}
-	return c.AskFlags.run(ctx, a, c.Media, questions)
+	return c.AskFlags.run(ctx, a, media, questions)
+}
+
+// split tells media from questions. With -q all arguments are media; without, all
+// but the first are questions, and what can only be a medium is none.
+func (c *Ask) split() (media, questions []string, err error) {
+	if len(c.Questions) > 0 {
+		return c.Args, c.Questions, nil
+	}
+	for _, text := range c.Args[1:] {
+		if what := looksLikeMedia(text); what != "" {
+			return nil, nil, fmt.Errorf("%s %s, and stands where a question is expected: with several media, each question goes behind -q, as in videoqa ask a.mp4 b.mp4 -q 'what is it?': %w", text, what, fault.BadRequest)
+		}
+	}
+	if len(c.Args) == 1 {
+		return nil, nil, fmt.Errorf("there is no question: videoqa ask %s 'what is it?' asks one, videoqa caption needs none: %w", c.Args[0], fault.BadRequest)
+	}
+	return c.Args[:1], c.Args[1:], nil
+}
+
+// What a file of media is commonly called. A question of one word does not end so.
+var mediaEndings = []string{
+	".3gp", ".asf", ".avi", ".avif", ".bmp", ".flv", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4",
+	".mpeg", ".mpg", ".mts", ".png", ".tif", ".tiff", ".ts", ".vob", ".webm", ".webp", ".wmv",
+}
+
+// looksLikeMedia says what a text that was given for a question is instead; "": it
+// may be a question.
+func looksLikeMedia(text string) string {
+	st, err := os.Stat(text)
+	switch {
+	case err == nil && st.IsDir():
+		return "is a folder"
+	case err == nil:
+		return "is a file"
+	case text == "-":
+		return "is standard input"
+	case strings.Contains(text, "://") && !strings.ContainsAny(text, " \t\n"):
+		return "is an address"
+	case slices.Contains(mediaEndings, strings.ToLower(filepath.Ext(text))) && !strings.ContainsAny(text, " \t\n"):
+		return "is called like a file, although there is none of that name"
+	}
+	return ""
 }
 
 // Caption is videoqa caption.
 type Caption struct {
-	Media string `arg:"" help:"A video or a picture: a path, an https URL, or - for standard input."`
+	Media []string `arg:"" help:"Videos or pictures: paths, https URLs, or - for standard input."`
 	AskFlags
 }
 
@@ -68,47 +114,15 @@ func (c *Caption) Run(ctx context.Context, a *App) error {
 	return c.AskFlags.run(ctx, a, c.Media, []ingest.Question{{Kind: ingest.Caption, Frames: c.Count}})
 }
 
-// run answers questions about one medium and prints the answers at the end, all
-// of them or none. With Every, each stretch is printed as soon as it is done.
-func (f AskFlags) run(ctx context.Context, a *App, name string, questions []ingest.Question) (err error) {
-	if err := f.check(questions); err != nil {
-		return err
-	}
-	began := time.Now()
-	src, err := a.openSource(ctx, name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, src.close()) }()
-	fetched := time.Since(began)
-	m, err := f.open(ctx, a)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, m.Close()) }()
-	s, err := answers.New(answers.Config{Model: m.Model, MaxTokens: f.MaxTokens, Beam: f.Beam, AbstainBelow: f.AbstainBelow})
-	if err != nil {
-		return err
-	}
-	subject := answers.Subject{
-		Reader: src.reader, Size: src.size, Digest: src.digest, Limits: src.limits, From: f.From, To: f.To, Fetch: fetched,
-	}
-	answer := f.once
-	if f.Every > 0 {
-		answer = f.windows
-	}
-	if err := answer(ctx, a, s, subject, questions); err != nil {
-		return fmt.Errorf("%s: %w", src.name, err)
-	}
-	return nil
-}
-
-func (f AskFlags) check(questions []ingest.Question) error {
+func (f AskFlags) check(media []string, questions []ingest.Question) error {
 	switch {
 	case f.From < 0 || f.To < 0 || f.Every < 0:
 		return fmt.Errorf("--from, --to and --every count forward from the clip's start: %w", fault.BadRequest)
 	case f.MaxTokens < 1:
 		return fmt.Errorf("--max-tokens %d: an answer has one token at least: %w", f.MaxTokens, fault.BadRequest)
+	}
+	if first := slices.Index(media, "-"); first >= 0 && slices.Contains(media[first+1:], "-") {
+		return fmt.Errorf("- stands there twice, and standard input can be read once: %w", fault.BadRequest)
 	}
 	for _, q := range questions {
 		if err := q.ValidateAsked(); err != nil {
@@ -117,73 +131,3 @@ func (f AskFlags) check(questions []ingest.Question) error {
 	}
 	return nil
 }
-
-// once answers about one span, on standard output.
-func (f AskFlags) once(ctx context.Context, a *App, s *answers.Service, subject answers.Subject, questions []ingest.Question) error {
-	return f.onceTo(ctx, a, a.Out, s, subject, questions)
-}
-
-func (f AskFlags) onceTo(ctx context.Context, a *App, w io.Writer, s *answers.Service, subject answers.Subject, questions []ingest.Question) error {
-	results, err := s.Ask(ctx, subject, questions)
-	if err != nil {
-		return err
-	}
-	var out bytes.Buffer
-	p := printer{w: &out, json: f.JSON, colour: a.isTerminal(a.Out)}
-	for _, r := range results {
-		if r.Err != nil {
-			return r.Err
-		}
-		if err := p.answer(r.Answer); err != nil {
-			return err
-		}
-	}
-	_, err = w.Write(out.Bytes())
-	return err
-}
-
-// windows answers once a stretch of Every, reading the file's index once. One that
-// cannot be read is told of, and does not keep the others from their answers.
-func (f AskFlags) windows(ctx context.Context, a *App, s *answers.Service, subject answers.Subject, questions []ingest.Question) error {
-	if still, err := frames.BeginsStill(subject.Reader, subject.Size); err != nil || still {
-		return cmp.Or(err, errNoSpan)
-	}
-	index, err := frames.Open(ctx, subject.Reader, subject.Size, subject.Limits)
-	if err != nil {
-		return err
-	}
-	end := index.Duration()
-	if f.To > 0 {
-		end = min(end, f.To)
-	}
-	if f.From >= end {
-		return fmt.Errorf("--from %v lies after the end, %v: %w", f.From, end, fault.BadRequest)
-	}
-	subject.Index = index
-	progress := newProgress(a, int(end/time.Millisecond), "asked about")
-	defer progress.stop()
-	all, unread := 0, 0
-	for from := f.From; from < end; from += f.Every {
-		subject.From, subject.To = from, min(from+f.Every, end)
-		err := f.onceTo(ctx, a, progress.above(a.Out), s, subject, questions)
-		if err != nil {
-			err = fmt.Errorf("from %v to %v: %w", subject.From, subject.To, err)
-		}
-		switch {
-		case errors.Is(err, fault.BadVideo):
-			unread++
-			fmt.Fprintf(progress.above(a.Err), "videoqa: %v\n", err)
-		case err != nil:
-			return err
-		}
-		all++
-		subject.Fetch = 0 // it was spent once
-		progress.set(int(subject.To / time.Millisecond))
-	}
-	if unread > 0 {
-		return fmt.Errorf("%d of %d stretches have no answer: %w", unread, all, fault.BadVideo)
-	}
-	return nil
-}
-
-var errNoSpan = fmt.Errorf("a still picture has no span of time: %w", fault.BadRequest)

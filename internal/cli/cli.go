@@ -22,6 +22,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	"golang.org/x/sys/unix"
 
 	"videoqa/internal/config"
 	"videoqa/internal/fault"
@@ -39,6 +40,9 @@ type Commands struct {
 	DLQ            DLQ            `cmd:"" name:"dlq" help:"List, show and replay questions that got a dead letter."`
 	Demo           Demo           `cmd:"" help:"Run the event stream on the clips that come with the program."`
 	Version        Version        `cmd:"" help:"Say what this program is made of."`
+	Help           Help           `cmd:"" help:"Show how a command is used."`
+
+	PrintVersion kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
 // An App is where a command reads and writes.
@@ -118,19 +122,20 @@ func (a *App) parse(ctx context.Context) (*kong.Context, []config.Value, error) 
 		kong.Writers(a.Out, a.Err), kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(func(value *kong.Value) string { return settings.Help(value) }),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(a), kong.Vars{"kinds": "open,caption,yesno,count,choice"})...)
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(a), kong.Vars{"kinds": "open,caption,yesno,count,choice", "version": "videoqa " + a.Version})...)
 	if err != nil {
 		panic(err) // the struct above is wrong
 	}
 	settings = config.Take(parser.Model.Node)
-	sources, err := a.sources(parser, settings)
+	args := flagsFirst(parser.Model.Node, a.args)
+	sources, err := a.sources(parser, settings, args)
 	if err != nil {
 		return nil, nil, err
 	}
 	if err := kong.Resolvers(sources).Apply(parser); err != nil {
 		return nil, nil, err
 	}
-	parsed, err := parser.Parse(a.args)
+	parsed, err := parser.Parse(args)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -139,8 +144,8 @@ func (a *App) parse(ctx context.Context) (*kong.Context, []config.Value, error) 
 
 // sources reads the variables, and the file if the command that args name takes
 // one. Where help is asked for, or args are wrong, nothing else is to be said.
-func (a *App) sources(parser *kong.Kong, settings *config.Settings) (*config.Sources, error) {
-	traced, err := kong.Trace(parser, a.args)
+func (a *App) sources(parser *kong.Kong, settings *config.Settings, args []string) (*config.Sources, error) {
+	traced, err := kong.Trace(parser, args)
 	if err != nil || traced.Error != nil || slices.ContainsFunc(traced.Path, func(p *kong.Path) bool { return p.Flag != nil && p.Flag.Name == "help" }) {
 		return settings.Read("", nil, nil)
 	}
@@ -197,8 +202,9 @@ func (a *App) tell(text string) {
 	fmt.Fprintf(a.Err, "videoqa: %s\n", text)
 }
 
-// isTerminal tells whether w is a terminal that may show colours.
-func (a *App) isTerminal(w io.Writer) bool {
+// showsColour tells whether w is a terminal that may show colours, and bars that
+// are drawn over.
+func (a *App) showsColour(w io.Writer) bool {
 	return a.Getenv("NO_COLOR") == "" && !strings.EqualFold(a.Getenv("TERM"), "dumb") && a.atTerminal(w)
 }
 
@@ -208,6 +214,6 @@ func (a *App) atTerminal(w io.Writer) bool {
 	if !ok {
 		return false
 	}
-	st, err := f.Stat()
-	return err == nil && st.Mode()&os.ModeCharDevice != 0
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
 }

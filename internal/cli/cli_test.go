@@ -207,7 +207,7 @@ func TestAnErrorIsOneSentenceAndNothingElse(t *testing.T) {
 }
 
 func TestHelpAndVersion(t *testing.T) {
-	for _, args := range [][]string{{}, {"--help"}, {"ask", "--help"}, {"version"}} {
+	for _, args := range [][]string{{}, {"--help"}, {"ask", "--help"}, {"version"}, {"--version"}, {"help"}, {"help", "ask"}, {"help", "config", "check"}} {
 		status, out, errors := run(t, nil, args...)
 		if status != 0 || out == "" || errors != "" {
 			t.Errorf("%v: status %d, output %q, errors %q", args, status, out, errors)
@@ -250,5 +250,21 @@ func TestFileNamesThatAreNotUTF8AreTakenAsTheyAre(t *testing.T) {
 	}
 	if status, _, errors := run(t, nil, "ask", clip, "is it a caf\xe9?"); status != 2 || !strings.Contains(errors, "UTF-8") {
 		t.Errorf("a question that is not UTF-8: status %d, %q", status, errors)
+	}
+}
+
+func TestWhatIsAskedForInOtherWordsIsTheSame(t *testing.T) {
+	for _, same := range [][2][]string{{{"help"}, {"--help"}}, {{"help", "ask"}, {"ask", "--help"}}, {{"help", "config", "check"}, {"config", "check", "--help"}}} {
+		_, one, _ := run(t, nil, same[0]...)
+		_, other, _ := run(t, nil, same[1]...)
+		if one != other || one == "" {
+			t.Errorf("%q and %q print\n%s\nand\n%s", same[0], same[1], one, other)
+		}
+	}
+	if status, out, _ := run(t, nil, "--version"); status != 0 || out != "videoqa v0-test\n" {
+		t.Errorf("--version: status %d, %q", status, out)
+	}
+	if status, _, errors := run(t, nil, "help", "tell"); status != 2 || !strings.Contains(errors, "tell") {
+		t.Errorf("help of a command that there is not: status %d, %q", status, errors)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -182,6 +183,11 @@ func (s *Settings) spooled() (uploads, error) {
 	at, err := spoolPlace(s.Spool.URL, s.DataDir)
 	if err != nil {
 		return nil, err
+	}
+	if s.Spool.URL == "" { // the data folder is ours to make
+		if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
+			return nil, fmt.Errorf("cli: make the data folder: %w", err)
+		}
 	}
 	if at.bucket == "" {
 		return spool.Open(spool.Config{Dir: at.dir, MaxBytes: int64(s.Spool.MaxBytes), Quota: int64(s.Spool.Quota)})

@@ -15,7 +15,7 @@ type progress struct {
 }
 
 func newProgress(a *App, total int, what string) progress {
-	if !a.isTerminal(a.Err) {
+	if !a.showsColour(a.Err) {
 		return progress{app: a}
 	}
 	c := mpb.New(mpb.WithOutput(a.Err), mpb.WithWidth(48))
@@ -32,7 +32,7 @@ func (p progress) set(done int) {
 // above returns what writes to w while the progress is shown. Where w is a terminal,
 // lines have to go above the bar, which is drawn over whatever stands in its place.
 func (p progress) above(w io.Writer) io.Writer {
-	if p.bar == nil || !p.app.isTerminal(w) {
+	if p.bar == nil || !p.app.showsColour(w) {
 		return w
 	}
 	return p.container

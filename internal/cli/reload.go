@@ -20,7 +20,7 @@ type reloader func(now Settings) error
 
 func setLevel(level *slog.LevelVar) reloader {
 	return func(now Settings) error {
-		level.Set(now.Log.Level)
+		level.Set(now.Log.Level.Level)
 		return nil
 	}
 }

@@ -32,7 +32,7 @@ func (c *Serve) Run(ctx context.Context, a *App) (err error) {
 		}
 	}
 	level := new(slog.LevelVar)
-	level.Set(c.Log.Level)
+	level.Set(c.Log.Level.Level)
 	log := a.logger(c.Log.JSON, level)
 	a.warn = func(text string) { log.Warn(text) }
 	kept := newRetention(c.Store.Retention)

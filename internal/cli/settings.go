@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
@@ -104,7 +103,7 @@ type MediaSettings struct {
 
 // SpoolSettings bound what is uploaded over HTTP.
 type SpoolSettings struct {
-	URL      string `env:"VIDEOQA_SPOOL_URL" placeholder:"URL" help:"What keeps uploads for every process of the group: a folder that all see, as file:///srv/uploads, or s3://bucket/prefix of --s3-endpoint; without it, a folder in the data folder."`
+	URL      string `env:"VIDEOQA_SPOOL_URL" placeholder:"URL" help:"What keeps uploads for every process of the group: a folder that all see, as file:///srv/uploads, which is made in a folder that is there, or s3://bucket/prefix of --s3-endpoint; without it, a folder in the data folder."`
 	MaxBytes Bytes  `env:"VIDEOQA_SPOOL_MAX_BYTES" default:"1GiB" placeholder:"SIZE" help:"Most of one upload (${default})."`
 	Quota    Bytes  `env:"VIDEOQA_SPOOL_QUOTA" default:"20GiB" placeholder:"SIZE" help:"Most of all uploads together (${default})."`
 }
@@ -137,8 +136,8 @@ type TopicSettings struct {
 
 // LogSettings are about the log on standard error.
 type LogSettings struct {
-	JSON  bool       `name:"json" env:"VIDEOQA_LOG_JSON" help:"Write the log as JSON, not as text."`
-	Level slog.Level `env:"VIDEOQA_LOG_LEVEL" default:"info" placeholder:"LEVEL" reload:"" help:"Least that is logged: debug, info, warn or error (${default})."`
+	JSON  bool  `name:"json" env:"VIDEOQA_LOG_JSON" help:"Write the log as JSON, not as text."`
+	Level Level `env:"VIDEOQA_LOG_LEVEL" default:"info" placeholder:"LEVEL" reload:"" help:"Least that is logged: debug, info, warn or error (${default})."`
 }
 
 // check finds what cannot be right whatever the world outside is like.

@@ -176,8 +176,28 @@ func TestAReloadChangesWhatCanChangeAndSaysTheRest(t *testing.T) {
 	}
 }
 
+func TestLevelsHaveTheNamesThatProgramsHaveForThem(t *testing.T) {
+	for text, want := range map[string]slog.Level{"warning": slog.LevelWarn, "WARN": slog.LevelWarn, "Debug": slog.LevelDebug, "err": slog.LevelError, "info+2": slog.LevelInfo + 2} {
+		var l Level
+		if err := l.UnmarshalText([]byte(text)); err != nil || l.Level != want {
+			t.Errorf("%q is %v, %v; want %v", text, l, err, want)
+		}
+	}
+	a, out, errs := app(t, "VIDEOQA_LOG_LEVEL=warning")
+	if status := a.run(t.Context(), []string{"config", "show", "--spool-quota", "64 MB"}); status != 0 || !strings.Contains(out.String(), "log_level: WARN ") || !strings.Contains(out.String(), "spool_quota: 64MB ") {
+		t.Errorf("status %d, %s%s", status, out, errs)
+	}
+	b, _, errs := app(t, "VIDEOQA_LOG_LEVEL=loud")
+	if status := b.run(t.Context(), []string{"config", "show"}); status != misused || !strings.Contains(errs.String(), "is none of debug, info") {
+		t.Errorf("status %d, %s", status, errs)
+	}
+}
+
 func TestSizesAreReadAsPeopleWriteThem(t *testing.T) {
-	for text, want := range map[string]Bytes{"0": 0, "4096": 4096, "3KiB": 3 << 10, "512MiB": 512 << 20, "1 GiB": 1 << 30, "2TiB": 2 << 40} {
+	for text, want := range map[string]Bytes{
+		"0": 0, "4096": 4096, "3KiB": 3 << 10, "512MiB": 512 << 20, "1 GiB": 1 << 30, "2TiB": 2 << 40, "64MB": 64e6, "64 MB": 64e6, "64 mib": 64 << 20,
+		"64Mi": 64 << 20, "1.5GiB": 3 << 29, "10 b": 10, "2tb": 2e12, " 7KB ": 7000, "0.5KiB": 512, "9223372036854775807": 1<<63 - 1,
+	} {
 		var b Bytes
 		if err := b.UnmarshalText([]byte(text)); err != nil || b != want {
 			t.Errorf("%q is %d, %v; want %d", text, b, err, want)
@@ -188,7 +208,7 @@ func TestSizesAreReadAsPeopleWriteThem(t *testing.T) {
 			t.Errorf("%d is written %q", b, again)
 		}
 	}
-	for _, text := range []string{"", "-1", "1MB", "x", "99999999TiB", "1.5GiB"} {
+	for _, text := range []string{"", "-1", "1M", "x", "99999999TiB", "1.5.5GiB", ".5GiB", "1e3", "MB", "9223372036854775808", "99999999.5TiB", "1 mega"} {
 		if err := new(Bytes).UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%q is taken for a size", text)
 		}

@@ -50,8 +50,9 @@ type Folder struct {
 	tally tally
 }
 
-// Open makes the folder if need be. What a process that ended was writing is
-// removed.
+// Open makes the folder if need be, but none above it: where that is missing, a
+// disk is not mounted or a name is wrong, and uploads would go elsewhere. What a
+// process that ended was writing is removed.
 func Open(cfg Config) (*Folder, error) {
 	if cfg.MaxBytes < 0 || cfg.Quota < 0 {
 		return nil, errors.New("spool: check MaxBytes, Quota: one is negative")
@@ -64,8 +65,13 @@ func Open(cfg Config) (*Folder, error) {
 	}
 	f := &Folder{cfg: cfg}
 	f.tally = tally{quota: cfg.Quota, most: cfg.MaxBytes, recent: time.Second, count: f.Used}
-	if err := os.MkdirAll(f.parts(), 0o700); err != nil {
-		return nil, fmt.Errorf("spool: open: %w", err)
+	for _, dir := range []string{cfg.Dir, f.parts()} {
+		switch err := os.Mkdir(dir, 0o700); {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("spool: open: the folder %s is not there: make or mount it first: %w", filepath.Dir(dir), fault.BadRequest)
+		case err != nil && !errors.Is(err, fs.ErrExist):
+			return nil, fmt.Errorf("spool: open: %w", err)
+		}
 	}
 	if _, err := f.Used(context.Background()); err != nil {
 		return nil, fmt.Errorf("spool: open: %w", err)

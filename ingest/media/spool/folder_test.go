@@ -174,3 +174,13 @@ func TestADigestIsNeverAPath(t *testing.T) {
 		t.Error(spool.URI(digestOf("x")))
 	}
 }
+
+// A disk that is not mounted, or a name that is misspelt, is not made up for.
+func TestNoFolderIsMadeAboveTheSpool(t *testing.T) {
+	above := filepath.Join(t.TempDir(), "not-mounted")
+	_, err := spool.Open(spool.Config{Dir: filepath.Join(above, "uploads")})
+	if _, missing := os.Stat(above); !errors.Is(err, fault.BadRequest) || !strings.Contains(err.Error(), above) || missing == nil {
+		t.Errorf("a spool below a folder that is missing: %v", err)
+	}
+	open(t, spool.Config{Dir: filepath.Join(t.TempDir(), "uploads")})
+}

@@ -128,7 +128,7 @@ func (d *download) fill(ctx context.Context) error {
 		if failures >= attempts || !passing(ctx, err) {
 			return err
 		}
-		if err := sleep(ctx, d.hub.backoff(failures, err)); err != nil {
+		if err := d.hub.rest(ctx, failures, err); err != nil {
 			return err
 		}
 	}

@@ -41,7 +41,8 @@ type Hub struct {
 	Offline  bool         // never use the network
 	Client   *http.Client // empty: one of our own; its CheckRedirect is not used
 
-	pause time.Duration // before the second attempt, doubled before each later one; 0: a second
+	pause    time.Duration // before the second attempt, doubled before each later one; 0: a second
+	progress Progress      // of the Pull that runs
 }
 
 // DefaultEndpoint is the Hub itself.
@@ -182,7 +183,7 @@ func (h Hub) Pull(ctx context.Context, name string, progress Progress) (dir stri
 	if progress == nil {
 		progress = silent{}
 	}
-	h.Client = h.client() // of this Pull alone
+	h.Client, h.progress = h.client(), progress // of this Pull alone
 	defer h.Client.CloseIdleConnections()
 	dir, err = (&pull{hub: h, repo: repo, progress: progress}).run(ctx)
 	if err != nil {
@@ -214,12 +215,16 @@ func (h Hub) Find(name string) (dir string, err error) {
 
 // Progress is told how a Pull goes on, by one goroutine at a time.
 type Progress interface {
+	// Failed tells that a request failed, and will be made again after a pause.
+	Failed(err error, attempt, of int, pause time.Duration)
 	Start(file string, size, have int64) // have bytes of it lie there already
 	Advance(file string, n int64)        // n more bytes came; negative if some must be fetched again
 	Done(file string)                    // it lies in its place
 }
 
 type silent struct{}
+
+func (silent) Failed(error, int, int, time.Duration) {}
 
 func (silent) Start(string, int64, int64) {}
 func (silent) Advance(string, int64)      {}

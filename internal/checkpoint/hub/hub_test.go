@@ -488,7 +488,8 @@ func TestACancelledPullGoesOnLater(t *testing.T) {
 // stopper ends a context as soon as bytes of the weights arrive.
 type stopper struct{ cancel func() }
 
-func (stopper) Start(string, int64, int64) {}
+func (stopper) Failed(error, int, int, time.Duration) {}
+func (stopper) Start(string, int64, int64)            {}
 func (s stopper) Advance(file string, _ int64) {
 	if file == "model.safetensors" {
 		s.cancel()
@@ -499,9 +500,10 @@ func (stopper) Done(string) {}
 // counter adds up what a Progress is told.
 type counter map[string]int64
 
-func (c counter) Start(file string, size, have int64) { c[file] = have - size }
-func (c counter) Advance(file string, n int64)        { c[file] += n }
-func (c counter) Done(file string)                    { c["done"]++ }
+func (c counter) Failed(error, int, int, time.Duration) { c["failed"]++ }
+func (c counter) Start(file string, size, have int64)   { c[file] = have - size }
+func (c counter) Advance(file string, n int64)          { c[file] += n }
+func (c counter) Done(file string)                      { c["done"]++ }
 
 func TestProgressAddsUp(t *testing.T) {
 	s := start(t)
@@ -511,7 +513,7 @@ func TestProgressAddsUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	for file, missing := range c {
-		if file != "done" && missing != 0 {
+		if file != "done" && file != "failed" && missing != 0 {
 			t.Errorf("%s: %d bytes do not add up", file, missing)
 		}
 	}
@@ -558,5 +560,14 @@ func TestTheEnvironmentIsPythons(t *testing.T) {
 				t.Errorf("Environment = %+v; want %+v", got, tc.want)
 			}
 		})
+	}
+}
+
+func TestEachFailureThatIsTriedAgainIsTold(t *testing.T) {
+	s := start(t)
+	s.busy = 2
+	c := counter{}
+	if _, err := s.client(t).Pull(t.Context(), org, c); err != nil || c["failed"] != 2 {
+		t.Errorf("%d failures are told of, %v; want 2", c["failed"], err)
 	}
 }

@@ -23,7 +23,7 @@ func (h Hub) send(ctx context.Context, method, address string, header http.Heade
 	var last error
 	for attempt := range attempts {
 		if attempt > 0 {
-			if err := sleep(ctx, h.backoff(attempt, last)); err != nil {
+			if err := h.rest(ctx, attempt, last); err != nil {
 				return nil, err
 			}
 		}
@@ -36,6 +36,13 @@ func (h Hub) send(ctx context.Context, method, address string, header http.Heade
 		}
 	}
 	return nil, fmt.Errorf("gave up after %d attempts: %w", attempts, last)
+}
+
+// rest says what failed, and waits before the next attempt.
+func (h Hub) rest(ctx context.Context, attempt int, failed error) error {
+	pause := h.backoff(attempt, failed)
+	h.progress.Failed(failed, attempt, attempts, pause)
+	return sleep(ctx, pause)
 }
 
 // backoff returns how long to wait before an attempt: twice as long each time, or
