@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -27,33 +28,51 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request) error {
 	if !found {
 		return fmt.Errorf("api: find answer %.140s: there is none: %w", id, fault.NotFound)
 	}
-	m, err := ingest.ParseMessage(o.Message)
+	m, err := recordOf(o)
 	if err != nil {
 		return fmt.Errorf("api: read answer %s: %w", id, err)
 	}
 	return reply(w, http.StatusOK, json.RawMessage(m.Value))
 }
 
-// answers lists answers in the order in which they were stored.
+// recordOf is the record of an outcome, with JSON as its value.
+func recordOf(o store.Outcome) (m ingest.Message, err error) {
+	m, err = ingest.ParseMessage(o.Message)
+	if err == nil && !json.Valid(m.Value) {
+		err = errors.New("its record is not JSON")
+	}
+	if err != nil {
+		return m, fmt.Errorf("%w: %w", err, fault.Damaged)
+	}
+	return m, nil
+}
+
+// answers lists answers in the order in which they were stored. Of damaged ones it
+// tells the questions.
 func (a *API) answers(w http.ResponseWriter, r *http.Request) error {
 	q, err := queryOf(r)
 	if err != nil {
 		return err
 	}
-	page, next, err := a.cfg.Store.Answers(r.Context(), q)
+	page, err := a.cfg.Store.Answers(r.Context(), q)
 	if err != nil {
 		return err
 	}
 	list := struct {
 		Answers []json.RawMessage `json:"answers"`
+		Damaged []string          `json:"damaged,omitempty"`
 		Next    string            `json:"next,omitempty"`
-	}{[]json.RawMessage{}, next}
-	for _, o := range page {
-		m, err := ingest.ParseMessage(o.Message)
+	}{[]json.RawMessage{}, page.Damaged, page.Next}
+	for _, o := range page.Outcomes {
+		m, err := recordOf(o)
 		if err != nil {
-			return fmt.Errorf("api: read outcome of %s: %w", o.QuestionID, err)
+			list.Damaged = append(list.Damaged, o.QuestionID)
+			continue
 		}
 		list.Answers = append(list.Answers, json.RawMessage(m.Value))
+	}
+	if len(list.Damaged) > 0 {
+		a.cfg.Log.Error("stored answers are damaged and left out of a list", "questions", list.Damaged)
 	}
 	return reply(w, http.StatusOK, list)
 }

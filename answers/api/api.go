@@ -18,14 +18,17 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	_ "embed" // the contract
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"videoqa/answers/store"
@@ -229,13 +232,20 @@ func (a *API) contract(w http.ResponseWriter, _ *http.Request) error {
 	return gone(err)
 }
 
-// reply writes a result. Whoever went away meanwhile is no error of ours.
+// reply writes a result. Whoever went away meanwhile is no error of ours; a result
+// that cannot be written is, and nothing of it is sent.
 func reply(w http.ResponseWriter, status int, result any) error {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	e := json.NewEncoder(w)
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
-	return gone(e.Encode(result))
+	if err := e.Encode(result); err != nil {
+		return fmt.Errorf("api: write the reply: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(text.Len()))
+	w.WriteHeader(status)
+	_, err := w.Write(text.Bytes())
+	return gone(err)
 }
 
 func gone(error) error { return nil }

@@ -54,7 +54,7 @@ func answersIn(t *testing.T, c *call) (list []string) {
 // The contract is exercised whole: every route, and every status that it names.
 func TestEveryRouteAndEveryDocumentedErrorIsExercised(t *testing.T) {
 	h := newHouse(t)
-	for _, step := range []func(*house){clipsStep, questionsStep, uploadsStep, answersStep, framesStep, deletionStep, refusalsStep, overloadStep, slowStep, outageStep} {
+	for _, step := range []func(*house){clipsStep, questionsStep, uploadsStep, answersStep, framesStep, deletionStep, refusalsStep, overloadStep, slowStep, outageStep, damageStep} {
 		step(h)
 	}
 	for pair := h.model().Paths.PathItems.First(); pair != nil; pair = pair.Next() {
@@ -436,12 +436,24 @@ func slowStep(h *house) {
 func outageStep(h *house) {
 	h.store.down = true
 	defer func() { h.store.down = false }()
+	everyRoute(h, 503, "unavailable")
+}
+
+// damageStep meets a store of which a page is damaged.
+func damageStep(h *house) {
+	h.store.damaged = true
+	defer func() { h.store.damaged = false }()
+	everyRoute(h, 500, "/problems/damaged-record")
+}
+
+// everyRoute expects the same of every route that needs the store.
+func everyRoute(h *house, status int, text string) {
 	for _, c := range routes() {
 		if c.path == "/v1/models" || c.path == "/openapi.yaml" || strings.HasPrefix(c.path, "/v1/questions/") || strings.Contains(c.path, "/frames/") {
 			continue
 		}
-		h.want(&c, 503, "unavailable")
-		if c.head.Get("Retry-After") == "" {
+		h.want(&c, status, text)
+		if status == 503 && c.head.Get("Retry-After") == "" {
 			h.t.Errorf("%s %s: 503 without Retry-After", c.method, c.path)
 		}
 	}

@@ -156,7 +156,7 @@ func (a *API) deleteClip(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	c, _, err := a.cfg.Store.Clip(r.Context(), id)
-	if err != nil {
+	if err != nil && !damaged(err) { // which its deletion mends
 		return err
 	}
 	d := ingest.DeletedClip{ID: id, Camera: c.Camera}

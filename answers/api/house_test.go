@@ -44,6 +44,7 @@ type house struct {
 	url     string
 	clips   string
 	brokers []string
+	db      string // the store's file
 	store   *flaky
 	spool   telling
 	client  *kafka.Client
@@ -87,10 +88,13 @@ func (s telling) Remove(ctx context.Context, digest string) error {
 // A flaky store can be made to fail.
 type flaky struct {
 	store.Store
-	down bool
+	down, damaged bool
 }
 
 func (f *flaky) fail() error {
+	if f.damaged {
+		return fmt.Errorf("store: a page is damaged: %w: %w", fault.Unavailable, fault.Damaged)
+	}
 	if f.down {
 		return fmt.Errorf("store: no connection: %w", fault.Unavailable)
 	}
@@ -122,9 +126,9 @@ func (f *flaky) Answer(ctx context.Context, id string) (store.Outcome, bool, err
 	return f.Store.Answer(ctx, id)
 }
 
-func (f *flaky) Answers(ctx context.Context, q store.AnswerQuery) ([]store.Outcome, string, error) {
+func (f *flaky) Answers(ctx context.Context, q store.AnswerQuery) (store.Page, error) {
 	if err := f.fail(); err != nil {
-		return nil, "", err
+		return store.Page{}, err
 	}
 	return f.Store.Answers(ctx, q)
 }
@@ -195,7 +199,8 @@ func newHouseWith(t *testing.T, uploads kept) *house {
 	if err := h.client.Ensure(t.Context(), topics); err != nil {
 		t.Fatal(err)
 	}
-	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "store.db"))
+	h.db = filepath.Join(t.TempDir(), "store.db")
+	db, err := sqlite.Open(t.Context(), h.db)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,10 @@ func problemOfLetter(d ingest.DeadLetter) Problem {
 // refuse writes the problem of an error.
 func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p, retryAfter := problemOf(err)
-	if p.Status >= 500 {
+	switch {
+	case errors.Is(err, fault.Damaged):
+		a.cfg.Log.Error("a request failed, because what is stored is damaged", "method", r.Method, "route", r.Pattern, "error", err)
+	case p.Status >= 500:
 		a.cfg.Log.Warn("a request failed", "method", r.Method, "route", r.Pattern, "error", err)
 	}
 	p.TraceID = traceID(r)
@@ -94,7 +97,7 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 func writeProblem(w http.ResponseWriter, p Problem) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
-	json.NewEncoder(w).Encode(p)
+	json.NewEncoder(w).Encode(p) // strings and numbers always marshal
 }
 
 // unknownRoutes answers with problems where the mux would with text.

@@ -259,6 +259,8 @@ func (a *API) look(ctx context.Context, questions []ingest.Question, results []R
 		}
 		o, found, err := a.cfg.Store.Outcome(ctx, q.ID)
 		switch {
+		case damaged(err):
+			results[i] = a.damagedResult(q.ID, err)
 		case err != nil:
 			return err
 		case !found:
@@ -267,7 +269,9 @@ func (a *API) look(ctx context.Context, questions []ingest.Question, results []R
 			conflict, _ := problemOf(fmt.Errorf("api: ask %s: this question_id was asked before with another request: %w", q.ID, fault.Conflict))
 			results[i] = Result{QuestionID: q.ID, Status: string(store.Dead), Problem: &conflict}
 		default:
-			if results[i], err = resultOf(o); err != nil {
+			if results[i], err = resultOf(o); damaged(err) {
+				results[i] = a.damagedResult(q.ID, err)
+			} else if err != nil {
 				return err
 			}
 		}
@@ -276,6 +280,19 @@ func (a *API) look(ctx context.Context, questions []ingest.Question, results []R
 		}
 	}
 	return nil
+}
+
+// damaged tells whether err is about one record, and not about the whole store.
+func damaged(err error) bool {
+	return errors.Is(err, fault.Damaged) && !errors.Is(err, fault.Unavailable)
+}
+
+// damagedResult is what is said of a question whose stored outcome is damaged.
+func (a *API) damagedResult(id string, err error) Result {
+	a.cfg.Log.Error("a stored outcome is damaged", "question", id, "error", err)
+	p, _ := problemOf(err)
+	p.Question = id
+	return Result{QuestionID: id, Status: string(store.Dead), Problem: &p}
 }
 
 // resultOf is what an outcome says.
@@ -289,7 +306,7 @@ func resultOf(o store.Outcome) (r Result, err error) {
 		r.Problem = &p
 		return r, nil
 	}
-	m, err := ingest.ParseMessage(o.Message)
+	m, err := recordOf(o)
 	if err != nil {
 		return r, fmt.Errorf("api: read outcome of %s: %w", o.QuestionID, err)
 	}
@@ -299,7 +316,7 @@ func resultOf(o store.Outcome) (r Result, err error) {
 	}
 	var d ingest.DeadLetter
 	if err := json.Unmarshal(m.Value, &d); err != nil {
-		return r, fmt.Errorf("api: read outcome of %s: %w", o.QuestionID, err)
+		return r, fmt.Errorf("api: read outcome of %s: %w: %w", o.QuestionID, err, fault.Damaged)
 	}
 	p := problemOfLetter(d)
 	r.Problem = &p
@@ -320,15 +337,17 @@ func (a *API) question(w http.ResponseWriter, r *http.Request) error {
 		o = store.Outcome{QuestionID: id, State: store.Waiting}
 		_, found, err = a.cfg.Store.Claimed(r.Context(), "question "+id)
 	}
+	var result Result
+	if err == nil && found {
+		result, err = resultOf(o)
+	}
 	switch {
+	case damaged(err):
+		result = a.damagedResult(id, err)
 	case err != nil:
 		return err
 	case !found:
 		return fmt.Errorf("api: find question %.140s: nothing is known of it: %w", id, fault.NotFound)
-	}
-	result, err := resultOf(o)
-	if err != nil {
-		return err
 	}
 	if result.Problem != nil {
 		result.Problem.TraceID = traceID(r)

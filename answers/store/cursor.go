@@ -48,23 +48,30 @@ type Rows interface {
 	Err() error
 }
 
-// ReadPage reads at most limit outcomes of rows that hold question_id, request,
-// state, message and when it was stored, in milliseconds; one row more says that
-// there is a next page.
-func ReadPage(rows Rows, limit int) (page []Outcome, next string, err error) {
+// ReadPage reads at most limit outcomes of rows that hold [OutcomeColumns]; one row
+// more says that there is a next page.
+func ReadPage(rows Rows, limit int) (page Page, err error) {
 	var last Cursor
-	for rows.Next() {
-		if len(page) == limit {
-			return page, last.String(), nil
+	for n := 0; rows.Next(); n++ {
+		if n == limit {
+			page.Next = last.String()
+			return page, nil
 		}
-		var o Outcome
-		if err := rows.Scan(&o.QuestionID, &o.Request, &o.State, &o.Message, &last.Millis); err != nil {
-			return nil, "", err
+		var r OutcomeRow
+		if err := rows.Scan(r.Into()...); err != nil {
+			return Page{}, err
 		}
-		last.QuestionID = o.QuestionID
-		page = append(page, o)
+		if r.Settled != nil {
+			last.Millis = *r.Settled
+		}
+		last.QuestionID = r.QuestionID
+		if r.Check() != nil {
+			page.Damaged = append(page.Damaged, r.QuestionID)
+			continue
+		}
+		page.Outcomes = append(page.Outcomes, r.Outcome)
 	}
-	return page, "", rows.Err()
+	return page, rows.Err()
 }
 
 // PageSize is how many outcomes a page of the wanted size holds.

@@ -13,6 +13,8 @@ import (
 type Letter struct {
 	ID      string // [LetterID]
 	Message []byte // the record that was published, as [ingest.Message.Bytes] has it
+
+	Damage error // [fault.Damaged], in a list: it is not what was kept, and only its ID is told; else nil
 }
 
 // LetterID names the dead letter of a record that is no question's outcome, by where
@@ -33,20 +35,50 @@ type Letters interface {
 	Letters(ctx context.Context, cursor string, limit int) (page []Letter, next string, err error)
 }
 
-// ReadLetters reads at most limit letters of rows that hold letter_id, message and
-// when it was stored, in milliseconds; one row more says that there is a next page.
+// A LetterRow is all that the row of a letter holds.
+type LetterRow struct {
+	ID        string
+	Message   []byte
+	Stored    int64  // milliseconds
+	StoredSum []byte // the checksum as it is stored
+}
+
+// LetterColumns are the columns of [LetterRow.Into] and [LetterRow.Values].
+const LetterColumns = "letter_id, message, stored_ms, checksum"
+
+// Into is where a row's columns go.
+func (r *LetterRow) Into() []any {
+	return []any{textInto(&r.ID), blob{&r.Message}, number{&r.Stored}, blob{&r.StoredSum}}
+}
+
+// Values are those of the columns, with the checksum that belongs to them.
+func (r *LetterRow) Values() []any { return []any{r.ID, r.Message, r.Stored, r.Checksum()} }
+
+// Checksum is what a row with this content has to carry.
+func (r *LetterRow) Checksum() []byte { return checksum("letters", r.ID, r.Message, &r.Stored) }
+
+// Letter is the letter as it was kept; of a damaged one, its ID and its damage.
+func (r *LetterRow) Letter() Letter {
+	if err := check(fmt.Sprintf("the dead letter of %.300q", r.ID), r.StoredSum, r.Checksum()); err != nil {
+		return Letter{ID: r.ID, Damage: err}
+	}
+	return Letter{ID: r.ID, Message: r.Message}
+}
+
+// ReadLetters reads at most limit letters of rows that hold [LetterColumns]; one row
+// more says that there is a next page.
 func ReadLetters(rows Rows, limit int) (page []Letter, next string, err error) {
 	var last Cursor
 	for rows.Next() {
 		if len(page) == limit {
 			return page, last.String(), nil
 		}
-		var l Letter
-		if err := rows.Scan(&l.ID, &l.Message, &last.Millis); err != nil {
+		var r LetterRow
+		if err := rows.Scan(r.Into()...); err != nil {
 			return nil, "", err
 		}
-		last.QuestionID = l.ID
-		page = append(page, l)
+		last = Cursor{r.Stored, r.ID}
+		page = append(page, r.Letter())
 	}
 	return page, "", rows.Err()
 }

@@ -17,6 +17,10 @@
 // whatever order they come; at equal times a deletion wins. Every method is one
 // transaction, is on the disk when it returns, and fails with
 // [fault.Unavailable] when the store cannot be used.
+//
+// Rows carry a checksum, which is compared whenever one is read. A row that is not
+// what was written is [fault.Damaged]: nothing of it is returned, and nothing takes
+// its place.
 package store
 
 import (
@@ -115,6 +119,7 @@ type Outcome struct {
 type Stored struct {
 	Outcome Outcome
 	Fresh   bool
+	Damage  error // [fault.Damaged]: what is stored is not what was written, and stays as it is; else nil
 }
 
 // About is what an answer is found by; what is not known is zero.
@@ -146,9 +151,17 @@ type AnswerQuery struct {
 	Limit    int    // of the page; 0: 100
 }
 
+// A Page is part of a list of outcomes.
+type Page struct {
+	Outcomes []Outcome
+	Damaged  []string // question ids of outcomes that would stand here and are damaged
+	Next     string   // cursor of the next page; "": this is the last
+}
+
 // Outcomes holds at most one outcome for each question.
 type Outcomes interface {
-	// Outcome returns what is stored; false: nothing.
+	// Outcome returns what is stored; false: nothing. A damaged outcome is an error,
+	// here and wherever a single one is read or settled.
 	Outcome(ctx context.Context, questionID string) (Outcome, bool, error)
 	// Settle stores a final outcome unless one is there, or the question was
 	// asked with another request. It returns what is stored now, and whether
@@ -162,11 +175,10 @@ type Outcomes interface {
 	SettleAll(ctx context.Context, all []Outcome) ([]Stored, error)
 	// Answer returns the outcome that is the answer of that id; false: there is none.
 	Answer(ctx context.Context, answerID string) (Outcome, bool, error)
-	// Answers lists answers in the order in which they were stored, and returns
-	// the cursor of the next page; "": this is the last.
-	Answers(ctx context.Context, q AnswerQuery) (page []Outcome, next string, err error)
+	// Answers lists answers in the order in which they were stored.
+	Answers(ctx context.Context, q AnswerQuery) (Page, error)
 	// Dead lists dead outcomes likewise.
-	Dead(ctx context.Context, cursor string, limit int) (page []Outcome, next string, err error)
+	Dead(ctx context.Context, cursor string, limit int) (Page, error)
 	// Prune forgets outcomes, letters, clips, tombstones and claims that nothing was
 	// written of since before. What waits stays.
 	Prune(ctx context.Context, before time.Time) (Pruned, error)
@@ -182,7 +194,8 @@ type Claims interface {
 	Claim(ctx context.Context, name, content string) (stored string, err error)
 	// Unclaim forgets it at once.
 	Unclaim(ctx context.Context, name string) error
-	// Claimed returns what is stored; false: nothing.
+	// Claimed returns what is stored; false: nothing. Of a damaged claim it tells
+	// that it is there, and [fault.Damaged].
 	Claimed(ctx context.Context, name string) (content string, found bool, err error)
 }
 
@@ -198,6 +211,8 @@ type Row struct {
 	FirstSeen  time.Time
 	Replaces   string // [MessageHash] of the dead letter that it is asked again for; "": of none
 	Reason     string // why it waits, in words; "": not said
+
+	Damage error // [fault.Damaged]: the row is not what was put there, and nothing but its QuestionID and FirstSeen is told; else nil
 }
 
 // ForClip is what a question waits for that came before its clip.

@@ -25,6 +25,9 @@ func (w *Worker) accept(ctx context.Context, j *job) {
 // before gets the same record again; the others are asked, wait, or are dead.
 func (w *Worker) consider(ctx context.Context, j *job) {
 	asked, err := w.decide(ctx, j)
+	if damaged(err) {
+		err = w.die(ctx, j, err)
+	}
 	if asked && w.floods(j) { // its key may be known only now
 		return
 	}
@@ -226,7 +229,11 @@ func (w *Worker) keep(ctx context.Context, j *job, row store.Row) error {
 	defer w.look()
 	j.fate = trail.Waiting
 	if j.row != nil {
-		return w.insist(ctx, "let a question wait", func() error { return w.cfg.Store.Again(ctx, row) })
+		err := w.insist(ctx, "let a question wait", func() error { return w.cfg.Store.Again(ctx, row) })
+		if damaged(err) {
+			return w.die(ctx, j, err)
+		}
+		return err
 	}
 	var stored store.Outcome
 	var fresh bool
@@ -234,7 +241,10 @@ func (w *Worker) keep(ctx context.Context, j *job, row store.Row) error {
 		stored, fresh, err = w.cfg.Store.Wait(ctx, row)
 		return err
 	})
-	if err != nil {
+	switch {
+	case damaged(err):
+		return w.refuseDamaged(ctx, j, err)
+	case err != nil:
 		return err
 	}
 	return w.kept(ctx, j, stored, fresh)

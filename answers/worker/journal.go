@@ -220,7 +220,7 @@ func (g *Guard) suspicion(ctx context.Context, b *batch) (alone bool, err error)
 	}
 	for _, key := range b.target.keys() {
 		_, suspect, err := g.cfg.Store.Claimed(ctx, "suspect "+key)
-		if err != nil {
+		if err != nil && !damaged(err) { // a damaged claim is one all the same
 			return false, err
 		}
 		alone = alone || suspect
@@ -230,7 +230,7 @@ func (g *Guard) suspicion(ctx context.Context, b *batch) (alone bool, err error)
 	}
 	key := b.target.counted()
 	_, twice, err := g.cfg.Store.Claimed(ctx, "alone 2 "+key)
-	if err == nil && twice {
+	if (err == nil || damaged(err)) && twice {
 		err = fmt.Errorf("worker: ask: the process ended twice while it worked on %s and nothing else: %w", key, fault.CrashedWorker)
 	}
 	return alone, err

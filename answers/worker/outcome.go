@@ -48,6 +48,10 @@ func (w *Worker) settleAll(ctx context.Context, jobs []*job, outcomes []store.Ou
 		return nil
 	}
 	for i, j := range jobs {
+		if err := stored[i].Damage; err != nil {
+			w.put(j, w.refuseDamaged(ctx, j, err) == nil)
+			continue
+		}
 		if stored[i].Outcome.QuestionID == "" { // not stored
 			w.put(j, w.die(ctx, j, fmt.Errorf("worker: ask %s: its clip was deleted meanwhile: %w", j.question.ID, fault.UnknownClip)) == nil)
 			continue
@@ -113,7 +117,7 @@ func (w *Worker) publishStored(ctx context.Context, j *job, stored store.Outcome
 	}
 	m, err := ingest.ParseMessage(stored.Message)
 	if err != nil {
-		return w.publishDead(ctx, w.deadLetter(j, fmt.Errorf("worker: read the stored outcome of %s: %w", j.question.ID, err)))
+		return w.refuseDamaged(ctx, j, fmt.Errorf("worker: read the stored outcome of %s: %w: %w", j.question.ID, err, fault.Damaged))
 	}
 	_, revoked, err := w.publishOwned(ctx, []*job{j}, []ingest.Message{m})
 	switch {
@@ -182,6 +186,9 @@ func (w *Worker) die(ctx context.Context, j *job, cause error) error {
 	stored, err := w.settle(ctx, []*job{j}, []store.Outcome{outcomeOf(j, store.Dead, m, store.About{})})
 	if err != nil {
 		return err
+	}
+	if err := stored[0].Damage; err != nil {
+		return w.refuseDamaged(ctx, j, err)
 	}
 	return w.publishStored(ctx, j, stored[0].Outcome)
 }

@@ -93,6 +93,10 @@ func (w *Worker) takeDue(ctx, hard context.Context) int {
 }
 
 func (w *Worker) resume(ctx context.Context, row store.Row) {
+	if row.Damage != nil {
+		w.bury(ctx, row)
+		return
+	}
 	event, err := ingest.ReadWaiting(row.Record, row.Request)
 	question, ok := event.Data.(ingest.Question)
 	if err != nil || !ok {

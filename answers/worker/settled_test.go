@@ -50,9 +50,10 @@ func TestADeadQuestionThatIsReplayedIsAnsweredUnderItsOwnName(t *testing.T) {
 		t.Fatalf("%+v", d)
 	}
 	h.change(func(s *sqlite.Store) {
-		page, _, err := s.Dead(t.Context(), "", 10)
+		listed, err := s.Dead(t.Context(), "", 10)
+		page := listed.Outcomes
 		if err != nil || len(page) != 1 {
-			t.Fatalf("%+v, %v", page, err)
+			t.Fatalf("%+v, %v", listed, err)
 		}
 		row := store.Row{
 			QuestionID: "q-1", Request: page[0].Request, Replaces: store.MessageHash(page[0].Message), Due: time.Now(), FirstSeen: time.Now(),

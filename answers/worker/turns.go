@@ -189,6 +189,10 @@ func (w *Worker) shelveAll(ctx context.Context, jobs []*job) {
 		return
 	}
 	for i, j := range jobs {
+		if err := stored[i].Damage; err != nil {
+			w.put(j, w.refuseDamaged(ctx, j, err) == nil)
+			continue
+		}
 		j.fate = trail.Waiting
 		w.put(j, w.kept(ctx, j, stored[i].Outcome, stored[i].Fresh) == nil)
 	}

@@ -56,7 +56,7 @@ type DLQList struct {
 // Run prints a line each.
 func (c *DLQList) Run(ctx context.Context, a *App) error {
 	return c.with(ctx, a, func(s store.Store) error {
-		return eachDead(ctx, s, c.Kind, func(_ store.Outcome, d ingest.DeadLetter) error {
+		return eachDead(ctx, s, c.Kind, a.damagedOutcome, func(_ store.Outcome, d ingest.DeadLetter) error {
 			if c.JSON {
 				return json.NewEncoder(a.Out).Encode(d)
 			}
@@ -66,14 +66,23 @@ func (c *DLQList) Run(ctx context.Context, a *App) error {
 	})
 }
 
-// eachDead shows do every dead outcome, of a kind if that is given.
-func eachDead(ctx context.Context, s store.Outcomes, kind string, do func(store.Outcome, ingest.DeadLetter) error) error {
+// damagedOutcome says that what is stored of a question cannot be read.
+func (a *App) damagedOutcome(id string) {
+	fmt.Fprintf(a.Err, "videoqa: the stored outcome of %q is damaged: ask again under another id, or look for its record on the topics\n", id)
+}
+
+// eachDead shows do every dead outcome, of a kind if that is given, and damaged the
+// questions whose outcomes cannot be read.
+func eachDead(ctx context.Context, s store.Outcomes, kind string, damaged func(id string), do func(store.Outcome, ingest.DeadLetter) error) error {
 	for cursor := ""; ; {
-		page, next, err := s.Dead(ctx, cursor, 0)
+		page, err := s.Dead(ctx, cursor, 0)
 		if err != nil {
 			return err
 		}
-		for _, o := range page {
+		for _, id := range page.Damaged {
+			damaged(id)
+		}
+		for _, o := range page.Outcomes {
 			d, err := letterOf(o)
 			if err == nil && (kind == "" || kind == d.ErrorKind) {
 				err = do(o, d)
@@ -82,7 +91,7 @@ func eachDead(ctx context.Context, s store.Outcomes, kind string, do func(store.
 				return err
 			}
 		}
-		if cursor = next; cursor == "" {
+		if cursor = page.Next; cursor == "" {
 			return nil
 		}
 	}
@@ -165,7 +174,7 @@ func (c *DLQReplay) Run(ctx context.Context, a *App) error {
 			return nil
 		}
 		if c.All {
-			err := eachDead(ctx, s, c.Kind, func(o store.Outcome, d ingest.DeadLetter) error { return try(o, d, nil) })
+			err := eachDead(ctx, s, c.Kind, func(id string) { left++; a.damagedOutcome(id) }, func(o store.Outcome, d ingest.DeadLetter) error { return try(o, d, nil) })
 			return errors.Join(err, notAll(left))
 		}
 		for _, id := range c.IDs {

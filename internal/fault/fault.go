@@ -19,6 +19,7 @@ import (
 
 // The kinds. The text of each ends the sentence that a user reads.
 var (
+	Damaged        = errors.New("damaged record")               // what the store kept of it is not what was written
 	BadEvent       = errors.New("malformed event")              // the record cannot be read as the event it claims to be
 	BadID          = errors.New("malformed id")                 // an id does not match [A-Za-z0-9][A-Za-z0-9._:-]{0,127}
 	UnknownSchema  = errors.New("unknown event type")           // a type or a major version that we do not know
@@ -53,6 +54,7 @@ var judged = []struct {
 	kind error
 	Verdict
 }{
+	{Damaged, Verdict{"damaged-record", http.StatusInternalServerError, false}},
 	{BadEvent, Verdict{"bad-event", http.StatusBadRequest, false}},
 	{BadID, Verdict{"bad-id", http.StatusBadRequest, false}},
 	{UnknownSchema, Verdict{"unknown-schema", http.StatusBadRequest, false}},

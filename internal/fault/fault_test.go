@@ -18,6 +18,7 @@ func TestJudge(t *testing.T) {
 		{"no error is fine", nil, fault.Verdict{Name: "", Status: 200, Retry: false}},
 		{"a kind is found below other words", fmt.Errorf("a: %w", fmt.Errorf("b: %w", fault.BadVideo)), fault.Verdict{Name: "bad-video", Status: 422, Retry: false}},
 		{"too large wins over unreadable", fmt.Errorf("%w: %w", fault.BadVideo, fault.TooLarge), fault.Verdict{Name: "too-large", Status: 413, Retry: false}},
+		{"damage is no outage, and trying again does not mend it", fmt.Errorf("%w: %w", fault.Unavailable, fault.Damaged), fault.Verdict{Name: "damaged-record", Status: 500, Retry: false}},
 		{"the asker's deadline is not a mere timeout", errors.Join(context.DeadlineExceeded, fault.Deadline), fault.Verdict{Name: "deadline", Status: 504, Retry: false}},
 		{"a cancelled context is tried again", context.Canceled, fault.Verdict{Name: "cancelled", Status: 499, Retry: true}},
 		{"anything else is our own bug", errors.New("?"), fault.Verdict{Name: "internal", Status: 500, Retry: true}},

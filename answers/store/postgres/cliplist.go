@@ -27,8 +27,8 @@ func (s *Store) ListClips(ctx context.Context, q store.ClipQuery) (page []ingest
 		return nil, "", down("list clips", err)
 	}
 	page, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (ingest.Clip, error) {
-		c, _, err := scanClip(row)
-		return c, err
+		c, err := scanClip(row)
+		return c.Clip(), err
 	})
 	if err != nil {
 		return nil, "", down("list clips", err)

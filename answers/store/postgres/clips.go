@@ -9,6 +9,7 @@ import (
 
 	"videoqa/answers/store"
 	"videoqa/ingest"
+	"videoqa/internal/fault"
 )
 
 // A clip is there when the last event that put it is later than the last that
@@ -18,13 +19,19 @@ const live = "(c.put_ms IS NOT NULL AND (c.gone_ms IS NULL OR c.put_ms > c.gone_
 // PutClip implements [store.Clips].
 func (s *Store) PutClip(ctx context.Context, clip ingest.Clip, at time.Time) error {
 	return s.change(ctx, "register clip", func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO videoqa_clips AS c (clip_id, uri, camera, start_ms, end_ms, digest, put_ms, touched_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		if err := whole(ctx, tx, clip.ID); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO videoqa_clips AS c (clip_id, uri, camera, start_ms, end_ms, digest, put_ms, touched_ms, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '')
 			ON CONFLICT (clip_id) DO UPDATE SET uri = excluded.uri, camera = excluded.camera, start_ms = excluded.start_ms,
 				end_ms = coalesce(excluded.end_ms, CASE WHEN c.closed_ms IS NULL THEN NULL ELSE c.end_ms END), digest = excluded.digest,
 				put_ms = excluded.put_ms, touched_ms = excluded.touched_ms
 			WHERE (c.put_ms IS NULL OR excluded.put_ms >= c.put_ms) AND (c.gone_ms IS NULL OR excluded.put_ms > c.gone_ms)`,
 			clip.ID, clip.URI, clip.Camera, millis(clip.Start), millis(clip.End), clip.Digest, at.UnixMilli(), time.Now().UnixMilli())
 		if err != nil {
+			return err
+		}
+		if err := seal(ctx, tx, clip.ID); err != nil {
 			return err
 		}
 		if err := news(ctx, tx, clip.ID, clip.Camera, clip.End); err != nil {
@@ -37,12 +44,18 @@ func (s *Store) PutClip(ctx context.Context, clip ingest.Clip, at time.Time) err
 // CloseClip implements [store.Clips].
 func (s *Store) CloseClip(ctx context.Context, clip ingest.ClosedClip, at time.Time) error {
 	return s.change(ctx, "close clip", func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO videoqa_clips AS c (clip_id, camera, end_ms, closed_ms, touched_ms) VALUES ($1, $2, $3, $4, $5)
+		if err := whole(ctx, tx, clip.ID); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO videoqa_clips AS c (clip_id, camera, end_ms, closed_ms, touched_ms, checksum) VALUES ($1, $2, $3, $4, $5, '')
 			ON CONFLICT (clip_id) DO UPDATE SET closed_ms = greatest(c.closed_ms, excluded.closed_ms), touched_ms = excluded.touched_ms,
 				end_ms = coalesce(c.end_ms, excluded.end_ms), camera = CASE c.camera WHEN '' THEN excluded.camera ELSE c.camera END
 			WHERE c.gone_ms IS NULL OR c.put_ms > c.gone_ms`,
 			clip.ID, clip.Camera, millis(clip.End), at.UnixMilli(), time.Now().UnixMilli())
 		if err != nil {
+			return err
+		}
+		if err := seal(ctx, tx, clip.ID); err != nil {
 			return err
 		}
 		return news(ctx, tx, clip.ID, clip.Camera, clip.End)
@@ -52,7 +65,14 @@ func (s *Store) CloseClip(ctx context.Context, clip ingest.ClosedClip, at time.T
 // DeleteClip implements [store.Clips].
 func (s *Store) DeleteClip(ctx context.Context, id string, at time.Time) error {
 	return s.change(ctx, "delete clip", func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO videoqa_clips AS c (clip_id, gone_ms, touched_ms, gone_seen_ms) VALUES ($1, $2, $3, $3)
+		if err := whole(ctx, tx, id); errors.Is(err, fault.Damaged) {
+			if _, err := tx.Exec(ctx, "DELETE FROM videoqa_clips WHERE clip_id = $1", id); err != nil {
+				return err
+			}
+		} else if err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO videoqa_clips AS c (clip_id, gone_ms, touched_ms, gone_seen_ms, checksum) VALUES ($1, $2, $3, $3, '')
 			ON CONFLICT (clip_id) DO UPDATE SET gone_ms = greatest(c.gone_ms, excluded.gone_ms), touched_ms = excluded.touched_ms, gone_seen_ms = excluded.gone_seen_ms`,
 			id, at.UnixMilli(), time.Now().UnixMilli())
 		if err != nil {
@@ -69,22 +89,68 @@ func (s *Store) DeleteClip(ctx context.Context, id string, at time.Time) error {
 // nothing of what was answered from it.
 func erase(ctx context.Context, tx pgx.Tx, id string) error {
 	tag, err := tx.Exec(ctx, "UPDATE videoqa_clips c SET uri = '', camera = '', start_ms = NULL, end_ms = NULL, digest = '' WHERE clip_id = $1 AND NOT "+live, id)
-	if err != nil || tag.RowsAffected() == 0 {
+	if err != nil {
 		return err
 	}
-	for _, change := range []string{
-		`UPDATE videoqa_outcomes SET state = 'erased', message = NULL, answer_id = '', camera = '', start_ms = NULL, end_ms = NULL
-			WHERE state = 'answered' AND question_id IN (SELECT question_id FROM videoqa_outcome_clips WHERE clip_id = $1)`,
-		`DELETE FROM videoqa_outcome_clips WHERE question_id IN (SELECT question_id FROM videoqa_outcome_clips WHERE clip_id = $1)`,
-	} {
-		if _, err := tx.Exec(ctx, change, id); err != nil {
-			return err
-		}
+	if err := seal(ctx, tx, id); err != nil || tag.RowsAffected() == 0 {
+		return err
+	}
+	if err := eraseAnswers(ctx, tx, id); err != nil {
+		return err
 	}
 	if err := hold(ctx, tx, store.ForClip(id)); err != nil { // as UseUpload does: one of us sees the other
 		return err
 	}
 	return unuse(ctx, tx, "used_by = $1", store.ClipUser(id))
+}
+
+// eraseAnswers erases what was answered from a clip, damaged or not.
+func eraseAnswers(ctx context.Context, tx pgx.Tx, id string) error {
+	rows, err := tx.Query(ctx, "SELECT question_id FROM videoqa_outcome_clips WHERE clip_id = $1 ORDER BY question_id", id)
+	if err != nil {
+		return err
+	}
+	questions, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	for _, question := range questions {
+		row, found, err := scanOutcome(tx.QueryRow(ctx, outcomeByID+" FOR UPDATE", question))
+		if err != nil && !errors.Is(err, fault.Damaged) {
+			return err
+		}
+		if err == nil && (!found || row.State != store.Answered) {
+			continue
+		}
+		erased := row.Erased()
+		_, err = tx.Exec(ctx, "UPDATE videoqa_outcomes SET state = $2, message = NULL, answer_id = '', camera = '', start_ms = NULL, end_ms = NULL, checksum = $3 WHERE question_id = $1",
+			question, erased.State, erased.Checksum())
+		if err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(ctx, "DELETE FROM videoqa_outcome_clips WHERE question_id = ANY($1)", questions)
+	return err
+}
+
+const clipByID = selectClip + "c.clip_id = $1"
+
+// whole locks the row of a clip and returns an error if it is damaged.
+func whole(ctx context.Context, tx pgx.Tx, id string) error {
+	if _, err := scanClip(tx.QueryRow(ctx, clipByID+" FOR UPDATE", id)); !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	return nil
+}
+
+// seal gives the row of a clip that was changed its checksum.
+func seal(ctx context.Context, tx pgx.Tx, id string) error {
+	var row store.ClipRow
+	if err := tx.QueryRow(ctx, clipByID, id).Scan(row.Into()...); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, "UPDATE videoqa_clips SET checksum = $2 WHERE clip_id = $1", id, row.Checksum())
+	return err
 }
 
 // wake makes due what waits for something.
@@ -111,25 +177,57 @@ func news(ctx context.Context, tx pgx.Tx, clip, camera string, end *ingest.Time)
 	if err := wake(ctx, tx, store.ForCamera(camera)); err != nil || end == nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO videoqa_cameras AS c (camera, reached_ms) VALUES ($1, $2)
-		ON CONFLICT (camera) DO UPDATE SET reached_ms = greatest(c.reached_ms, excluded.reached_ms)`, camera, end.UnixMilli())
+	return reach(ctx, tx, camera, end.UnixMilli())
+}
+
+const cameraByName = "SELECT " + store.CameraColumns + " FROM videoqa_cameras WHERE camera = $1"
+
+// reach notes that a camera's recording has come so far, if not farther. How far it
+// had come is found out anew if that is damaged. What brings something to the camera
+// is held by wake, so nobody else does the same.
+func reach(ctx context.Context, tx pgx.Tx, camera string, end int64) error {
+	now := store.CameraRow{Camera: camera, Reached: end}
+	before, err := scanCamera(tx.QueryRow(ctx, cameraByName, camera))
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+	case errors.Is(err, fault.Damaged):
+		var last int64
+		if err := tx.QueryRow(ctx, "SELECT coalesce(max(end_ms), 0) FROM videoqa_clips WHERE camera = $1", camera).Scan(&last); err != nil {
+			return err
+		}
+		now.Reached = max(now.Reached, last)
+	case err != nil:
+		return err
+	default:
+		now.Reached = max(now.Reached, before.Reached)
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO videoqa_cameras (camera, reached_ms, checksum) VALUES ($1, $2, $3)
+		ON CONFLICT (camera) DO UPDATE SET reached_ms = excluded.reached_ms, checksum = excluded.checksum`, camera, now.Reached, now.Checksum())
 	return err
 }
 
-const selectClip = "SELECT c.clip_id, c.uri, c.camera, c.start_ms, c.end_ms, c.digest, " + live + " FROM videoqa_clips c WHERE "
+// scanCamera reads a row and checks it.
+func scanCamera(row pgx.Row) (r store.CameraRow, err error) {
+	if err := row.Scan(r.Into()...); err != nil {
+		return r, err
+	}
+	return r, r.Check()
+}
+
+const selectClip = "SELECT " + store.ClipColumns + " FROM videoqa_clips c WHERE "
 
 // Clip implements [store.Clips].
 func (s *Store) Clip(ctx context.Context, id string) (ingest.Clip, store.ClipState, error) {
-	clip, there, err := scanClip(s.pool.QueryRow(ctx, selectClip+"c.clip_id = $1 AND (c.put_ms IS NOT NULL OR c.gone_ms IS NOT NULL)", id))
+	row, err := scanClip(s.pool.QueryRow(ctx, clipByID, id))
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return ingest.Clip{}, store.Unknown, nil
 	case err != nil:
 		return ingest.Clip{}, store.Unknown, down("read clip", err)
-	case !there:
-		return ingest.Clip{}, store.Deleted, nil
+	case row.State() != store.Known:
+		return ingest.Clip{}, row.State(), nil
 	}
-	return clip, store.Known, nil
+	return row.Clip(), store.Known, nil
 }
 
 // DeletedSince implements [store.Clips].
@@ -158,8 +256,8 @@ func (s *Store) Overlapping(ctx context.Context, camera string, from, to time.Ti
 		return nil, down("find clips", err)
 	}
 	clips, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (ingest.Clip, error) {
-		clip, _, err := scanClip(row)
-		return clip, err
+		clip, err := scanClip(row)
+		return clip.Clip(), err
 	})
 	if err != nil {
 		return nil, down("find clips", err)
@@ -169,21 +267,22 @@ func (s *Store) Overlapping(ctx context.Context, camera string, from, to time.Ti
 
 // Reached implements [store.Clips].
 func (s *Store) Reached(ctx context.Context, camera string) (time.Time, bool, error) {
-	var ms int64
-	switch err := s.pool.QueryRow(ctx, "SELECT reached_ms FROM videoqa_cameras WHERE camera = $1", camera).Scan(&ms); {
+	row, err := scanCamera(s.pool.QueryRow(ctx, cameraByName, camera))
+	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return time.Time{}, false, nil
 	case err != nil:
 		return time.Time{}, false, down("read how far a camera is", err)
 	}
-	return time.UnixMilli(ms), true, nil
+	return time.UnixMilli(row.Reached), true, nil
 }
 
-func scanClip(row pgx.Row) (c ingest.Clip, there bool, err error) {
-	var start, end *int64
-	err = row.Scan(&c.ID, &c.URI, &c.Camera, &start, &end, &c.Digest, &there)
-	c.Start, c.End = moment(start), moment(end)
-	return c, there, err
+// scanClip reads a row and checks it.
+func scanClip(row pgx.Row) (c store.ClipRow, err error) {
+	if err := row.Scan(c.Into()...); err != nil {
+		return c, err
+	}
+	return c, c.Check()
 }
 
 func millis(t *ingest.Time) *int64 {
@@ -192,12 +291,4 @@ func millis(t *ingest.Time) *int64 {
 	}
 	ms := t.UnixMilli()
 	return &ms
-}
-
-func moment(ms *int64) *ingest.Time {
-	if ms == nil {
-		return nil
-	}
-	t := ingest.NewTime(time.UnixMilli(*ms))
-	return &t
 }

@@ -10,11 +10,12 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"videoqa/answers/store"
+	"videoqa/internal/fault"
 )
 
 const (
-	selectOutcome = "SELECT question_id, request, state, message"
-	outcomeByID   = selectOutcome + " FROM videoqa_outcomes WHERE question_id = $1"
+	selectOutcome = "SELECT " + store.OutcomeColumns + " FROM videoqa_outcomes"
+	outcomeByID   = selectOutcome + " WHERE question_id = $1"
 )
 
 // Outcome implements [store.Outcomes].
@@ -24,23 +25,27 @@ func (s *Store) Outcome(ctx context.Context, id string) (store.Outcome, bool, er
 
 // Answer implements [store.Outcomes].
 func (s *Store) Answer(ctx context.Context, answerID string) (store.Outcome, bool, error) {
-	return s.outcome(ctx, "read answer", selectOutcome+" FROM videoqa_outcomes WHERE answer_id = $1 AND answer_id <> '' ORDER BY settled_ms LIMIT 1", answerID)
+	return s.outcome(ctx, "read answer", selectOutcome+" WHERE answer_id = $1 AND answer_id <> '' ORDER BY settled_ms LIMIT 1", answerID)
 }
 
 func (s *Store) outcome(ctx context.Context, what, query, id string) (store.Outcome, bool, error) {
-	o, found, err := scanOutcome(s.pool.QueryRow(ctx, query, id))
+	row, found, err := scanOutcome(s.pool.QueryRow(ctx, query, id))
 	if err != nil {
-		return o, false, down(what, err)
+		return store.Outcome{}, false, down(what, err)
 	}
-	return o, found, nil
+	return row.Outcome, found, nil
 }
 
-func scanOutcome(row pgx.Row) (o store.Outcome, found bool, err error) {
-	err = row.Scan(&o.QuestionID, &o.Request, &o.State, &o.Message)
+// scanOutcome reads a row and checks it.
+func scanOutcome(row pgx.Row) (r store.OutcomeRow, found bool, err error) {
+	err = row.Scan(r.Into()...)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return o, false, nil
+		return r, false, nil
 	}
-	return o, err == nil, err
+	if err == nil {
+		err = r.Check()
+	}
+	return r, err == nil, err
 }
 
 // Settle implements [store.Outcomes].
@@ -49,7 +54,7 @@ func (s *Store) Settle(ctx context.Context, o store.Outcome) (stored store.Outco
 	if err != nil {
 		return stored, false, err
 	}
-	return all[0].Outcome, all[0].Fresh, nil
+	return all[0].Outcome, all[0].Fresh, all[0].Damage
 }
 
 // SettleAll implements [store.Outcomes]. The clips are locked before the outcomes,
@@ -82,7 +87,10 @@ func (s *Store) SettleAll(ctx context.Context, all []store.Outcome) (stored []st
 
 func settleOne(ctx context.Context, tx pgx.Tx, o store.Outcome, gone map[string]bool) (store.Stored, error) {
 	before, found, err := lockOutcome(ctx, tx, o)
-	if err != nil || found && !before.Yields(o) {
+	switch {
+	case errors.Is(err, fault.Damaged):
+		return store.Stored{Damage: err}, nil
+	case err != nil || found && !before.Yields(o):
 		return store.Stored{Outcome: before}, err
 	}
 	if o.State == store.Answered && slices.ContainsFunc(o.About.ClipIDs, func(id string) bool { return gone[id] }) {
@@ -98,11 +106,12 @@ const unsettled = "unsettled"
 // it. A question that nothing was stored of gets a row that only this transaction
 // sees; found is false then.
 func lockOutcome(ctx context.Context, tx pgx.Tx, o store.Outcome) (stored store.Outcome, found bool, err error) {
-	tag, err := tx.Exec(ctx, "INSERT INTO videoqa_outcomes (question_id, request, state) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", o.QuestionID, o.Request, unsettled)
+	tag, err := tx.Exec(ctx, "INSERT INTO videoqa_outcomes (question_id, request, state, checksum) VALUES ($1, $2, $3, '') ON CONFLICT DO NOTHING", o.QuestionID, o.Request, unsettled)
 	if err != nil || tag.RowsAffected() > 0 {
 		return stored, false, err
 	}
-	return scanOutcome(tx.QueryRow(ctx, outcomeByID+" FOR UPDATE", o.QuestionID))
+	row, found, err := scanOutcome(tx.QueryRow(ctx, outcomeByID+" FOR UPDATE", o.QuestionID))
+	return row.Outcome, found, err
 }
 
 // deleteEmpty takes back what lockOutcome inserted, if it did.
@@ -135,13 +144,13 @@ func deletedClips(ctx context.Context, tx pgx.Tx, all []store.Outcome) (map[stri
 }
 
 func settle(ctx context.Context, tx pgx.Tx, o store.Outcome) error {
-	about := o.About
-	_, err := tx.Exec(ctx, `UPDATE videoqa_outcomes SET state = $2, message = $3, settled_ms = $4, answer_id = $5, camera = $6, start_ms = $7, end_ms = $8 WHERE question_id = $1`,
-		o.QuestionID, o.State, o.Message, time.Now().UnixMilli(), about.AnswerID, about.Camera, orNull(about.Start), orNull(about.End))
-	if err != nil || len(about.ClipIDs) == 0 {
+	row := store.SettledOutcome(o, time.Now().UnixMilli())
+	_, err := tx.Exec(ctx, `UPDATE videoqa_outcomes SET request = $2, state = $3, message = $4, settled_ms = $5, answer_id = $6, camera = $7, start_ms = $8, end_ms = $9, checksum = $10
+		WHERE question_id = $1`, row.Values()...)
+	if err != nil || len(o.About.ClipIDs) == 0 {
 		return err
 	}
-	_, err = tx.Exec(ctx, "INSERT INTO videoqa_outcome_clips (clip_id, question_id) SELECT unnest($1::text[]), $2 ON CONFLICT DO NOTHING", about.ClipIDs, o.QuestionID)
+	_, err = tx.Exec(ctx, "INSERT INTO videoqa_outcome_clips (clip_id, question_id) SELECT unnest($1::text[]), $2 ON CONFLICT DO NOTHING", o.About.ClipIDs, o.QuestionID)
 	return err
 }
 
@@ -154,33 +163,34 @@ func orNull(t time.Time) *int64 {
 }
 
 // Answers implements [store.Outcomes].
-func (s *Store) Answers(ctx context.Context, q store.AnswerQuery) ([]store.Outcome, string, error) {
+func (s *Store) Answers(ctx context.Context, q store.AnswerQuery) (store.Page, error) {
 	return s.page(ctx, q.Cursor, q.Limit, `state = 'answered' AND ($4 = '' OR camera = $4)
 		AND ($5::bigint IS NULL OR end_ms > $5) AND ($6::bigint IS NULL OR start_ms < $6)`, q.Camera, orNull(q.From), orNull(q.To))
 }
 
 // Dead implements [store.Outcomes].
-func (s *Store) Dead(ctx context.Context, cursor string, limit int) ([]store.Outcome, string, error) {
+func (s *Store) Dead(ctx context.Context, cursor string, limit int) (store.Page, error) {
 	return s.page(ctx, cursor, limit, "state = 'dead'")
 }
 
 // page lists outcomes by when they were stored; the values of where begin with $4.
-func (s *Store) page(ctx context.Context, cursor string, limit int, where string, values ...any) (page []store.Outcome, next string, err error) {
+func (s *Store) page(ctx context.Context, cursor string, limit int, where string, values ...any) (store.Page, error) {
 	from, err := store.ParseCursor(cursor)
 	if err != nil {
-		return nil, "", err
+		return store.Page{}, err
 	}
 	limit = store.PageSize(limit)
-	rows, err := s.pool.Query(ctx, selectOutcome+", settled_ms FROM videoqa_outcomes WHERE "+where+
+	rows, err := s.pool.Query(ctx, selectOutcome+" WHERE "+where+
 		" AND (settled_ms, question_id) > ($1, $2) ORDER BY settled_ms, question_id LIMIT $3", append([]any{from.Millis, from.QuestionID, limit + 1}, values...)...)
 	if err != nil {
-		return nil, "", down("list outcomes", err)
+		return store.Page{}, down("list outcomes", err)
 	}
 	defer rows.Close()
-	if page, next, err = store.ReadPage(rows, limit); err != nil {
-		return nil, "", down("list outcomes", err)
+	page, err := store.ReadPage(rows, limit)
+	if err != nil {
+		return store.Page{}, down("list outcomes", err)
 	}
-	return page, next, nil
+	return page, nil
 }
 
 // pruneBatch is how many rows are deleted in one transaction.

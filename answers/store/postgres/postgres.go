@@ -102,11 +102,17 @@ func collided(err error) bool {
 
 // down marks err as the store's: nothing is wrong with the question. What
 // PostgreSQL has no room for, such as text with NUL, stays wrong however often it
-// is tried (class 22, data exception).
+// is tried (class 22, data exception). A damaged row is the row's; a damaged page
+// has to be mended before the database can be used.
 func down(what string, err error) error {
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) && strings.HasPrefix(pg.Code, "22") {
+	switch {
+	case errors.Is(err, fault.Damaged):
+		return fmt.Errorf("postgres: %s: %w", what, err)
+	case errors.As(err, &pg) && strings.HasPrefix(pg.Code, "22"):
 		return fmt.Errorf("postgres: %s: %w: %w", what, err, fault.BadRequest)
+	case errors.As(err, &pg) && (pg.Code == "XX001" || pg.Code == "XX002"): // data corrupted, index corrupted
+		return fmt.Errorf("postgres: %s: the database is damaged: %w: %w: %w", what, err, fault.Unavailable, fault.Damaged)
 	}
 	return fmt.Errorf("postgres: %s: %w: %w", what, err, fault.Unavailable)
 }

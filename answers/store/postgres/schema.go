@@ -109,7 +109,17 @@ CREATE TABLE videoqa_processes (
 );
 CREATE INDEX videoqa_clips_by_start ON videoqa_clips (coalesce(start_ms, 9223372036854775807), clip_id) WHERE put_ms IS NOT NULL;
 CREATE INDEX videoqa_clips_untimed ON videoqa_clips (camera) WHERE camera <> '' AND (start_ms IS NULL OR end_ms IS NULL);
+`, `
+ALTER TABLE videoqa_clips ADD COLUMN checksum bytea;
+ALTER TABLE videoqa_cameras ADD COLUMN checksum bytea;
+ALTER TABLE videoqa_outcomes ADD COLUMN checksum bytea;
+ALTER TABLE videoqa_waiting ADD COLUMN checksum bytea;
+ALTER TABLE videoqa_claims ADD COLUMN checksum bytea;
+ALTER TABLE videoqa_letters ADD COLUMN checksum bytea;
 `}
+
+// checked is the step with which rows have checksums.
+const checked = 6
 
 // prepare brings the tables up to date; of several processes one does, and the
 // others wait for it.
@@ -130,6 +140,11 @@ func prepare(ctx context.Context, tx pgx.Tx) error {
 	for version := before; version < len(schema); version++ {
 		if _, err := tx.Exec(ctx, schema[version]); err != nil {
 			return err
+		}
+		if version+1 == checked {
+			if err := sealAll(ctx, tx); err != nil {
+				return err
+			}
 		}
 	}
 	if before == len(schema) {

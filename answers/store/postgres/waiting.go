@@ -3,13 +3,14 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"videoqa/answers/store"
+	"videoqa/internal/fault"
 )
 
 // Wait implements [store.WaitingRoom].
@@ -18,7 +19,7 @@ func (s *Store) Wait(ctx context.Context, row store.Row) (stored store.Outcome, 
 	if err != nil {
 		return stored, false, err
 	}
-	return all[0].Outcome, all[0].Fresh, nil
+	return all[0].Outcome, all[0].Fresh, all[0].Damage
 }
 
 // WaitAll implements [store.WaitingRoom].
@@ -58,13 +59,13 @@ func awaitedBy(rows []store.Row) (list []string) {
 
 // begin stores a waiting outcome for each question that has none, and tells which.
 func begin(ctx context.Context, tx pgx.Tx, rows []store.Row) (fresh map[string]bool, err error) {
-	ids, requests := make([]string, len(rows)), make([]string, len(rows))
+	ids, requests, sums := make([]string, len(rows)), make([]string, len(rows)), make([][]byte, len(rows))
 	for i, row := range rows {
-		ids[i], requests[i] = row.QuestionID, row.Request
+		ids[i], requests[i], sums[i] = row.QuestionID, row.Request, store.WaitingOutcome(row.QuestionID, row.Request).Checksum()
 	}
 	// In the order of their ids, lest two that come at once wait for each other.
-	found, err := tx.Query(ctx, `INSERT INTO videoqa_outcomes (question_id, request, state)
-		SELECT id, request, 'waiting' FROM unnest($1::text[], $2::text[]) AS r (id, request) ORDER BY id ON CONFLICT DO NOTHING RETURNING question_id`, ids, requests)
+	found, err := tx.Query(ctx, `INSERT INTO videoqa_outcomes (question_id, request, state, checksum)
+		SELECT id, request, 'waiting', checksum FROM unnest($1::text[], $2::text[], $3::bytea[]) AS r (id, request, checksum) ORDER BY id ON CONFLICT DO NOTHING RETURNING question_id`, ids, requests, sums)
 	if err != nil {
 		return nil, err
 	}
@@ -84,11 +85,15 @@ func whatIsStored(ctx context.Context, tx pgx.Tx, rows []store.Row, fresh map[st
 		if fresh[row.QuestionID] {
 			continue
 		}
-		o, _, err := scanOutcome(tx.QueryRow(ctx, outcomeByID, row.QuestionID))
-		if err != nil {
+		before, _, err := scanOutcome(tx.QueryRow(ctx, outcomeByID, row.QuestionID))
+		switch {
+		case errors.Is(err, fault.Damaged):
+			stored[i] = store.Stored{Damage: err}
+		case err != nil:
 			return nil, err
+		default:
+			stored[i] = store.Stored{Outcome: before.Outcome}
 		}
-		stored[i] = store.Stored{Outcome: o}
 	}
 	return stored, nil
 }
@@ -98,32 +103,23 @@ func enterFresh(ctx context.Context, tx pgx.Tx, rows []store.Row, stored []store
 	var batch pgx.Batch
 	for i, row := range rows {
 		if stored[i].Fresh {
-			batch.Queue(insertRow, rowValues(row)...)
+			batch.Queue(insertRow, store.WaitingRowOf(row).Values()...)
 		}
 	}
 	return tx.SendBatch(ctx, &batch).Close()
 }
 
-const insertRow = `INSERT INTO videoqa_waiting (question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms, replaces, reason)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`
-
-func rowValues(row store.Row) []any {
-	record, err := json.Marshal(row.Record)
-	if err != nil {
-		panic(err) // strings, bytes and a time always marshal
-	}
-	return []any{row.QuestionID, row.Request, record, row.For, row.Due.UnixMilli(), orZero(row.Until), row.Attempts, row.FirstSeen.UnixMilli(), row.Replaces, row.Reason}
-}
+const insertRow = "INSERT INTO videoqa_waiting (" + store.WaitingColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING"
 
 // Replay implements [store.WaitingRoom].
 func (s *Store) Replay(ctx context.Context, row store.Row) (stored store.Outcome, ok bool, err error) {
 	err = s.change(ctx, "replay question", func(ctx context.Context, tx pgx.Tx) error {
-		var found bool
-		stored, found, err = scanOutcome(tx.QueryRow(ctx, outcomeByID+" FOR UPDATE", row.QuestionID))
+		before, found, err := scanOutcome(tx.QueryRow(ctx, outcomeByID+" FOR UPDATE", row.QuestionID))
+		stored = before.Outcome
 		if err != nil || !found || stored.State != store.Dead || !stored.Yields(store.Outcome{Request: row.Request, Replaces: row.Replaces}) {
 			return err
 		}
-		tag, err := tx.Exec(ctx, insertRow, rowValues(row)...)
+		tag, err := tx.Exec(ctx, insertRow, store.WaitingRowOf(row).Values()...)
 		ok = tag.RowsAffected() > 0
 		return err
 	})
@@ -144,7 +140,7 @@ func (s *Store) take(ctx context.Context, where string, now, lease time.Time, n 
 	err = s.change(ctx, "take waiting questions", func(ctx context.Context, tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `UPDATE videoqa_waiting SET lease_ms = $1 WHERE question_id IN (
 				SELECT question_id FROM videoqa_waiting WHERE `+where+` AND lease_ms <= $2 ORDER BY due_ms, seen_ms LIMIT $3 FOR UPDATE SKIP LOCKED)
-			RETURNING `+rowColumns, lease.UnixMilli(), now.UnixMilli(), n)
+			RETURNING `+store.WaitingColumns, lease.UnixMilli(), now.UnixMilli(), n)
 		if err != nil {
 			return err
 		}
@@ -158,20 +154,11 @@ func (s *Store) take(ctx context.Context, where string, now, lease time.Time, n 
 	return taken, nil
 }
 
-const rowColumns = "question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms, replaces, reason"
-
-// scanRow reads [rowColumns], and what stands behind them into more.
-func scanRow(from pgx.Row, more ...any) (row store.Row, err error) {
-	var record []byte
-	var due, until, seen int64
-	if err := from.Scan(append([]any{&row.QuestionID, &row.Request, &record, &row.For, &due, &until, &row.Attempts, &seen, &row.Replaces, &row.Reason}, more...)...); err != nil {
-		return row, err
-	}
-	row.Due, row.FirstSeen = time.UnixMilli(due), time.UnixMilli(seen)
-	if until != 0 {
-		row.Until = time.UnixMilli(until)
-	}
-	return row, json.Unmarshal(record, &row.Record)
+// scanRow reads [store.WaitingColumns], and what stands behind them into more.
+func scanRow(from pgx.Row, more ...any) (store.Row, error) {
+	var row store.WaitingRow
+	err := from.Scan(append(row.Into(), more...)...)
+	return row.Row(), err
 }
 
 // Extend implements [store.WaitingRoom].
@@ -193,8 +180,20 @@ func (s *Store) Again(ctx context.Context, row store.Row) error {
 		if err := hold(ctx, tx, row.For); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "UPDATE videoqa_waiting SET awaits = $2, due_ms = $3, until_ms = $4, attempts = $5, reason = $6, lease_ms = 0 WHERE question_id = $1",
-			row.QuestionID, row.For, row.Due.UnixMilli(), orZero(row.Until), row.Attempts, row.Reason)
+		var stored store.WaitingRow
+		err := tx.QueryRow(ctx, "SELECT "+store.WaitingColumns+" FROM videoqa_waiting WHERE question_id = $1 FOR UPDATE", row.QuestionID).Scan(stored.Into()...)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err == nil {
+			err = stored.Check()
+		}
+		if err != nil {
+			return err
+		}
+		stored.Change(row)
+		_, err = tx.Exec(ctx, "UPDATE videoqa_waiting SET awaits = $2, due_ms = $3, until_ms = $4, attempts = $5, reason = $6, checksum = $7, lease_ms = 0 WHERE question_id = $1",
+			row.QuestionID, stored.For, stored.Due, stored.Until, stored.Attempts, stored.Reason, stored.Checksum())
 		return err
 	})
 }
@@ -227,11 +226,4 @@ func (s *Store) Waiting(ctx context.Context) (n int, err error) {
 		return 0, down("count the waiting questions", err)
 	}
 	return n, nil
-}
-
-func orZero(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
 }

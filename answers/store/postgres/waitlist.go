@@ -12,7 +12,7 @@ import (
 
 // WaitingFor implements [store.WaitList].
 func (s *Store) WaitingFor(ctx context.Context, id string) (store.WaitingQuestion, bool, error) {
-	q, err := scanWaiting(s.pool.QueryRow(ctx, "SELECT "+rowColumns+", lease_ms FROM videoqa_waiting WHERE question_id = $1", id))
+	q, err := scanWaiting(s.pool.QueryRow(ctx, "SELECT "+store.WaitingColumns+", lease_ms FROM videoqa_waiting WHERE question_id = $1", id))
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return q, false, nil
@@ -29,7 +29,7 @@ func (s *Store) WaitingList(ctx context.Context, cursor string, limit int) (page
 		return nil, "", err
 	}
 	limit = store.PageSize(limit)
-	rows, err := s.pool.Query(ctx, "SELECT "+rowColumns+", lease_ms FROM videoqa_waiting WHERE (seen_ms, question_id) > ($1, $2) ORDER BY seen_ms, question_id LIMIT $3", from.Millis, from.QuestionID, limit+1)
+	rows, err := s.pool.Query(ctx, "SELECT "+store.WaitingColumns+", lease_ms FROM videoqa_waiting WHERE (seen_ms, question_id) > ($1, $2) ORDER BY seen_ms, question_id LIMIT $3", from.Millis, from.QuestionID, limit+1)
 	if err != nil {
 		return nil, "", down("list waiting questions", err)
 	}

@@ -31,18 +31,18 @@ func (s *Store) ListClips(ctx context.Context, q store.ClipQuery) (page []ingest
 	if q.Untimed {
 		where += " AND (start_ms IS NULL OR end_ms IS NULL)"
 	}
-	rows, err := s.db.QueryContext(ctx, "SELECT "+clipColumns+" FROM clips WHERE "+where+
+	rows, err := s.db.QueryContext(ctx, "SELECT "+store.ClipColumns+" FROM clips WHERE "+where+
 		" AND (coalesce(start_ms, 9223372036854775807), clip_id) > (?, ?) ORDER BY coalesce(start_ms, 9223372036854775807), clip_id LIMIT ?", append(values, cursor.Millis, cursor.QuestionID, limit+1)...)
 	if err != nil {
 		return nil, "", down("list clips", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		c, _, err := scanClip(rows)
+		c, err := scanClip(rows)
 		if err != nil {
 			return nil, "", down("list clips", err)
 		}
-		page = append(page, c)
+		page = append(page, c.Clip())
 	}
 	if err := rows.Err(); err != nil {
 		return nil, "", down("list clips", err)

@@ -7,37 +7,39 @@ import (
 	"time"
 
 	"videoqa/answers/store"
+	"videoqa/internal/fault"
 )
 
-const (
-	outcomeColumns = "question_id, request, state, message"
-	outcomeByID    = "SELECT " + outcomeColumns + " FROM outcomes WHERE question_id = ?"
-)
+const outcomeByID = "SELECT " + store.OutcomeColumns + " FROM outcomes WHERE question_id = ?"
 
 // Outcome implements [store.Outcomes].
 func (s *Store) Outcome(ctx context.Context, id string) (store.Outcome, bool, error) {
-	return s.outcome(ctx, "read outcome", outcomeByID, id)
+	row, found, err := scanOutcome(s.db.QueryRowContext(ctx, outcomeByID, id))
+	if err != nil {
+		return store.Outcome{}, false, down("read outcome", err)
+	}
+	return row.Outcome, found, nil
 }
 
 // Answer implements [store.Outcomes].
 func (s *Store) Answer(ctx context.Context, answerID string) (store.Outcome, bool, error) {
-	return s.outcome(ctx, "read answer", "SELECT "+outcomeColumns+" FROM outcomes WHERE answer_id = ? AND answer_id <> '' ORDER BY settled_ms LIMIT 1", answerID)
-}
-
-func (s *Store) outcome(ctx context.Context, what, query, id string) (store.Outcome, bool, error) {
-	o, found, err := scanOutcome(s.db.QueryRowContext(ctx, query, id))
+	row, found, err := scanOutcome(s.db.QueryRowContext(ctx, "SELECT "+store.OutcomeColumns+" FROM outcomes WHERE answer_id = ? AND answer_id <> '' ORDER BY settled_ms LIMIT 1", answerID))
 	if err != nil {
-		return o, false, down(what, err)
+		return store.Outcome{}, false, down("read answer", err)
 	}
-	return o, found, nil
+	return row.Outcome, found, nil
 }
 
-func scanOutcome(row scanner) (o store.Outcome, found bool, err error) {
-	err = row.Scan(&o.QuestionID, &o.Request, &o.State, &o.Message)
+// scanOutcome reads a row and checks it.
+func scanOutcome(row scanner) (r store.OutcomeRow, found bool, err error) {
+	err = row.Scan(r.Into()...)
 	if errors.Is(err, sql.ErrNoRows) {
-		return o, false, nil
+		return r, false, nil
 	}
-	return o, err == nil, err
+	if err == nil {
+		err = r.Check()
+	}
+	return r, err == nil, err
 }
 
 // Settle implements [store.Outcomes].
@@ -46,7 +48,7 @@ func (s *Store) Settle(ctx context.Context, o store.Outcome) (stored store.Outco
 	if err != nil {
 		return stored, false, err
 	}
-	return all[0].Outcome, all[0].Fresh, nil
+	return all[0].Outcome, all[0].Fresh, all[0].Damage
 }
 
 // SettleAll implements [store.Outcomes].
@@ -69,8 +71,11 @@ func (s *Store) SettleAll(ctx context.Context, all []store.Outcome) (stored []st
 
 func settleOne(tx *sql.Tx, o store.Outcome) (stored store.Stored, err error) {
 	before, found, err := scanOutcome(tx.QueryRow(outcomeByID, o.QuestionID))
-	if err != nil || found && !before.Yields(o) {
-		return store.Stored{Outcome: before}, err
+	switch {
+	case errors.Is(err, fault.Damaged):
+		return store.Stored{Damage: err}, nil
+	case err != nil || found && !before.Yields(o):
+		return store.Stored{Outcome: before.Outcome}, err
 	}
 	gone, err := anyDeleted(tx, o)
 	if err != nil {
@@ -95,15 +100,14 @@ func anyDeleted(tx *sql.Tx, o store.Outcome) (bool, error) {
 }
 
 func settle(tx *sql.Tx, o store.Outcome) error {
-	about := o.About
-	_, err := tx.Exec(`INSERT INTO outcomes (question_id, request, state, message, settled_ms, answer_id, camera, start_ms, end_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET state = excluded.state, message = excluded.message, settled_ms = excluded.settled_ms,
-			answer_id = excluded.answer_id, camera = excluded.camera, start_ms = excluded.start_ms, end_ms = excluded.end_ms`,
-		o.QuestionID, o.Request, o.State, o.Message, time.Now().UnixMilli(), about.AnswerID, about.Camera, orNull(about.Start), orNull(about.End))
+	row := store.SettledOutcome(o, time.Now().UnixMilli())
+	_, err := tx.Exec("INSERT INTO outcomes ("+store.OutcomeColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET state = excluded.state, message = excluded.message, settled_ms = excluded.settled_ms, answer_id = excluded.answer_id,
+			camera = excluded.camera, start_ms = excluded.start_ms, end_ms = excluded.end_ms, checksum = excluded.checksum`, row.Values()...)
 	if err != nil {
 		return err
 	}
-	for _, clip := range about.ClipIDs {
+	for _, clip := range o.About.ClipIDs {
 		if _, err := tx.Exec("INSERT INTO outcome_clips (clip_id, question_id) VALUES (?, ?) ON CONFLICT DO NOTHING", clip, o.QuestionID); err != nil {
 			return err
 		}
@@ -119,7 +123,7 @@ func orNull(t time.Time) any {
 }
 
 // Answers implements [store.Outcomes].
-func (s *Store) Answers(ctx context.Context, q store.AnswerQuery) ([]store.Outcome, string, error) {
+func (s *Store) Answers(ctx context.Context, q store.AnswerQuery) (store.Page, error) {
 	const forever = 1 << 62
 	from, to := int64(-forever), int64(forever)
 	if !q.From.IsZero() {
@@ -133,27 +137,28 @@ func (s *Store) Answers(ctx context.Context, q store.AnswerQuery) ([]store.Outco
 }
 
 // Dead implements [store.Outcomes].
-func (s *Store) Dead(ctx context.Context, cursor string, limit int) ([]store.Outcome, string, error) {
+func (s *Store) Dead(ctx context.Context, cursor string, limit int) (store.Page, error) {
 	return s.page(ctx, cursor, limit, "state = 'dead'")
 }
 
 // page lists outcomes by when they were stored.
-func (s *Store) page(ctx context.Context, cursor string, limit int, where string, values ...any) (page []store.Outcome, next string, err error) {
+func (s *Store) page(ctx context.Context, cursor string, limit int, where string, values ...any) (store.Page, error) {
 	from, err := store.ParseCursor(cursor)
 	if err != nil {
-		return nil, "", err
+		return store.Page{}, err
 	}
 	limit = store.PageSize(limit)
-	rows, err := s.db.QueryContext(ctx, "SELECT "+outcomeColumns+", settled_ms FROM outcomes WHERE "+where+
+	rows, err := s.db.QueryContext(ctx, "SELECT "+store.OutcomeColumns+" FROM outcomes WHERE "+where+
 		" AND (settled_ms, question_id) > (?, ?) ORDER BY settled_ms, question_id LIMIT ?", append(values, from.Millis, from.QuestionID, limit+1)...)
 	if err != nil {
-		return nil, "", down("list outcomes", err)
+		return store.Page{}, down("list outcomes", err)
 	}
 	defer rows.Close()
-	if page, next, err = store.ReadPage(rows, limit); err != nil {
-		return nil, "", down("list outcomes", err)
+	page, err := store.ReadPage(rows, limit)
+	if err != nil {
+		return store.Page{}, down("list outcomes", err)
 	}
-	return page, next, nil
+	return page, nil
 }
 
 // Prune implements [store.Outcomes].

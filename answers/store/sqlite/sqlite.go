@@ -18,7 +18,7 @@ import (
 	"net/url"
 	"os"
 
-	_ "modernc.org/sqlite" // the driver
+	driver "modernc.org/sqlite"
 
 	"videoqa/answers/store"
 	"videoqa/internal/fault"
@@ -130,7 +130,27 @@ CREATE TABLE processes (
 ) WITHOUT ROWID;
 CREATE INDEX clips_by_start ON clips (coalesce(start_ms, 9223372036854775807), clip_id) WHERE put_ms IS NOT NULL;
 CREATE INDEX clips_untimed ON clips (camera) WHERE camera <> '' AND (start_ms IS NULL OR end_ms IS NULL);
-`}
+`, `
+ALTER TABLE clips ADD COLUMN checksum BLOB;
+ALTER TABLE cameras ADD COLUMN checksum BLOB;
+ALTER TABLE outcomes ADD COLUMN checksum BLOB;
+ALTER TABLE waiting ADD COLUMN checksum BLOB;
+ALTER TABLE claims ADD COLUMN checksum BLOB;
+ALTER TABLE letters ADD COLUMN checksum BLOB;
+` + refuseUnchecked("clips", "cameras", "outcomes", "waiting", "claims", "letters")}
+
+// checked is the step with which rows have checksums.
+const checked = 8
+
+// refuseUnchecked keeps a program from writing that knows of no checksums and has
+// had the file open since before.
+func refuseUnchecked(tables ...string) (triggers string) {
+	for _, table := range tables {
+		triggers += "CREATE TRIGGER " + table + "_checked BEFORE INSERT ON " + table +
+			" WHEN NEW.checksum IS NULL BEGIN SELECT RAISE(ABORT, 'a newer videoqa keeps this file: end this one'); END;\n"
+	}
+	return triggers
+}
 
 // A Store is an open file.
 type Store struct{ db *sql.DB }
@@ -176,6 +196,11 @@ func (s *Store) prepare(ctx context.Context, alone bool) error {
 			if _, err := tx.Exec(schema[version]); err != nil {
 				return err
 			}
+			if version+1 == checked {
+				if err := sealAll(tx); err != nil {
+					return err
+				}
+			}
 		}
 		if _, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", version)); err != nil {
 			return err
@@ -207,7 +232,22 @@ func (s *Store) change(ctx context.Context, what string, do func(tx *sql.Tx) err
 	return nil
 }
 
-// down marks err as the store's: nothing is wrong with the question.
+// down marks err as the store's: nothing is wrong with the question. A damaged row
+// is the row's; a file of which a page is damaged cannot be used before someone has
+// mended it.
 func down(what string, err error) error {
+	var failed *driver.Error
+	switch {
+	case errors.Is(err, fault.Damaged):
+		return fmt.Errorf("sqlite: %s: %w", what, err)
+	case errors.As(err, &failed) && (failed.Code()&0xff == corrupt || failed.Code()&0xff == notADatabase):
+		return fmt.Errorf("sqlite: %s: the file is damaged: %w: %w: %w", what, err, fault.Unavailable, fault.Damaged)
+	}
 	return fmt.Errorf("sqlite: %s: %w: %w", what, err, fault.Unavailable)
 }
+
+// SQLite's primary result codes for a file that is damaged (sqlite.org/rescode.html).
+const (
+	corrupt      = 11
+	notADatabase = 26
+)

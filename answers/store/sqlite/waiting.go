@@ -3,10 +3,11 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
+	"errors"
 	"time"
 
 	"videoqa/answers/store"
+	"videoqa/internal/fault"
 )
 
 // Wait implements [store.WaitingRoom].
@@ -15,7 +16,7 @@ func (s *Store) Wait(ctx context.Context, row store.Row) (stored store.Outcome, 
 	if err != nil {
 		return stored, false, err
 	}
-	return all[0].Outcome, all[0].Fresh, nil
+	return all[0].Outcome, all[0].Fresh, all[0].Damage
 }
 
 // WaitAll implements [store.WaitingRoom].
@@ -37,7 +38,8 @@ func (s *Store) WaitAll(ctx context.Context, rows []store.Row) (stored []store.S
 }
 
 func wait(tx *sql.Tx, row store.Row) (stored store.Stored, err error) {
-	result, err := tx.Exec("INSERT INTO outcomes (question_id, request, state) VALUES (?, ?, 'waiting') ON CONFLICT DO NOTHING", row.QuestionID, row.Request)
+	result, err := tx.Exec("INSERT INTO outcomes ("+store.OutcomeColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		store.WaitingOutcome(row.QuestionID, row.Request).Values()...)
 	if err != nil {
 		return stored, err
 	}
@@ -45,7 +47,11 @@ func wait(tx *sql.Tx, row store.Row) (stored store.Stored, err error) {
 	if err != nil {
 		return stored, err
 	}
-	if stored.Outcome, _, err = scanOutcome(tx.QueryRow(outcomeByID, row.QuestionID)); err != nil || n == 0 {
+	before, _, err := scanOutcome(tx.QueryRow(outcomeByID, row.QuestionID))
+	if errors.Is(err, fault.Damaged) {
+		return store.Stored{Damage: err}, nil
+	}
+	if stored.Outcome = before.Outcome; err != nil || n == 0 {
 		return stored, err
 	}
 	stored.Fresh, err = enter(tx, row)
@@ -54,12 +60,7 @@ func wait(tx *sql.Tx, row store.Row) (stored store.Stored, err error) {
 
 // enter stores a row, unless there is one.
 func enter(tx *sql.Tx, row store.Row) (fresh bool, err error) {
-	record, err := json.Marshal(row.Record)
-	if err != nil {
-		panic(err) // strings, bytes and a time always marshal
-	}
-	result, err := tx.Exec("INSERT INTO waiting (question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms, replaces, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-		row.QuestionID, row.Request, record, row.For, row.Due.UnixMilli(), orZero(row.Until), row.Attempts, row.FirstSeen.UnixMilli(), row.Replaces, row.Reason)
+	result, err := tx.Exec("INSERT INTO waiting ("+store.WaitingColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", store.WaitingRowOf(row).Values()...)
 	if err != nil {
 		return false, err
 	}
@@ -70,8 +71,8 @@ func enter(tx *sql.Tx, row store.Row) (fresh bool, err error) {
 // Replay implements [store.WaitingRoom].
 func (s *Store) Replay(ctx context.Context, row store.Row) (stored store.Outcome, ok bool, err error) {
 	err = s.change(ctx, "replay question", func(tx *sql.Tx) error {
-		var found bool
-		stored, found, err = scanOutcome(tx.QueryRow(outcomeByID, row.QuestionID))
+		before, found, err := scanOutcome(tx.QueryRow(outcomeByID, row.QuestionID))
+		stored = before.Outcome
 		if err != nil || !found || stored.State != store.Dead || !stored.Yields(store.Outcome{Request: row.Request, Replaces: row.Replaces}) {
 			return err
 		}
@@ -93,18 +94,18 @@ func (s *Store) TakeTurns(ctx context.Context, now, lease time.Time, n int) ([]s
 
 func (s *Store) take(ctx context.Context, where string, now, lease time.Time, n int) (taken []store.Row, err error) {
 	err = s.change(ctx, "take waiting questions", func(tx *sql.Tx) error {
-		rows, err := tx.Query("SELECT "+rowColumns+" FROM waiting WHERE "+where+" AND lease_ms <= ?1 ORDER BY due_ms, seen_ms LIMIT ?2",
+		rows, err := tx.Query("SELECT "+store.WaitingColumns+" FROM waiting WHERE "+where+" AND lease_ms <= ?1 ORDER BY due_ms, seen_ms LIMIT ?2",
 			now.UnixMilli(), n)
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
 		for rows.Next() {
-			row, err := scanRow(rows)
-			if err != nil {
+			var row store.WaitingRow
+			if err := rows.Scan(row.Into()...); err != nil {
 				return err
 			}
-			taken = append(taken, row)
+			taken = append(taken, row.Row())
 		}
 		if err := rows.Err(); err != nil {
 			return err
@@ -117,20 +118,11 @@ func (s *Store) take(ctx context.Context, where string, now, lease time.Time, n 
 	return taken, nil
 }
 
-const rowColumns = "question_id, request, record, awaits, due_ms, until_ms, attempts, seen_ms, replaces, reason"
-
-// scanRow reads [rowColumns], and what stands behind them into more.
-func scanRow(rows scanner, more ...any) (row store.Row, err error) {
-	var record []byte
-	var due, until, seen int64
-	if err := rows.Scan(append([]any{&row.QuestionID, &row.Request, &record, &row.For, &due, &until, &row.Attempts, &seen, &row.Replaces, &row.Reason}, more...)...); err != nil {
-		return row, err
-	}
-	row.Due, row.FirstSeen = time.UnixMilli(due), time.UnixMilli(seen)
-	if until != 0 {
-		row.Until = time.UnixMilli(until)
-	}
-	return row, json.Unmarshal(record, &row.Record)
+// scanRow reads [store.WaitingColumns], and what stands behind them into more.
+func scanRow(from scanner, more ...any) (store.Row, error) {
+	var row store.WaitingRow
+	err := from.Scan(append(row.Into(), more...)...)
+	return row.Row(), err
 }
 
 func ids(rows []store.Row) []string {
@@ -158,8 +150,20 @@ func extend(tx *sql.Tx, questionIDs []string, lease time.Time) error {
 // Again implements [store.WaitingRoom].
 func (s *Store) Again(ctx context.Context, row store.Row) error {
 	return s.change(ctx, "let question wait again", func(tx *sql.Tx) error {
-		_, err := tx.Exec("UPDATE waiting SET awaits = ?, due_ms = ?, until_ms = ?, attempts = ?, reason = ?, lease_ms = 0 WHERE question_id = ?",
-			row.For, row.Due.UnixMilli(), orZero(row.Until), row.Attempts, row.Reason, row.QuestionID)
+		var stored store.WaitingRow
+		err := tx.QueryRow("SELECT "+store.WaitingColumns+" FROM waiting WHERE question_id = ?", row.QuestionID).Scan(stored.Into()...)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err == nil {
+			err = stored.Check()
+		}
+		if err != nil {
+			return err
+		}
+		stored.Change(row)
+		_, err = tx.Exec("UPDATE waiting SET awaits = ?, due_ms = ?, until_ms = ?, attempts = ?, reason = ?, checksum = ?, lease_ms = 0 WHERE question_id = ?",
+			stored.For, stored.Due, stored.Until, stored.Attempts, stored.Reason, stored.Checksum(), row.QuestionID)
 		return err
 	})
 }
@@ -199,11 +203,4 @@ func (s *Store) Waiting(ctx context.Context) (n int, err error) {
 		return 0, down("count the waiting questions", err)
 	}
 	return n, nil
-}
-
-func orZero(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
 }

@@ -11,7 +11,7 @@ import (
 
 // WaitingFor implements [store.WaitList].
 func (s *Store) WaitingFor(ctx context.Context, id string) (store.WaitingQuestion, bool, error) {
-	q, err := scanWaiting(s.db.QueryRowContext(ctx, "SELECT "+rowColumns+", lease_ms FROM waiting WHERE question_id = ?", id))
+	q, err := scanWaiting(s.db.QueryRowContext(ctx, "SELECT "+store.WaitingColumns+", lease_ms FROM waiting WHERE question_id = ?", id))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return q, false, nil
@@ -28,7 +28,7 @@ func (s *Store) WaitingList(ctx context.Context, cursor string, limit int) (page
 		return nil, "", err
 	}
 	limit = store.PageSize(limit)
-	rows, err := s.db.QueryContext(ctx, "SELECT "+rowColumns+", lease_ms FROM waiting WHERE (seen_ms, question_id) > (?, ?) ORDER BY seen_ms, question_id LIMIT ?", from.Millis, from.QuestionID, limit+1)
+	rows, err := s.db.QueryContext(ctx, "SELECT "+store.WaitingColumns+", lease_ms FROM waiting WHERE (seen_ms, question_id) > (?, ?) ORDER BY seen_ms, question_id LIMIT ?", from.Millis, from.QuestionID, limit+1)
 	if err != nil {
 		return nil, "", down("list waiting questions", err)
 	}

@@ -157,7 +157,7 @@ func listing(t *testing.T, open Open) {
 		{store.AnswerQuery{From: at(9), To: at(11)}, []string{"one", "three", "two"}},
 		{store.AnswerQuery{Camera: "z"}, nil},
 	} {
-		got := paged(t, func(cursor string) ([]store.Outcome, string, error) {
+		got := paged(t, func(cursor string) (store.Page, error) {
 			q := tc.query
 			q.Cursor, q.Limit = cursor, 2
 			return s.Answers(ctx, q)
@@ -166,23 +166,23 @@ func listing(t *testing.T, open Open) {
 			t.Errorf("%+v lists %v; want %v", tc.query, got, tc.want)
 		}
 	}
-	got := paged(t, func(cursor string) ([]store.Outcome, string, error) { return s.Dead(ctx, cursor, 1) })
+	got := paged(t, func(cursor string) (store.Page, error) { return s.Dead(ctx, cursor, 1) })
 	if slices.Sort(got); !slices.Equal(got, []string{"five", "four"}) {
 		t.Errorf("dead are %v", got)
 	}
-	if _, _, err := s.Dead(ctx, "nonsense!", 1); !errors.Is(err, fault.BadRequest) {
+	if _, err := s.Dead(ctx, "nonsense!", 1); !errors.Is(err, fault.BadRequest) {
 		t.Errorf("a cursor that is none: %v", err)
 	}
 }
 
 // paged turns all pages of a list.
-func paged(t *testing.T, list func(cursor string) ([]store.Outcome, string, error)) (all []string) {
+func paged(t *testing.T, list func(cursor string) (store.Page, error)) (all []string) {
 	t.Helper()
 	for cursor, pages := "", 0; ; pages++ {
-		page, next, err := list(cursor)
+		page, err := list(cursor)
 		must(t, err)
-		all = append(all, texts(page)...)
-		if cursor = next; cursor == "" {
+		all = append(all, texts(page.Outcomes)...)
+		if cursor = page.Next; cursor == "" {
 			return all
 		}
 		if pages > 10 {
@@ -213,8 +213,8 @@ func erased(t *testing.T, open Open) {
 	if o, found, err := s.Answer(ctx, "a-q-1"); found || err != nil {
 		t.Errorf("an erased answer is found: %+v (%v)", o, err)
 	}
-	if page, _, err := s.Answers(ctx, store.AnswerQuery{}); err != nil || !slices.Equal(texts(page), []string{"two"}) {
-		t.Errorf("the answers are %v (%v)", texts(page), err)
+	if page, err := s.Answers(ctx, store.AnswerQuery{}); err != nil || !slices.Equal(texts(page.Outcomes), []string{"two"}) {
+		t.Errorf("the answers are %v (%v)", texts(page.Outcomes), err)
 	}
 	if stored, fresh, err := s.Settle(ctx, about("q-1", "again", "x", 0, 10, "c-2")); fresh || err != nil || stored.State != store.Erased || stored.QuestionID != "q-1" {
 		t.Errorf("an erased question was answered again: %+v (%v)", stored, err)

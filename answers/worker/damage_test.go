@@ -1,0 +1,102 @@
+package worker_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"videoqa/answers/store"
+	"videoqa/answers/store/sqlite"
+	"videoqa/ingest"
+)
+
+// spoil changes what is stored while no worker runs.
+func (h *house) spoil(statement string) {
+	h.t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(h.dir, "store.db"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer db.Close()
+	result, err := db.Exec(statement)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if n, err := result.RowsAffected(); n != 1 || err != nil {
+		h.t.Fatalf("%s changes %d rows (%v)", statement, n, err)
+	}
+}
+
+func TestADamagedOutcomeIsNotPublishedAgain(t *testing.T) {
+	h := newHouse(t)
+	stop := h.start(nil)
+	h.sendClip(h.clip("c-1", "a dog"))
+	h.ask("q-1", "c-1", "what is it?")
+	if _, a, _ := h.next(); a.Text != "a dog" {
+		t.Fatalf("%+v", a)
+	}
+	stop()
+	h.spoil("UPDATE outcomes SET message = replace(CAST(message AS TEXT), 'YS', 'YQ') || ' ' WHERE question_id = 'q-1'")
+	h.start(nil)
+	h.ask("q-1", "c-1", "what is it?")
+	if _, a, d := h.next(); d.ErrorKind != "damaged-record" || d.QuestionID != "q-1" {
+		t.Errorf("asked again: %+v, %+v", a, d)
+	}
+	h.ask("q-2", "c-1", "what is it?") // and the stream goes on
+	if _, a, d := h.next(); a.QuestionID != "q-2" {
+		t.Errorf("the next one: %+v, %+v", a, d)
+	}
+	if n := h.asker.count(); n != 2 {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+func TestADamagedClipIsNotAskedAbout(t *testing.T) {
+	h := newHouse(t)
+	stop := h.start(nil)
+	h.sendClip(h.clip("c-1", "a dog"))
+	h.ask("q-1", "c-1", "what is it?")
+	h.next()
+	stop()
+	h.spoil("UPDATE clips SET uri = replace(uri, 'c-1', 'c-2') WHERE clip_id = 'c-1'")
+	h.start(nil)
+	h.ask("q-2", "c-1", "what is it?")
+	if _, a, d := h.next(); d.ErrorKind != "damaged-record" || d.QuestionID != "q-2" {
+		t.Errorf("%+v, %+v", a, d)
+	}
+}
+
+func TestADamagedWaitingQuestionIsADeadLetterAndHoldsNobodyUp(t *testing.T) {
+	h := newHouse(t)
+	stop := h.start(nil)
+	h.ask("q-1", "c-1", "what is it?")
+	h.ask("q-2", "c-1", "where is it?")
+	h.change(func(s *sqlite.Store) {
+		for n := 0; n < 2; <-time.After(5 * time.Millisecond) {
+			var err error
+			if n, err = s.Waiting(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	stop()
+	h.spoil("UPDATE waiting SET record = replace(CAST(record AS TEXT), 'a', 'b') WHERE question_id = 'q-1'")
+	h.start(nil)
+	h.sendClip(h.clip("c-1", "a dog"))
+	said := map[string]string{}
+	for range 2 {
+		_, a, d := h.next()
+		said[a.QuestionID+d.QuestionID] = a.Text + d.ErrorKind
+	}
+	if said["q-1"] != "damaged-record" || said["q-2"] != "a dog" {
+		t.Errorf("%v", said)
+	}
+	h.change(func(s *sqlite.Store) {
+		o, _, err := s.Outcome(t.Context(), "q-1")
+		m, parsed := ingest.ParseMessage(o.Message)
+		if err != nil || o.State != store.Dead || parsed != nil || m.Topic != h.topics.DeadLetters {
+			t.Errorf("the outcome of q-1 is %+v (%v, %v)", o, err, parsed)
+		}
+	})
+}
