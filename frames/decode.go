@@ -78,15 +78,15 @@ const heldPictures = 64
 // divide gives each run a core, unless they are too few or too unequal to keep
 // all at work: then one after the other gets every core. A survey is about
 // damage, and pictures in mid-air do not tell of it. Slices of H.264 and MPEG-1/2
-// are one thread's: several do not tell of all that is missing.
+// and tiles of VP9 are one thread's: several do not tell of all that is missing.
 func (s *sampling) divide(runs []run) division {
 	workers := s.workers()
 	alone := division{runs: workers, threads: max(1, workers/len(runs)), how: bySlice}
-	if slices.Contains([]string{"h264", "mpeg1video", "mpeg2video"}, s.x.Codec) {
+	if slices.Contains([]string{"h264", "mpeg1video", "mpeg2video", "vp9"}, s.x.Codec) {
 		alone.threads = 1
 	}
 	switch {
-	case workers == 1, s.survey, s.x.counted, s.x.Codec != "h264" && s.x.Codec != "hevc", !s.x.uneven(runs, workers):
+	case workers == 1, s.survey, s.x.counted, !slices.Contains([]string{"h264", "hevc", "vp9"}, s.x.Codec), !s.x.uneven(runs, workers):
 		return alone
 	case slices.ContainsFunc(runs, func(r run) bool { return len(r.want) > heldPictures }):
 		return alone
@@ -146,27 +146,19 @@ func (x *Index) weight(r run) (sum int64) {
 	return sum
 }
 
-// decodeRun decodes one run and notes what came of it. What several threads do not
-// give whole and without complaint is decoded again by one: only that says which
-// pictures are damaged, and before they come out.
+// decodeRun decodes one run and notes what came of it. What does not come out whole
+// and without complaint is decoded again, as [sampling.twice] does: only one thread
+// says which pictures are damaged, and before they come out.
 func (s *sampling) decodeRun(ctx context.Context, r run, from supply, by division) error {
-	if by.threads > 1 {
-		out, err := s.attempt(ctx, r, from, by.threads, by.how)
-		switch {
-		case err != nil && !errors.Is(err, fault.BadVideo): // a head that one puts up with
+	if s.x.Codec != "mjpeg" {
+		if done, err := s.decodeOnce(ctx, r, from, by); done || err != nil {
 			return err
-		case err == nil && len(out.damage) == 0 && len(out.pictures) == len(r.want):
-			s.note(r, out)
-			return nil
-		case s.x.believed:
-			return errDoubt
 		}
-		s.note(run{}, decoded{decoded: out.decoded})
 		if err := from.rewind(ctx); err != nil {
 			return err
 		}
 	}
-	out, err := s.attempt(ctx, r, from, 1, bySlice)
+	out, err := s.twice(ctx, r, from)
 	if err != nil {
 		return err
 	}
@@ -177,24 +169,49 @@ func (s *sampling) decodeRun(ctx context.Context, r run, from supply, by divisio
 	return nil
 }
 
-// attempt decodes one run with a decoder of its own. What several threads
-// complained of is damage somewhere in the run.
-func (s *sampling) attempt(ctx context.Context, r run, from supply, threads int, how sharing) (decoded, error) {
-	d, err := openDecoder(s.in, s.pool, s.x.extraAt(r.first), s.x.limits, threads, how)
+// decodeOnce decodes a run and tells whether nothing seems to be wrong with it; then
+// it is noted.
+func (s *sampling) decodeOnce(ctx context.Context, r run, from supply, by division) (done bool, err error) {
+	memory := unfilled
+	if s.held != nil {
+		memory = int(*s.held)
+	}
+	out, err := s.attempt(ctx, r, from, by, memory)
+	switch {
+	case err != nil && (by.threads == 1 || !errors.Is(err, fault.BadVideo)): // several may fail at a head that one puts up with
+		return false, err
+	case err == nil && !out.complained && len(out.damage) == 0 && len(out.pictures) == len(r.want):
+		s.note(r, out)
+		return true, nil
+	case s.x.believed && by.threads > 1:
+		return false, errDoubt
+	}
+	s.note(run{}, decoded{decoded: out.decoded})
+	return false, nil
+}
+
+// attempt decodes one run with a decoder of its own, whose pictures' memory is set to
+// fill first. What several threads complained of is damage somewhere in the run.
+func (s *sampling) attempt(ctx context.Context, r run, from supply, by division, fill int) (decoded, error) {
+	d, err := openDecoder(s.in, s.pool, fill, s.x.extraAt(r.first), s.x.limits, by.threads, by.how)
 	if err != nil {
 		return decoded{}, err
 	}
 	defer d.close()
 	t := s.x.newTaker(r, s.survey, s.see)
 	defer t.close()
-	t.hold = how == byPicture
+	t.hold = by.how == byPicture
+	if fill != unfilled {
+		t.out.digests = map[int]uint64{}
+	}
 	if err := t.decode(ctx, d, from.packet); err != nil {
 		return decoded{}, err
 	}
-	if d.close(); threads > 1 && d.complained {
+	d.close()
+	if t.out.complained = d.complained; d.complained && by.threads > 1 {
 		t.out.damage = append(t.out.damage, r.first)
 	}
-	return t.out, t.convertHeld(threads)
+	return t.out, t.convertHeld(by.threads)
 }
 
 // note adds what a run gave to what is known.

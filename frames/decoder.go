@@ -39,11 +39,11 @@ const (
 )
 
 // openDecoder copies what it needs from in, with the configuration extra in place
-// of its own if that is not nil. Its pictures lie in p.
-func openDecoder(in *input, p *pool, extra []byte, limits Limits, threads int, how sharing) (*decoder, error) {
+// of its own if that is not nil. Its pictures lie in p, whose memory is set to fill first.
+func openDecoder(in *input, p *pool, fill int, extra []byte, limits Limits, threads int, how sharing) (*decoder, error) {
 	d := &decoder{cc: astiav.AllocCodecContext(in.codec), frame: astiav.AllocFrame()}
 	d.leak = native.Track(d, "frames decoder", 1)
-	if d.client = p.serve(d.cc); d.client.c == nil {
+	if d.client = p.serve(d.cc, fill); d.client.c == nil {
 		d.close()
 		return nil, fmt.Errorf("open %s decoder: no memory", in.codec.Name())
 	}

@@ -22,6 +22,19 @@ func SampleSeeing(ctx context.Context, r io.ReaderAt, size int64, plan Plan, lim
 	return pics, report, x, err
 }
 
+// SampleHolding is Sample of a file whose every byte is read, in memory that holds
+// the byte held before a picture is decoded into it.
+func SampleHolding(ctx context.Context, r io.ReaderAt, size int64, plan Plan, limits Limits, held byte) ([]Picture, Report, error) {
+	x, in, kept, err := open(ctx, r, size, limits, true)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	defer in.close()
+	defer kept.close()
+	s := sampling{x: x, r: r, in: in, read: true, kept: kept, held: &held}
+	return s.sample(ctx, plan)
+}
+
 // PTS returns the timestamps of the shown pictures and the end, in ticks, with
 // the time base.
 func (x *Index) PTS() (pts []int64, end, num, den int64) { return x.pts, x.end, x.num, x.den }
@@ -95,11 +108,11 @@ func (x *Index) Whole(ctx context.Context, r io.ReaderAt, ks []int, severalPictu
 		if err != nil {
 			return false, err
 		}
-		how := bySlice
+		by := division{runs: 1, threads: 1, how: bySlice}
 		if severalPictures {
-			how = byPicture
+			by = division{runs: 1, threads: 2, how: byPicture}
 		}
-		out, err := s.attempt(ctx, run, from, ifElse(severalPictures, 2, 1), how)
+		out, err := s.attempt(ctx, run, from, by, unfilled)
 		from.release()
 		if err != nil || len(out.damage) > 0 || len(out.pictures) < len(run.want) {
 			return false, err
@@ -168,7 +181,7 @@ func (x *Index) DamageOfAll(ctx context.Context, r io.ReaderAt) (rows, keys []in
 		return nil, nil, err
 	}
 	defer from.release()
-	out, err := s.attempt(ctx, all, from, 1, bySlice)
+	out, err := s.attempt(ctx, all, from, division{runs: 1, threads: 1, how: bySlice}, unfilled)
 	return out.damage, keys, err
 }
 

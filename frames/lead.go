@@ -76,7 +76,7 @@ func (x *Index) decodeAll(ctx context.Context, r io.ReaderAt, take func(*astiav.
 	defer in.close()
 	memory := newPool()
 	defer memory.close()
-	d, err := openDecoder(in, memory, nil, x.limits, 1, bySlice)
+	d, err := openDecoder(in, memory, unfilled, nil, x.limits, 1, bySlice)
 	if err != nil {
 		return err
 	}

@@ -28,9 +28,13 @@ func newPool() *pool {
 // and so it hears what these complain of. nil: closed, or there was no memory.
 type client struct{ c *C.videoqa_client }
 
-// serve has cc, which is not open yet, draw on p. The client is closed after cc.
-func (p *pool) serve(cc *astiav.CodecContext) client {
-	return client{C.videoqa_client_new(p.c, (*C.AVCodecContext)(cc.UnsafePointer()))}
+// unfilled leaves memory for pictures as it was.
+const unfilled = -1
+
+// serve has cc, which is not open yet, draw on p. Every sample of its pictures' memory
+// is fill first, unless that is [unfilled]. The client is closed after cc.
+func (p *pool) serve(cc *astiav.CodecContext, fill int) client {
+	return client{C.videoqa_client_new(p.c, (*C.AVCodecContext)(cc.UnsafePointer()), C.int(fill))}
 }
 
 // complained tells whether any of the decoder's threads logged an error, however

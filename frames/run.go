@@ -15,6 +15,9 @@ type decoded struct {
 	damage   []int           // rows at which something was wrong
 	decoded  int
 	wide     bool
+
+	digests    map[int]uint64 // by row, of all that came out undamaged; nil: memory was not filled
+	complained bool           // something was logged that may be damage
 }
 
 // A taker sorts what comes out of a decoder.
@@ -98,6 +101,9 @@ func (t *taker) take(f *astiav.Frame) error {
 		}
 		return nil
 	}
+	if _, again := t.out.digests[row]; known && t.out.digests != nil && !again {
+		t.out.digests[row] = digest(f)
+	}
 	k, wanted := t.r.want[row]
 	if !known || !wanted {
 		return nil
@@ -115,7 +121,12 @@ func (t *taker) row(f *astiav.Frame) (int, bool) {
 	return row, ok
 }
 
+// convert converts f, or keeps it until the run's end. Of pictures with the same
+// timestamp, which only damage makes, the first is meant.
 func (t *taker) convert(k int, f *astiav.Frame) error {
+	if _, again := t.out.pictures[k]; again {
+		return nil
+	}
 	if err := t.x.limits.checkPixels(f.Width(), f.Height()); err != nil {
 		return err
 	}
@@ -124,9 +135,7 @@ func (t *taker) convert(k int, f *astiav.Frame) error {
 		return nil
 	}
 	if t.hold {
-		if t.held[k] == nil {
-			t.held[k] = f.Clone()
-		}
+		t.held[k] = f.Clone()
 		t.out.pictures[k] = Picture{}
 		return nil
 	}

@@ -23,6 +23,7 @@ type sampling struct {
 	pool *pool                            // lasts as long as sample
 	kept *packets                         // nil or not keeping: packets are read again
 	see  func(shown int, f *astiav.Frame) // told of every wanted frame before it is converted; nil outside tests
+	held *byte                            // what memory for pictures holds before they are decoded; nil outside tests: what it held
 
 	mu     sync.Mutex
 	survey bool

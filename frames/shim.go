@@ -177,6 +177,11 @@ func damaged(f *astiav.Frame) bool {
 	return C.videoqa_damage((*C.AVFrame)(f.UnsafePointer())) != 0
 }
 
+// digest sums up what f shows. That of two decodings differs if any sample does, but by chance.
+func digest(f *astiav.Frame) uint64 {
+	return uint64(C.videoqa_digest((*C.AVFrame)(f.UnsafePointer())))
+}
+
 // wideColour tells whether f's colours are BT.2020 or HDR, which are converted by
 // their matrix only.
 func wideColour(f *astiav.Frame) bool {

@@ -1,0 +1,35 @@
+package frames_test
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// jpegsOf takes the pictures out of an AVI file of Motion JPEG.
+func jpegsOf(avi []byte) (pictures [][]byte) {
+	for rest := avi[bytes.Index(avi, []byte("movi"))+4:]; len(rest) > 8 && string(rest[:4]) == "00dc"; {
+		size := int(binary.LittleEndian.Uint32(rest[4:]))
+		pictures = append(pictures, rest[8:8+size])
+		rest = rest[8+size+size%2:]
+	}
+	return pictures
+}
+
+// movOfJPEGs puts pictures of 96 x 64 pixels into a QuickTime file, 25 a second.
+func movOfJPEGs(pictures [][]byte) []byte {
+	n := uint32(len(pictures))
+	sizes, offsets, at := []uint32{}, []uint32{}, uint32(8+8)
+	for _, p := range pictures {
+		sizes, offsets = append(sizes, uint32(len(p))), append(offsets, at)
+		at += uint32(len(p))
+	}
+	matrix := words(1<<16, 0, 0, 0, 1<<16, 0, 0, 0, 1<<30)
+	entry := box("jpeg", make([]byte, 6), []byte{0, 1}, make([]byte, 16), []byte{0, 96, 0, 64}, words(72<<16, 72<<16, 0), []byte{0, 1}, make([]byte, 32), []byte{0, 24, 0xff, 0xff})
+	stbl := box("stbl", box("stsd", words(0, 1), entry), box("stts", words(0, 1, n, 1)), box("stsc", words(0, 1, 1, 1, 1)),
+		box("stsz", words(append([]uint32{0, 0, n}, sizes...)...)), box("stco", words(append([]uint32{0, n}, offsets...)...)))
+	trak := box("trak", box("tkhd", words(7, 0, 0, 1, 0, n, 0, 0, 0, 0), matrix, words(96<<16, 64<<16)),
+		box("mdia", box("mdhd", words(0, 0, 0, 25, n, 0)), box("hdlr", words(0, 0), []byte("vide"), words(0, 0, 0)),
+			box("minf", box("vmhd", words(1, 0, 0)), box("dinf", box("dref", words(0, 1), box("url ", words(1)))), stbl)))
+	moov := box("moov", box("mvhd", words(0, 0, 0, 25, n, 1<<16, 1<<24, 0, 0), matrix, make([]byte, 24), words(2)), trak)
+	return bytes.Join([][]byte{box("free", nil), box("mdat", pictures...), moov}, nil)
+}
