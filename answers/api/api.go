@@ -90,8 +90,8 @@ type Config struct {
 	Asked   string        //
 	Wait    time.Duration // an asker is kept waiting so long at most; 0: 1 min
 	Waiting int           // requests that may wait for answers; 0: 256
-	Bodies  int           // that are read at a time, uploads aside; 0: 1024
-	Uploads int           // at a time; 0: 8
+	Bodies  int           // that are read at a time, of one client half as many; 0: 1024
+	Uploads int           // whose bytes flow at a time, of one key all but one; 0: 8
 	Shown   int           // pictures made at a time; 0: 8
 
 	BodyGrace time.Duration // a body may pause so long, and come so long after its rate would have it; 0: 30 s
@@ -156,8 +156,8 @@ type API struct {
 	cfg     Config
 	keeper  *upload.Keeper // nil: uploads are refused
 	waiting chan struct{}  // one token a request that waits
-	bodies  chan struct{}  // one token a body that is read, and is no upload
-	uploads chan struct{}  // one token an upload
+	bodies  *places        // of bodies that are read
+	uploads *places        // of uploads whose bytes flow
 	shown   chan struct{}  // one token a picture
 }
 
@@ -171,8 +171,12 @@ func New(cfg Config) (*API, error) {
 	for _, tokens := range []struct {
 		of *chan struct{}
 		n  int
-	}{{&a.waiting, cfg.Waiting}, {&a.bodies, cfg.Bodies}, {&a.uploads, cfg.Uploads}, {&a.shown, cfg.Shown}} {
+	}{{&a.waiting, cfg.Waiting}, {&a.shown, cfg.Shown}} {
 		*tokens.of = make(chan struct{}, tokens.n)
+	}
+	a.bodies, a.uploads = newPlaces("bodies", cfg.Bodies, cfg.Bodies/2), newPlaces("uploads", cfg.Uploads, cfg.Uploads)
+	if cfg.Keys != nil { // without keys all are this machine's programs
+		a.uploads.each = max(1, cfg.Uploads-1)
 	}
 	if cfg.Spool != nil {
 		a.keeper = upload.New(cfg.Spool, cfg.Store, cfg.Log)

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -104,7 +105,7 @@ func questionsStep(h *house) {
 		h.t.Errorf("%v", got)
 	}
 	// The same id with another request is a conflict, and with the same one the same answer.
-	c = h.want(&call{method: "POST", path: "/v1/questions", body: object{"clip_id": "c-1", "questions": []object{{"question_id": "q-1", "question": "where is it?"}}}}, 200)
+	c = h.want(&call{method: "POST", path: "/v1/questions", body: object{"clip_id": "c-1", "questions": []object{{"question_id": "q-1", "question": "where is it?"}}}}, 409)
 	if got := answersIn(h.t, c); got[0] != "q-1: dead /problems/conflict 409" {
 		h.t.Errorf("%v", got)
 	}
@@ -123,8 +124,18 @@ func questionsStep(h *house) {
 		h.t.Errorf("%v", got)
 	}
 	// What cannot be answered is said, each by itself, and afterwards in the same words.
-	c = h.want(&call{method: "POST", path: "/v1/questions", body: object{"uri": h.file("2", "broken"), "questions": []object{{"question_id": "q-bad", "question": "what is it?"}}}}, 200)
+	c = h.want(&call{method: "POST", path: "/v1/questions", body: object{"uri": h.file("2", "broken"), "questions": []object{{"question_id": "q-bad", "question": "what is it?"}, {"question": "how many?", "kind": "count"}}}}, 422)
 	if got := answersIn(h.t, c); got[0] != "q-bad: dead /problems/bad-video 422" {
+		h.t.Errorf("%v", got)
+	}
+	// If all died, and not alike, the status says that there are several.
+	c = h.want(&call{method: "POST", path: "/v1/questions", body: object{"uri": h.file("2", "broken"), "questions": []object{{"question_id": "q-1", "question": "what is it?"}, {"question": "where?"}}}}, 207)
+	if got := answersIn(h.t, c); got[0] != "q-1: dead /problems/conflict 409" || !strings.HasSuffix(got[1], "dead /problems/bad-video 422") {
+		h.t.Errorf("%v", got)
+	}
+	// If any was answered, it is a 200.
+	c = h.want(&call{method: "POST", path: "/v1/questions", body: object{"clip_id": "c-1", "questions": []object{{"question_id": "q-late", "question": "what is it?"}, {"question": "what is it?"}}}}, 200)
+	if got := answersIn(h.t, c); got[0] != "q-late: dead /problems/conflict 409" || !strings.HasSuffix(got[1], "answered a dog") {
 		h.t.Errorf("%v", got)
 	}
 	h.want(&call{method: "GET", path: "/v1/questions/q-bad"}, 422, "/problems/bad-video", "torn off")
@@ -198,7 +209,7 @@ func answersStep(h *house) {
 		}
 		path = "/v1/answers?camera=dock-3&from=2026-09-01T10:00:05Z&limit=2&cursor=" + page.Next
 	}
-	if len(all) != 3 || !slices.Contains(all, "q-1") {
+	if len(all) != 4 || !slices.Contains(all, "q-1") {
 		h.t.Errorf("answers about dock-3: %v", all)
 	}
 	h.want(&call{method: "GET", path: "/v1/answers?camera=none"}, 200, `"answers":[]`)
@@ -287,10 +298,11 @@ func refusalsStep(h *house) {
 	cfg.Keys = keys
 	h.url = h.serve(cfg)
 	for _, c := range routes() {
-		h.want(&c, 401, "unauthorized")
+		h.want(&c, 401, "unauthorized", "none came")
 	}
 	for _, wrong := range []string{"Bearer ", "Bearer s3cre", "Basic s3cret", "s3cret", "Bearer first"} {
-		c := h.want(&call{method: "GET", path: "/v1/models", header: map[string]string{"Authorization": wrong}}, 401)
+		says := map[string]string{"Bearer s3cre": "the key is wrong", "Bearer first": "the key is wrong"}[wrong]
+		c := h.want(&call{method: "GET", path: "/v1/models", header: map[string]string{"Authorization": wrong}}, 401, cmp.Or(says, "what came is none"))
 		if !strings.HasPrefix(c.head.Get("WWW-Authenticate"), "Bearer") {
 			h.t.Errorf("a 401 without WWW-Authenticate")
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"mime/multipart"
 	"net/http"
 	"strings"
@@ -44,23 +43,39 @@ type reading struct {
 // anyDigest stands for that of media that are not read yet.
 var anyDigest = "sha256:" + strings.Repeat("0", 64)
 
-// read reads a request's body: JSON, or a form of two parts, of which the first is
-// JSON and the second, media, is spooled as it comes. What is wrong with the
-// request is found before the media are read, or else before they are kept. Whoever
-// gets the body releases it.
+// read reads a request's body: JSON, or a form of two parts in either order, of which one
+// is JSON and the other, media, is spooled as it comes. What is wrong with the request is
+// found before the media are read, if the JSON comes first, or else before they are kept.
+// Whoever gets the body releases it.
 func (a *API) read(r *http.Request, want reading) (b body, err error) {
 	b.release = func() {}
 	kind, params, err := content(r, jsonType, formType)
 	if err != nil {
 		return b, err
 	}
+	text, err := plain(r)
+	if err != nil {
+		return b, err
+	}
+	leave, err := a.bodies.enter(clientOf(r))
+	if err != nil {
+		return b, err
+	}
+	defer leave()
 	if kind == formType {
-		return a.readForm(r, multipart.NewReader(r.Body, params["boundary"]), want)
+		f, err := newForm(text, params["boundary"], want.part)
+		if err != nil {
+			return b, err
+		}
+		return a.readForm(r, f, want)
+	}
+	if err := inUTF8(params); err != nil {
+		return b, err
 	}
 	if r.ContentLength > a.cfg.maxBody {
 		return b, a.tooMuchJSON()
 	}
-	if b.json, err = a.readWhole(r.Body); err != nil {
+	if b.json, err = a.readJSON(text); err != nil {
 		return b, err
 	}
 	if err := want.check(b.json, false); err != nil {
@@ -69,26 +84,34 @@ func (a *API) read(r *http.Request, want reading) (b body, err error) {
 	return b, want.accept(b)
 }
 
-// readWhole reads a body that is all JSON.
-func (a *API) readWhole(r io.Reader) ([]byte, error) {
-	leave, err := a.enter(a.bodies, "bodies")
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	return a.readJSON(r)
-}
-
 func (a *API) readJSON(r io.Reader) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r, a.cfg.maxBody+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("api: read body: %w: %w", err, fault.BadRequest)
+		return nil, brokenOff(err)
 	case int64(len(text)) > a.cfg.maxBody:
 		return nil, a.tooMuchJSON()
 	}
 	return text, nil
 }
+
+// brokenOff is what is said of a body, or a part of one, that cannot be read to its end.
+func brokenOff(err error) error {
+	var own bodyError
+	switch {
+	case slow(err):
+		return err
+	case errors.As(err, &own):
+		return fmt.Errorf("api: read body: %w: %w", own, fault.BadRequest)
+	}
+	return fmt.Errorf("api: read body: it breaks off: %w", fault.BadRequest)
+}
+
+// A bodyError is our own word on why a body cannot be read, through all that reads it.
+type bodyError string
+
+// Error implements [error].
+func (e bodyError) Error() string { return string(e) }
 
 func (a *API) tooMuchJSON() error {
 	return fmt.Errorf("api: read body: more than %d bytes of JSON: %w", a.cfg.maxBody, fault.TooLarge)
@@ -97,71 +120,83 @@ func (a *API) tooMuchJSON() error {
 // formHeads is more than the heads of a form's parts and its boundaries take.
 const formHeads = 64 << 10
 
-func (a *API) readForm(r *http.Request, form *multipart.Reader, want reading) (b body, err error) {
+func (a *API) readForm(r *http.Request, f *form, want reading) (b body, err error) {
 	b.release = func() {}
 	if a.keeper == nil {
 		return b, fmt.Errorf("api: read body: uploads are not taken here: %w", fault.BadRequest)
 	}
-	leave, err := a.enter(a.uploads, "uploads")
-	if err != nil {
-		return b, err
-	}
-	defer leave()
 	if err := a.cfg.Spool.Admit(r.Context(), max(0, r.ContentLength-a.cfg.maxBody-formHeads)); err != nil {
 		return b, fmt.Errorf("api: read upload: %w", err)
 	}
-	part, err := form.NextPart()
-	if slow(err) {
+	part, name, err := f.next(false)
+	if err != nil {
 		return b, err
 	}
-	if err != nil || part.FormName() != want.part {
-		return b, fmt.Errorf("api: read body: the form's first part has to be %s, in JSON: %w", want.part, fault.BadRequest)
+	if name == mediaPart { // its JSON is judged when the upload is there, and has no name yet
+		return a.take(r, part, b, func(b body) (body, error) { return a.rest(f, b, want) })
 	}
-	if err := isJSON(part); err != nil {
+	if b.json, err = a.readPart(part, name, want); err != nil {
 		return b, err
 	}
-	if b.json, err = a.readJSON(part); err != nil {
+	if part, _, err = f.next(false); err != nil {
 		return b, err
 	}
-	if err := want.check(b.json, true); err != nil {
-		return b, err
-	}
-	part, err = form.NextPart()
-	if slow(err) {
-		return b, err
-	}
-	if err != nil || part.FormName() != "media" {
-		return b, fmt.Errorf("api: read body: the form's second part has to be media: %w", fault.BadRequest)
-	}
-	return a.take(r, part, b, want.accept)
+	return a.take(r, part, b, func(b body) (body, error) {
+		if err := f.end(); err != nil {
+			return b, err
+		}
+		return b, want.accept(b)
+	})
 }
 
-// slow tells whether it was the body's slowness that ended it.
-func slow(err error) bool { return errors.As(err, new(refusal)) }
-
-// isJSON refuses a part that a form in a web page could have sent.
-func isJSON(part *multipart.Part) error {
-	given := part.Header.Get("Content-Type")
-	if kind, _, err := mime.ParseMediaType(given); err != nil || kind != jsonType {
-		return refusal{http.StatusUnsupportedMediaType, unsupported, 0, fmt.Errorf("api: the form's part %s has content type %.80q; it has to be %s", part.FormName(), given, jsonType)}
+// readPart reads the part of a form that is JSON, and judges it.
+func (a *API) readPart(part *multipart.Part, name string, want reading) (text []byte, err error) {
+	if err := isJSON(part, name); err != nil {
+		return nil, err
 	}
-	return nil
+	if text, err = a.readJSON(part); err != nil {
+		return nil, err
+	}
+	return text, want.check(text, true)
 }
 
-// take keeps the media of a form, if they are accepted.
-func (a *API) take(r *http.Request, media io.Reader, b body, accept func(body) error) (body, error) {
-	in := &incoming{r: media}
+// rest reads what follows an upload that came first.
+func (a *API) rest(f *form, b body, want reading) (body, error) {
+	part, name, err := f.next(false)
+	if err != nil {
+		return b, err
+	}
+	if b.json, err = a.readPart(part, name, want); err != nil {
+		return b, err
+	}
+	if err := f.end(); err != nil {
+		return b, err
+	}
+	return b, want.accept(b)
+}
+
+// take keeps the media of a form, if they are accepted, which may add to the body.
+func (a *API) take(r *http.Request, media io.Reader, b body, accept func(body) (body, error)) (body, error) {
+	f := &flow{
+		ctx: r.Context(), r: media, places: a.uploads, client: clientOf(r),
+		rate: a.cfg.BodyRate, pause: a.cfg.BodyGrace / 15, grace: a.cfg.BodyGrace,
+	}
+	defer f.giveBack()
+	in := &incoming{r: f}
 	var refused error
 	u, err := a.keeper.Take(r.Context(), in, func(digest string) error {
 		b.upload, b.uri = digest, ingest.UploadURI(digest)
-		refused = accept(b)
+		f.giveBack() // what follows the media may come slowly, too
+		if b, refused = accept(b); refused == nil {
+			refused = f.regain()
+		}
 		return refused
 	})
 	switch {
 	case refused != nil:
 		return b, refused
 	case in.err != nil:
-		return b, fmt.Errorf("api: read upload: %w: %w", in.err, fault.BadRequest)
+		return b, brokenOff(in.err)
 	case err != nil:
 		return b, fmt.Errorf("api: read upload: %w", err)
 	}

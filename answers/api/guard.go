@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"fmt"
 	"mime"
 	"net"
@@ -48,15 +47,23 @@ func (a *API) admit(r *http.Request) (name string, err error) {
 	if a.cfg.Keys == nil {
 		return "", local(r)
 	}
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	name, ok := "", false
-	if strings.EqualFold(scheme, "Bearer") {
-		name, ok = a.cfg.Keys.Find(strings.TrimSpace(token))
+	given := r.Header.Get("Authorization")
+	scheme, token, _ := strings.Cut(given, " ")
+	token = strings.TrimSpace(token)
+	why := ""
+	switch {
+	case given == "":
+		why = "a key is needed, and none came"
+	case !strings.EqualFold(scheme, "Bearer") || token == "":
+		why = "a key is needed, and what came is none"
+	default:
+		name, ok := a.cfg.Keys.Find(token)
+		if ok {
+			return name, nil
+		}
+		why = "the key is wrong: it is none of those that may ask"
 	}
-	if !ok {
-		return "", refusal{http.StatusUnauthorized, unauthorized, 0, errors.New("api: a key is needed: Authorization: Bearer KEY")}
-	}
-	return name, nil
+	return "", refusal{http.StatusUnauthorized, unauthorized, 0, fmt.Errorf("api: %s: Authorization: Bearer KEY", why)}
 }
 
 // local refuses what did not come from this machine's own programs. A page in a

@@ -60,6 +60,9 @@ func (b *heard) Read(p []byte) (int, error) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = refusal{http.StatusRequestTimeout, tooSlow, 0, fmt.Errorf("api: read body: after %d bytes: it pauses for %v, or comes at less than %d bytes a second", b.read, b.grace, b.rate)}
 	} else if err != nil {
+		if err != io.EOF {
+			err = bodyError(fmt.Sprintf("it breaks off after %d bytes, or is not framed as its head says", b.read))
+		}
 		b.control.SetReadDeadline(time.Time{}) // what is watched from now on is whether the client goes away
 	}
 	b.ended = err

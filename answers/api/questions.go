@@ -212,7 +212,10 @@ func (a *API) await(w http.ResponseWriter, r *http.Request, questions []ingest.Q
 	if r.Context().Err() != nil {
 		return nil // nobody listens any more; the questions go on
 	}
-	status := http.StatusOK
+	status := statusOf(results)
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", strconv.Itoa(busyFor))
+	}
 	if left > 0 {
 		w.Header().Set("Location", "/v1/questions/"+url.PathEscape(questions[0].ID))
 		status = http.StatusAccepted
@@ -220,6 +223,22 @@ func (a *API) await(w http.ResponseWriter, r *http.Request, questions []ingest.Q
 	return reply(w, status, struct {
 		Results []Result `json:"results"`
 	}{results})
+}
+
+// statusOf is 200 if any question was answered or still waits; else that of the problems
+// if they are alike, and 207 if they are not.
+func statusOf(results []Result) (status int) {
+	for _, r := range results {
+		switch {
+		case r.Problem == nil:
+			return http.StatusOK
+		case status == 0:
+			status = r.Problem.Status
+		case status != r.Problem.Status:
+			status = http.StatusMultiStatus
+		}
+	}
+	return status
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -1,0 +1,115 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"slices"
+	"strings"
+
+	"videoqa/internal/fault"
+)
+
+// mediaPart is the name of a form's part that is an upload.
+const mediaPart = "media"
+
+// A form is read part by part: one that is JSON and one that is an upload, in either order
+// and no other. Each has to be read to its end before the next one is asked for.
+type form struct {
+	parts *multipart.Reader
+	json  string   // name of the part that is JSON
+	seen  []string // names of the parts so far
+}
+
+func newForm(body io.Reader, boundary, json string) (*form, error) {
+	if boundary == "" {
+		return nil, fmt.Errorf("api: read body: the Content-Type multipart/form-data names no boundary: %w", fault.BadRequest)
+	}
+	return &form{parts: multipart.NewReader(body, boundary), json: json}, nil
+}
+
+var ordinals = []string{"first", "second", "third"}
+
+// next returns a part that was not there yet. last says that no other may follow the one
+// before: then the end of the form is what is wanted.
+func (f *form) next(last bool) (part *multipart.Part, name string, err error) {
+	part, err = f.parts.NextRawPart()
+	place := ordinals[min(len(f.seen), 2)]
+	switch {
+	case err == io.EOF && last:
+		return nil, "", nil
+	case err == io.EOF:
+		return nil, "", f.wrong("it has no part %s", f.missing())
+	case slow(err), errors.As(err, new(bodyError)):
+		return nil, "", brokenOff(err)
+	case err != nil:
+		return nil, "", f.wrong("its %s part cannot be read: it breaks off there, or the boundary of the Content-Type is not the form's", place)
+	}
+	name = part.FormName()
+	switch {
+	case slices.Contains(f.seen, name):
+		return nil, "", f.wrong("its %s part is %q, which stands there twice", place, name)
+	case last:
+		return nil, "", f.wrong("it has a %s part, %.80q; it takes %s and %s only", place, name, f.json, mediaPart)
+	case name != f.json && name != mediaPart:
+		return nil, "", f.wrong("its first part or second has another name: the %s part is %.80q; it has to be %s", place, name, f.missing())
+	}
+	f.seen = append(f.seen, name)
+	return part, name, unencoded(part, name)
+}
+
+// missing are the names of parts that were not there yet.
+func (f *form) missing() string {
+	names := slices.DeleteFunc([]string{f.json, mediaPart}, func(name string) bool { return slices.Contains(f.seen, name) })
+	return strings.Join(names, " or ")
+}
+
+func (f *form) wrong(format string, args ...any) error {
+	return fmt.Errorf("api: read form: %s: %w", fmt.Sprintf(format, args...), fault.BadRequest)
+}
+
+// end wants that no part follows.
+func (f *form) end() error {
+	_, _, err := f.next(true)
+	return err
+}
+
+// unencoded refuses parts whose bytes are not what they stand for.
+func unencoded(part *multipart.Part, name string) error {
+	for header, plain := range map[string][]string{"Content-Encoding": {"identity"}, "Content-Transfer-Encoding": {"7bit", "8bit", "binary"}} {
+		given := strings.ToLower(strings.TrimSpace(part.Header.Get(header)))
+		if given != "" && !slices.Contains(plain, given) {
+			return refusal{http.StatusUnsupportedMediaType, unsupported, 0, fmt.Errorf("api: the form's part %s has %s %.80q; send its bytes as they are", name, header, given)}
+		}
+	}
+	return nil
+}
+
+// slow tells whether it was the body's slowness that ended it.
+func slow(err error) bool { return errors.As(err, new(refusal)) }
+
+// isJSON wants a part that says it is JSON, or nothing: the fields of a form, as most
+// clients send them, have no type. What a web page sends is refused by its origin.
+func isJSON(part *multipart.Part, name string) error {
+	given := part.Header.Get("Content-Type")
+	if given == "" {
+		return nil
+	}
+	kind, params, err := mime.ParseMediaType(given)
+	if err != nil || kind != jsonType {
+		return refusal{http.StatusUnsupportedMediaType, unsupported, 0, fmt.Errorf("api: the form's part %s has content type %.80q; it has to be %s, or none", name, given, jsonType)}
+	}
+	return inUTF8(params)
+}
+
+// inUTF8 refuses JSON that is said to be in another encoding.
+func inUTF8(params map[string]string) error {
+	charset, given := params["charset"]
+	if given && !slices.Contains([]string{"utf-8", "utf8", "us-ascii"}, strings.ToLower(charset)) {
+		return refusal{http.StatusUnsupportedMediaType, unsupported, 0, fmt.Errorf("api: JSON in charset %.40q; it has to be UTF-8", charset)}
+	}
+	return nil
+}
