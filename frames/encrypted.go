@@ -84,7 +84,7 @@ func (s *source) eachBox(from, to int64, each func(kind string, from, to int64) 
 		case length == 0:
 			length = to - from
 		}
-		if length < begin || length > to-from || !each(string(head[4:8]), from+begin, from+length) {
+		if length < begin || !each(string(head[4:8]), from+begin, from+min(length, to-from)) || length > to-from {
 			return
 		}
 		from += length

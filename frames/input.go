@@ -37,14 +37,16 @@ type input struct {
 type source struct {
 	r        io.ReaderAt
 	size, at int64
+	begin    int64 // of the container in the file: what FFmpeg takes for the first byte
 	err      error // the reader's own, which FFmpeg would turn into a number
 }
 
 func (s *source) read(b []byte) (int, error) {
-	if s.r == nil || s.at >= s.size {
+	left := s.size - s.begin - s.at
+	if s.r == nil || left <= 0 {
 		return 0, astiav.ErrEof
 	}
-	n, err := s.r.ReadAt(b[:min(int64(len(b)), s.size-s.at)], s.at)
+	n, err := s.r.ReadAt(b[:min(int64(len(b)), left)], s.begin+s.at)
 	s.at += int64(n)
 	switch {
 	case n > 0:
@@ -70,12 +72,12 @@ func (s *source) readAt(b []byte, off int64) bool {
 func (s *source) seek(offset int64, whence int) (int64, error) {
 	switch whence &^ 0x20000 {
 	case 0x10000:
-		return s.size, nil
+		return s.size - s.begin, nil
 	case io.SeekStart:
 	case io.SeekCurrent:
 		offset += s.at
 	case io.SeekEnd:
-		offset += s.size
+		offset += s.size - s.begin
 	default:
 		return 0, astiav.ErrEio
 	}
@@ -145,11 +147,9 @@ func readHead(r io.ReaderAt, size int64) ([]byte, error) {
 }
 
 func (in *input) open(head []byte, limits Limits, stream int) (err error) {
-	format, err := sniff(head)
-	if err != nil {
+	if in.format, err = in.recognise(head); err != nil {
 		return err
 	}
-	in.format = format
 	if in.io, err = astiav.AllocIOContext(ioBuffer, false, in.source.read, in.source.seek, nil); err != nil {
 		return err
 	}
@@ -159,8 +159,12 @@ func (in *input) open(head []byte, limits Limits, stream int) (err error) {
 	readBy(in.io, in.handle)
 	in.fc.SetPb(in.io)
 	in.fc.SetIOInterrupter(in.interrupter)
-	if format == "mpeg" {
-		forceCodec(in.fc, programCodec(head))
+	if in.format == "mpeg" {
+		codec, err := in.programCodec()
+		if err != nil {
+			return err
+		}
+		forceCodec(in.fc, codec)
 	}
 	options := astiav.NewDictionary()
 	defer options.Free()
@@ -173,13 +177,13 @@ func (in *input) open(head []byte, limits Limits, stream int) (err error) {
 			return fmt.Errorf("set %s: %w", key, err)
 		}
 	}
-	if err := in.fc.OpenInput("", astiav.FindInputFormat(format), options); err != nil {
+	if err := in.fc.OpenInput("", astiav.FindInputFormat(in.format), options); err != nil {
 		in.fc = nil // FFmpeg freed it; go-astiav keeps a small map entry for each such failure
 		why := "it is damaged at its start"
-		if format == "mov" && in.source.err == nil {
+		if in.format == "mov" && in.source.err == nil {
 			why = whyNoMP4(in.source.r, in.source.size)
 		}
-		return fmt.Errorf("the %s container does not open, %s (%w): %w", format, why, err, fault.BadVideo)
+		return fmt.Errorf("the %s container does not open, %s (%w): %w", in.format, why, err, fault.BadVideo)
 	}
 	if err := in.probe(stream); err != nil || in.video == nil {
 		return err

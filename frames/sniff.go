@@ -2,6 +2,7 @@ package frames
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -27,11 +28,11 @@ func sniff(head []byte) (string, error) {
 		return "matroska", nil
 	case bytes.HasPrefix(head, []byte("RIFF")) && len(head) >= 12 && bytes.Equal(head[8:11], []byte("AVI")):
 		return "avi", nil
-	case bytes.HasPrefix(head, []byte("FLV\x01")):
+	case bytes.HasPrefix(head, []byte("FLV")) && len(head) >= 9 && head[3] < 5 && head[5] == 0:
 		return "flv", nil
 	case bytes.HasPrefix(head, []byte("\x00\x00\x01\xba")):
 		return "mpeg", nil
-	case isTransportStream(head):
+	case looksLike(head) == unknownKind && isTransportStream(head):
 		return "mpegts", nil
 	}
 	return "", fmt.Errorf("%s, not MP4, Matroska, WebM, MPEG-TS, MPEG-PS, AVI or FLV: %w", looksLike(head), fault.BadVideo)
@@ -42,7 +43,7 @@ func isMP4(head []byte) bool {
 		return false
 	}
 	switch string(head[4:8]) {
-	case "ftyp", "moov", "mdat", "free", "skip", "wide", "styp", "moof", "pnot":
+	case "ftyp", "moov", "mdat", "styp", "moof", "pnot":
 		return true
 	}
 	return false
@@ -60,12 +61,12 @@ func isHEIF(head []byte) bool {
 	return false
 }
 
-// isTransportStream looks for three sync bytes at the packet sizes in use; a
-// recording may start in the middle of a packet.
+// isTransportStream looks for three packets on end, at the sizes in use; a recording
+// may start in the middle of a packet.
 func isTransportStream(head []byte) bool {
-	for _, size := range []int{188, 192, 204} {
-		for at := 0; at < size && at+2*size < len(head); at++ {
-			if head[at] == 0x47 && head[at+size] == 0x47 && head[at+2*size] == 0x47 {
+	for _, size := range transportSizes {
+		for at := 0; at < size && at+3*size <= len(head); at++ {
+			if isTransportPacket(head[at:]) && isTransportPacket(head[at+size:]) && isTransportPacket(head[at+2*size:]) {
 				return true
 			}
 		}
@@ -78,19 +79,49 @@ func looksLike(head []byte) string {
 		return "it is a picture in HEIF (" + strings.TrimSpace(string(head[8:12])) + ")"
 	}
 	for magic, what := range map[string]string{
-		"#EXTM3U": "it is a playlist", "ffconcat": "it is a concat script", "<": "it is XML or HTML",
+		"#EXTM3U": "it is a playlist", "ffconcat": "it is a concat script",
 		"\xff\xd8\xff": "it is a JPEG picture", "\x89PNG": "it is a PNG picture", "GIF8": "it is a GIF picture",
 		"OggS": "it is Ogg", "ID3": "it is MP3 audio", "fLaC": "it is FLAC audio", "%PDF": "it is a PDF document",
-		"PK\x03\x04": "it is a ZIP archive", "\x1f\x8b": "it is gzip data",
+		"PK\x03\x04": "it is a ZIP archive", "\x1f\x8b": "it is gzip data", "BM": "it is a BMP picture",
+		"\x00\x00\x00\x0cjP  ": "it is a picture in JPEG 2000", "\x00\x00\x00\x0cJXL ": "it is a picture in JPEG XL",
+		"\x30\x26\xb2\x75\x8e\x66\xcf\x11": "it is Windows Media (ASF)", ".RMF": "it is RealMedia", "DHAV": "it is a Dahua recording (DAV)",
+		"\x06\x0e\x2b\x34": "it is MXF", "YUV4MPEG2": "it is YUV4MPEG2", "DKIF": "it is IVF", "\x7fELF": "it is a program", "MZ": "it is a program",
+		"\x00\x00\x01\xb3": "it is bare MPEG-1 or MPEG-2 video without a container", "\x00\x00\x01\xb0": "it is bare MPEG-4 video without a container",
+		"\x00\x00\x00\x01\x67": "it is bare H.264 without a container", "\x00\x00\x00\x01\x27": "it is bare H.264 without a container",
+		"\x00\x00\x00\x01\x09": "it is bare H.264 without a container", "\x00\x00\x00\x01\x40": "it is bare HEVC without a container",
+		"\x00\x00\x00\x01\x46": "it is bare HEVC without a container",
 	} {
 		if bytes.HasPrefix(head, []byte(magic)) {
 			return what
 		}
 	}
-	if cut := head[:min(len(head), 512)]; utf8.Valid(cut[:max(0, len(cut)-utf8.UTFMax)]) && !bytes.ContainsRune(cut, 0) {
+	if riff := bytes.HasPrefix(head, []byte("RIFF")) && len(head) >= 12; riff {
+		switch string(head[8:12]) {
+		case "WAVE":
+			return "it is WAV audio"
+		case "WEBP":
+			return "it is a WebP picture"
+		}
+	}
+	cut := head[:min(len(head), 512)]
+	switch isText := utf8.Valid(cut[:max(0, len(cut)-utf8.UTFMax)]) && !bytes.ContainsRune(cut, 0); {
+	case isText && head[0] == '<':
+		return "it is XML or HTML"
+	case isText:
 		return "it is text"
 	}
-	return "it is of no known kind"
+	return unknownKind
+}
+
+const unknownKind = "it is of no known kind"
+
+// programCodec is that of the program stream which begins where the source does.
+func (in *input) programCodec() (astiav.CodecID, error) {
+	head := make([]byte, min(in.source.size-in.source.begin, sniffBytes))
+	if !in.source.readAt(head, in.source.begin) {
+		return 0, errors.New("its head cannot be read")
+	}
+	return programCodec(head), nil
 }
 
 // programCodec finds which codec the video of an MPEG program stream uses, from
