@@ -112,7 +112,7 @@ func pictureByPicture(s *astiav.Stream) bool {
 	return s.CodecParameters().CodecID() == astiav.CodecIDMjpeg
 }
 
-func decodable(p *astiav.CodecParameters) bool { return astiav.FindDecoder(p.CodecID()) != nil }
+func decodable(p *astiav.CodecParameters) bool { return decoderOf(p.CodecID()) != nil }
 
 // How far streams are watched: until one of them has shown so many pictures, or so
 // many bytes were read.

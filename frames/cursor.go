@@ -22,6 +22,9 @@ type cursor struct {
 	p    *astiav.Packet
 	next int  // row of the packet that is read next
 	held bool // p already holds row next
+
+	sought bool // where it is came out of a seek
+	blind  bool // seeks are of no use in this file
 }
 
 // seekGap is how many bytes are cheaper to read than to jump over.
@@ -81,11 +84,30 @@ func (c *cursor) read(ctx context.Context) error {
 		}
 	}
 	c.held = false
-	if !c.x.matches(c.next, c.p) {
-		return c.changed(ctx, fmt.Errorf("packet %d is another one", c.next))
+	switch matches := c.x.matches(c.next, c.p); {
+	case matches:
+		c.next++
+		return nil
+	case c.sought && !c.x.believed: // some demuxers give packets other times behind a seek
+		c.blind = true
+		row := c.next
+		if err := c.restart(ctx, row); err != nil {
+			return err
+		}
+		return c.read(ctx)
 	}
-	c.next++
-	return nil
+	return c.changed(ctx, fmt.Errorf("packet %d is another one", c.next))
+}
+
+// restart reads from the start of the file up to row.
+func (c *cursor) restart(ctx context.Context, row int) error {
+	in, err := c.open()
+	if err != nil {
+		return err
+	}
+	c.letGo()
+	c.in, c.next, c.held, c.sought = in, 0, false, false
+	return c.readTo(ctx, row)
 }
 
 // changed says that what was read is not what the index promised, unless that is
@@ -100,10 +122,11 @@ func (c *cursor) changed(ctx context.Context, err error) error {
 // moveTo makes row the next one, by reading on, by seeking, or from the start. A
 // file whose clock jumps has no times to seek by.
 func (c *cursor) moveTo(ctx context.Context, row int) error {
-	if row >= c.next && (c.x.jumps > 0 || c.bytes(c.next, row) < seekGap) {
+	blind := c.blind || c.x.jumps > 0
+	if row >= c.next && (blind || c.bytes(c.next, row) < seekGap) {
 		return c.readTo(ctx, row)
 	}
-	for back := row; c.x.jumps == 0; back = c.x.before(back) {
+	for back := row; !blind; back = c.x.before(back) {
 		if ok, err := c.jump(ctx, back, row); err != nil {
 			return err
 		} else if ok {
@@ -113,13 +136,7 @@ func (c *cursor) moveTo(ctx context.Context, row int) error {
 			break
 		}
 	}
-	in, err := c.open()
-	if err != nil {
-		return err
-	}
-	c.letGo()
-	c.in, c.next, c.held = in, 0, false
-	return c.readTo(ctx, row)
+	return c.restart(ctx, row)
 }
 
 func (c *cursor) readTo(ctx context.Context, row int) error {
@@ -150,7 +167,7 @@ func (c *cursor) jump(ctx context.Context, at, row int) (bool, error) {
 	if found < 0 || found > row {
 		return false, nil
 	}
-	c.next, c.held = found, true
+	c.next, c.held, c.sought = found, true, true
 	return true, nil
 }
 

@@ -1,10 +1,16 @@
 package frames
 
 import (
+	"bytes"
 	"encoding/binary"
+	"fmt"
 
 	"github.com/asticode/go-astiav"
+
+	"videoqa/internal/fault"
 )
+
+var errEncrypted = fmt.Errorf("its video is encrypted, and can only be read with its key: %w", fault.BadVideo)
 
 // encrypted tells whether a stream's container says that its pictures are
 // encrypted. Of MP4 FFmpeg does not tell, and hands out what nobody can decode.
@@ -14,8 +20,86 @@ func (in *input) encrypted(s *astiav.Stream) bool {
 		return in.source.protects(int64(s.ID()))
 	case "matroska":
 		return s.Metadata().Get("enc_key_id", nil, astiav.NewDictionaryFlags(astiav.DictionaryFlagMatchCase)) != nil
+	case "mpegts":
+		return in.source.scrambles(s.ID())
 	}
 	return false
+}
+
+// scrambles tells whether most packets that a transport stream begins with, of one
+// stream, are scrambled, or its program map calls that stream encrypted H.264 (HTTP
+// Live Streaming's SAMPLE-AES).
+func (s *source) scrambles(stream int) bool {
+	const sampleAES = 0xdb
+	data := make([]byte, min(s.size-s.begin, 8*sniffBytes))
+	if !s.readAt(data, s.begin) {
+		return false
+	}
+	scrambled, open := 0, 0
+	for p := range transportStream(data) {
+		payload := transportPayload(p)
+		switch {
+		case int(p[1]&0x1f)<<8|int(p[2]) == stream && p[3]&0xc0 != 0:
+			scrambled++
+		case int(p[1]&0x1f)<<8|int(p[2]) == stream:
+			open++
+		case p[1]&0x40 != 0 && streamTypes(payload)[stream] == sampleAES:
+			return true
+		}
+	}
+	return scrambled > open
+}
+
+// transportStream yields the packets of a transport stream.
+func transportStream(data []byte) func(func([]byte) bool) {
+	return func(yield func([]byte) bool) {
+		for len(data) >= 188 {
+			if !isTransportPacket(data) {
+				data = data[1:]
+				next := bytes.IndexByte(data, syncByte)
+				data = data[max(0, next):]
+				if next < 0 {
+					return
+				}
+				continue
+			}
+			if !yield(data[:188]) {
+				return
+			}
+			data = data[188:]
+		}
+	}
+}
+
+// transportPayload returns what a packet holds behind its head.
+func transportPayload(p []byte) []byte {
+	switch {
+	case p[3]&0x10 == 0:
+		return nil
+	case p[3]&0x20 != 0:
+		return p[min(5+int(p[4]), 188):188]
+	}
+	return p[4:188]
+}
+
+// streamTypes returns what the program map that begins a payload says its streams
+// are, as far as the packet goes (ISO/IEC 13818-1, 2.4.4.8).
+func streamTypes(payload []byte) map[int]byte {
+	const programMap = 2
+	types := map[int]byte{}
+	if len(payload) == 0 || 1+int(payload[0])+12 > len(payload) {
+		return types
+	}
+	section := payload[1+int(payload[0]):]
+	if section[0] != programMap {
+		return types
+	}
+	skip := 12 + int(binary.BigEndian.Uint16(section[10:])&0xfff)
+	for section = section[min(skip, len(section)):]; len(section) >= 5; {
+		types[int(binary.BigEndian.Uint16(section[1:])&0x1fff)] = section[0]
+		section = section[min(5+int(binary.BigEndian.Uint16(section[3:])&0xfff), len(section)):]
+	}
+	return types
 }
 
 // protects tells whether all descriptions that an MP4 file has of a track's samples

@@ -91,10 +91,6 @@ func (s *source) seek(offset int64, whence int) (int64, error) {
 // ioBuffer is how much FFmpeg asks for at a time; each call costs a copy.
 const ioBuffer = 64 << 10
 
-// codecs is what may be decoded, by FFmpeg's names: a whitelist for every
-// context. AV1 is dav1d's.
-const codecs = "h264,hevc,vp8,vp9,libdav1d,mpeg4,mpeg2video,mpeg1video,mjpeg"
-
 // openInput opens a video of size bytes. It reads the container's head, chooses
 // the stream, and asks FFmpeg for what the head does not say (reordering depth,
 // pixel format), as the ffmpeg program does, so that decoders behave the same.
@@ -194,10 +190,10 @@ func (in *input) open(head []byte, limits Limits, stream int) (err error) {
 func (in *input) inspect(limits Limits) error {
 	p := in.video.CodecParameters()
 	if in.encrypted(in.video) {
-		return fmt.Errorf("its video is encrypted, and can only be read with its key: %w", fault.BadVideo)
+		return errEncrypted
 	}
-	if in.codec = astiav.FindDecoder(p.CodecID()); in.codec == nil {
-		return fmt.Errorf("its video is %s, which is not built in: %w", p.CodecID().Name(), fault.BadVideo)
+	if in.codec = decoderOf(p.CodecID()); in.codec == nil {
+		return fmt.Errorf("its video is %s, which is not built in; convert it, to H.264 for example: %w", in.codecName(), fault.BadVideo)
 	}
 	if p.Width() <= 0 || p.Height() <= 0 {
 		return fmt.Errorf("its video stream has no size: nothing of it could be decoded: %w", fault.BadVideo)

@@ -2,6 +2,7 @@ package frames
 
 /*
 #cgo pkg-config: libavformat libavcodec libavutil libswscale
+#include <libavcodec/codec_desc.h>
 #include <libavcodec/packet.h>
 #include <libavformat/avformat.h>
 #include <libavutil/frame.h>
@@ -119,6 +120,15 @@ func newExtraData(p *astiav.Packet) []byte {
 		return nil
 	}
 	return C.GoBytes(unsafe.Pointer(data), C.int(size))
+}
+
+// codecTitle is a codec's name for people.
+func codecTitle(id astiav.CodecID) string {
+	d := C.avcodec_descriptor_get(C.enum_AVCodecID(id))
+	if d == nil || d.long_name == nil {
+		return "unnamed"
+	}
+	return C.GoString(d.long_name)
 }
 
 // A cropping is how many pixels a container cuts off at the top, the bottom, the

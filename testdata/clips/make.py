@@ -91,6 +91,8 @@ def corpus():
     references()
     tracks()
     cropped()
+    encrypted()
+    ffmpeg('mpeg1.mkv', '-c:v', 'mpeg1video', '-g', '12', '-q:v', '8', before=source(seconds=1))  # behind a seek its packets have other times
 
 
 def size_change():
@@ -236,16 +238,21 @@ def element(kind, body):
     return kind.to_bytes((kind.bit_length() + 7) // 8, 'big') + (1 << 56 | len(body)).to_bytes(8, 'big') + body
 
 
-def with_cropping(data, *pixels, path=(0x18538067, 0x1654ae6b, 0xae, 0xe0)):
-    """A Matroska file with PixelCrop top, bottom, left and right in its track's video element, and without what names places in it."""
+def with_cropping(data, *pixels):
+    """A Matroska file with PixelCrop top, bottom, left and right in its track's video element."""
+    crops = b''.join(element(k, struct.pack('>H', n)) for k, n in zip((0x54bb, 0x54aa, 0x54cc, 0x54dd), pixels))
+    return with_elements(data, crops, (0x18538067, 0x1654ae6b, 0xae, 0xe0))
+
+
+def with_elements(data, more, path):
+    """A Matroska file with more elements at the end of the one on a path, and without what names places in it."""
     out, at = b'', 0
     while at < len(data):
         kind, at = number(data, at, True)
         size, at = number(data, at, False)
         body, at = data[at:at + size], at + size
         if path and kind == path[0]:
-            body = with_cropping(body, *pixels, path=path[1:]) if len(path) > 1 else body + b''.join(
-                element(k, struct.pack('>H', n)) for k, n in zip((0x54bb, 0x54aa, 0x54cc, 0x54dd), pixels))
+            body = with_elements(body, more, path[1:]) if len(path) > 1 else body + more
         if kind not in (0x114d9b74, 0x1c53bb6b, 0xec):  # SeekHead, Cues, Void
             out += element(kind, body)
     return out
@@ -260,6 +267,13 @@ def cropped():
     ffmpeg('cropped.mp4', '-c', 'copy', before=['-i', str(OUT / 'cropped.mkv')])  # as clap
     ffmpeg('cropped-90.mp4', '-c', 'copy', before=['-display_rotation:v:0', '90', '-i', str(OUT / 'cropped.mp4')])
     (OUT / 'whole.mkv').unlink()
+
+
+def encrypted():
+    """A Matroska file whose track says that it is encrypted, by AES with the key of an id (it is not)."""
+    encryption = element(0x5035, element(0x47e1, b'\x05') + element(0x47e2, b'a key of an id..'))
+    encodings = element(0x6d80, element(0x6240, element(0x5031, b'\0') + element(0x5032, b'\1') + element(0x5033, b'\1') + encryption))
+    (OUT / 'bad' / 'encrypted.mkv').write_bytes(with_elements((OUT / 'cropped.mkv').read_bytes(), encodings, (0x18538067, 0x1654ae6b, 0xae)))
 
 
 def damage():
