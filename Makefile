@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps env build dist dist-check demo test test-real faults fair soak scale stream-cost bench bench-answers bench-trace bench-serving bench-peers bench-device memory eval parity check gofmt vet staticcheck race house clean libraries deploy-check
+.PHONY: help deps env build dist dist-check demo test test-real faults rebalance fair soak scale stream-cost bench bench-answers bench-trace bench-serving bench-peers bench-device memory eval parity check gofmt vet staticcheck race house clean libraries deploy-check
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 # The version is ours to state: Go's own stamp fails where git distrusts the folder's owner, as in containers.
@@ -20,7 +20,8 @@ GO_TEST := go test -p 2 -timeout 20m
 RACED := ./internal/fault ./internal/turns ./ingest/... ./frames/... ./answers/... ./internal/cli ./internal/ops ./internal/trail
 SEED ?= 1
 FILES ?= 1000
-MINUTES ?= 20
+rebalance: MINUTES ?= 10
+soak: MINUTES ?= 20
 DEVICE ?= cuda
 MODEL ?= git-base
 BENCH_FOLDER := $$(deploy/cache.sh)/bench
@@ -61,12 +62,16 @@ BESIDE_SERVERS := testdata/kafka/run.sh testdata/postgres/run.sh testdata/redis/
 test-real: build ## the tests beside a real Kafka, PostgreSQL and Redis (needs Java 17 and mvn; the others come from apt)
 	$(WITH_LIBRARIES) VIDEOQA_TEST_REAL=1 $(BESIDE_SERVERS) go test -p 1 -count=1 -timeout 20m ./ingest/kafka ./ingest/broker ./answers/... ./frames/features/...
 	$(MAKE) faults
+	$(MAKE) rebalance MINUTES=1
 
 faults: build ## two workers through crashes and losses of their servers, and each outcome compared
 	$(BESIDE_SERVERS) "$$(deploy/venv.sh faults testdata/faults/requirements.txt)/bin/python" testdata/faults/faults.py bin/videoqa
 
 memory: libraries ## FILES (1000) damaged files made from SEED, sampled 20 times in memory of every content: pictures have to stay the same
 	$(WITH_LIBRARIES) go test ./frames -count=1 -timeout 0 -v -run '^TestPicturesAreTheSameWhatever' -args -memory.files=$(FILES) -memory.runs=20 -memory.seed=$(SEED)
+
+rebalance: build ## MINUTES (10) in which workers join and leave all the time, and every outcome on its topic as it is stored
+	$(BESIDE_SERVERS) "$$(deploy/venv.sh faults testdata/faults/requirements.txt)/bin/python" testdata/faults/rebalance.py bin/videoqa --minutes $(MINUTES)
 
 fair: build ## how long a camera waits while another floods their partition, in relation to alone
 	$(BESIDE_SERVERS) "$$(deploy/venv.sh faults testdata/faults/requirements.txt)/bin/python" testdata/faults/fair.py bin/videoqa

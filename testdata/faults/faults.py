@@ -7,10 +7,11 @@ usage: faults.py PROGRAM   beside a Kafka, a PostgreSQL and a redis-server:
 The client is confluent-kafka, which shares no code with the program. Events are plain JSON and CloudEvents in both modes;
 questions come before their clips and after. Faults: SIGKILL of a worker that has questions in hand, a worker that is stopped
 for longer than its session and goes on, a broker that is killed and started again, a Redis that is killed and comes back empty.
-Held to: each question has one outcome in the store, and in the topics one sequence of bytes, however often; answers, their ids and
+Held to: each question has one outcome in the store, and in the topics the stored bytes, at least once; answers, their ids and
 their frames equal those of the run without faults; dead letters are the planned ones.
 """
 import argparse
+import base64
 import collections
 import hashlib
 import json
@@ -110,6 +111,7 @@ class Client:
         self.consumer = confluent_kafka.Consumer({'bootstrap.servers': broker, 'group.id': f'faults-{os.getpid()}-{time.time()}', 'auto.offset.reset': 'earliest', 'enable.auto.commit': False, 'log_level': 0})
         self.consumer.subscribe([ANSWERS, DEAD])
         self.records, self.conflicts = collections.defaultdict(list), 0
+        self.written = collections.defaultdict(list)  # the same records, with keys and headers
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self.read, daemon=True)
         self.thread.start()
@@ -133,6 +135,7 @@ class Client:
                         self.conflicts += 1
                     else:
                         self.records[data.get('question_id')].append((m.topic(), m.value(), data))
+                        self.written[data.get('question_id')].append((m.topic(), m.key(), m.value(), m.headers() or []))
 
     def close(self):
         self.producer.flush(60)
@@ -216,6 +219,45 @@ def outcomes(client, world):
         one[q['question_id']] = records[0][2]
         repeats += len(records) - 1
     return one, repeats
+
+
+def compare_with_store(client, world):
+    """Holds the topics to the store: each outcome is there at least once, and each time as it is stored. Returns how many records are repeats."""
+    with psycopg.connect(os.environ['VIDEOQA_TEST_POSTGRES']) as db:
+        stored = {id: (state, bytes(message)) for id, state, message in db.execute('SELECT question_id, state, message FROM videoqa_outcomes').fetchall()}
+        waiting = db.execute('SELECT count(*) FROM videoqa_waiting').fetchone()[0]
+    wrong, repeats = [], 0
+    for q in world.questions:
+        id = q['question_id']
+        if id not in stored:
+            wrong.append(f'{id} is on a topic and has no outcome in the store' if client.written[id] else f'{id} has no outcome')
+            continue
+        want, records = message_of(stored[id][1]), client.written[id]
+        if not records:
+            wrong.append(f'{id} is stored as {stored[id][0]} and was never published')
+        wrong += [f'{id} was published otherwise than it is stored: {r} instead of {want}' for r in records if r != want][:1]
+        repeats += max(0, len(records) - 1)
+    if waiting:
+        wrong.append(f'{waiting} rows still wait')
+    if wrong:
+        sys.exit(f'{len(wrong)} of {len(world.questions)} questions are not on the topics as they are stored:\n' + '\n'.join(wrong[:10]))
+    return repeats
+
+
+def message_of(text):
+    """A stored record, as the client reads it from a topic."""
+    m = json.loads(text)
+    plain = lambda value: base64.b64decode(value) if value else None
+    return m['topic'], plain(m.get('key')), plain(m['value']), [(h['k'], plain(h['v'])) for h in m.get('headers') or []]
+
+
+def post_form(address, name, data, media, headers={}):
+    """Sends a form with a JSON part and a media part, and returns the reply."""
+    head = (f'--b\r\ncontent-disposition: form-data; name="{name}"\r\ncontent-type: application/json\r\n\r\n{json.dumps(data)}\r\n'
+            '--b\r\ncontent-disposition: form-data; name="media"; filename="a.mp4"\r\n\r\n')
+    request = urllib.request.Request(address, head.encode() + media + b'\r\n--b--\r\n', {'content-type': 'multipart/form-data; boundary=b', **headers})
+    with urllib.request.urlopen(request, timeout=60) as reply:
+        return json.load(reply)
 
 
 def kernel(outcome):
@@ -345,13 +387,11 @@ def upload_at_one_process(program, folder, flags, client):
     front = Worker(program, 'front', folder, *flags, '--role', 'api', '--listen', f'127.0.0.1:{port}')
     front.ready()
 
-    def post(path, body, kind='application/json'):
-        request = urllib.request.Request(f'http://127.0.0.1:{port}{path}', body, {'content-type': kind})
-        with urllib.request.urlopen(request, timeout=60) as reply:
-            return json.load(reply)
-    part = b'--b\r\ncontent-disposition: form-data; name="clip"\r\ncontent-type: application/json\r\n\r\n{"clip_id":"c-uploaded"}\r\n--b\r\ncontent-disposition: form-data; name="media"; filename="a.mp4"\r\n\r\n'
-    clip = post('/v1/clips', part + (ROOT / 'world/demo/yard.mp4').read_bytes() + b'\r\n--b--\r\n', 'multipart/form-data; boundary=b')
-    got = post('/v1/questions', json.dumps({'clip_id': clip['clip_id'], 'questions': [{'question_id': 'q-uploaded', 'question': 'what is it?'}]}).encode())['results'][0]
+    address = f'http://127.0.0.1:{port}'
+    clip = post_form(f'{address}/v1/clips', 'clip', {'clip_id': 'c-uploaded'}, (ROOT / 'world/demo/yard.mp4').read_bytes())
+    body = json.dumps({'clip_id': clip['clip_id'], 'questions': [{'question_id': 'q-uploaded', 'question': 'what is it?'}]}).encode()
+    with urllib.request.urlopen(urllib.request.Request(f'{address}/v1/questions', body, {'content-type': 'application/json'}), timeout=60) as reply:
+        got = json.load(reply)['results'][0]
     if got.get('answer', {}).get('answer') != 'the dog':
         sys.exit(f'about an upload: {got}')
     until = time.time() + 30
@@ -388,6 +428,7 @@ def run(options, folder):
     for w in workers:
         w.end()
     got, repeats = outcomes(client, world)
+    compare_with_store(client, world)
     client.close()
     redis.kill()
     differ = [q for q in want if kernel(want[q]) != kernel(got[q])]
