@@ -37,29 +37,36 @@ func (f *Fetcher) openFile(ctx context.Context, u *url.URL) (*File, error) {
 	path := u.Path // decoded, once
 	switch {
 	case u.Host != "" && u.Host != "localhost":
-		return nil, fmt.Errorf("it names another machine: %w", fault.RefusedURI)
-	case u.RawQuery != "" || u.Fragment != "" || u.User != nil || u.Opaque != "":
-		return nil, fmt.Errorf("it is more than a path: %w", fault.RefusedURI)
+		return nil, fmt.Errorf("it names another machine, and file: is for this one's paths, as file:///srv/clips/a.mp4: %w", fault.RefusedURI)
+	case u.User != nil:
+		return nil, errNamesUser
+	case u.RawQuery != "" || u.Fragment != "" || u.Opaque != "":
+		return nil, fmt.Errorf("it is more than an absolute path; ? and # of a file's name are written as %%3F and %%23: %w", fault.RefusedURI)
 	case !filepath.IsAbs(path) || path != filepath.Clean(path) || strings.ContainsRune(path, 0):
-		return nil, fmt.Errorf("its path is not absolute and plain: %w", fault.RefusedURI)
+		return nil, fmt.Errorf("its path is not absolute and plain, without . and .. and empty parts, as file:///srv/clips/a.mp4: %w", fault.RefusedURI)
 	}
 	for _, r := range f.roots {
 		if name, err := filepath.Rel(r.dir, path); err == nil && filepath.IsLocal(name) {
 			return f.openUnder(ctx, r, name)
 		}
 	}
-	return nil, fmt.Errorf("it is under none of the %d allowed folders: %w", len(f.roots), fault.RefusedURI)
+	if len(f.roots) == 0 {
+		return nil, fmt.Errorf("no folder may be read, because --media-roots is not set: %w", fault.RefusedURI)
+	}
+	return nil, fmt.Errorf("it is under no folder of --media-roots: %w", fault.RefusedURI)
 }
 
 // openUnder opens a regular file. Without blocking: a FIFO that takes its place
 // between the two looks would hang us. Nothing is read from anything else.
 func (f *Fetcher) openUnder(ctx context.Context, r root, name string) (*File, error) {
 	info, err := r.Stat(name)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, plain(err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("it is not a regular file: %w", fault.RefusedURI)
+	case info.IsDir():
+		return nil, fmt.Errorf("it is a folder, not a file: %w", fault.RefusedURI)
+	case !info.Mode().IsRegular():
+		return nil, errIrregular
 	}
 	file, err := r.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -72,16 +79,26 @@ func (f *Fetcher) openUnder(ctx context.Context, r root, name string) (*File, er
 	return opened, nil
 }
 
-// plain tells apart what is not there from what is not allowed, without the path.
+var errIrregular = fmt.Errorf("it is not a regular file: %w", fault.RefusedURI)
+
+// plain tells apart what is not there from what is not allowed, without where a link
+// leads.
 func plain(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		err = path.Err
 	}
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ESTALE) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return absent{fmt.Errorf("no such file on the machine that looked: %w", fault.UnreachableURI)}
+	case errors.Is(err, syscall.EIO), errors.Is(err, syscall.ESTALE):
 		return fmt.Errorf("%w: %w", err, fault.UnreachableURI)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("the service's user may not read it (%w): %w", err, fault.RefusedURI)
+	case errors.Is(err, syscall.ELOOP), errors.Is(err, syscall.ENAMETOOLONG), errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("%w: %w", err, fault.RefusedURI)
 	}
-	return fmt.Errorf("%w: %w", err, fault.RefusedURI) // permissions, or a link out of the root
+	return fmt.Errorf("a link on its way leads out of the folder of --media-roots that it is under: %w", fault.RefusedURI)
 }
 
 // known returns file with its digest, read now unless this very file was before.
@@ -91,7 +108,7 @@ func (f *Fetcher) known(ctx context.Context, file *os.File) (*File, error) {
 		return nil, plain(err)
 	}
 	if !before.Mode().IsRegular() {
-		return nil, fmt.Errorf("it is not a regular file: %w", fault.RefusedURI)
+		return nil, errIrregular
 	}
 	key, steady := identify(before)
 	if digest, ok := f.digests.get(key); ok {

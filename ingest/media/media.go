@@ -9,8 +9,9 @@
 // of them is refused. https, and http where it is permitted, goes to public
 // addresses only and to networks that the operator names, on ports 80 and 443 if no
 // others are: every connection's final address is checked, that of a redirect too,
-// and no proxy is taken from the environment. What an error says of a URI is its scheme and
-// host; the rest may be a secret.
+// and no proxy is taken from the environment. An error names the address as the asker
+// gave it, but of one on the network only scheme and host, because the rest may be a
+// secret; the rule that it breaks; and the setting of serve that has the rule.
 package media
 
 import (
@@ -66,6 +67,7 @@ func New(cfg Config) (*Fetcher, error) {
 		cfg.Timeout = 2 * time.Minute
 	}
 	f := &Fetcher{cfg: cfg, web: newWeb(cfg.HTTP, cfg.allowed)}
+	f.web.why = cfg.whyNot
 	for _, dir := range cfg.Roots {
 		r, err := openRoot(dir)
 		if err != nil {
@@ -88,11 +90,12 @@ func (f *Fetcher) Close() error {
 
 // Open opens what uri names and compares its bytes with digest, if that is not
 // empty. The caller closes the file. It returns [fault.RefusedURI],
-// [fault.UnreachableURI], [fault.TooLarge] or [fault.DigestMismatch].
+// [fault.UnreachableURI], [fault.TooLarge] or [fault.DigestMismatch]; of what is said
+// not to be there, [ErrAbsent] too.
 func (f *Fetcher) Open(ctx context.Context, uri, digest string) (*File, error) {
 	u, err := url.Parse(uri)
 	if err != nil {
-		return nil, fmt.Errorf("media: open: not a URI: %w", fault.RefusedURI)
+		return nil, fmt.Errorf("media: open %s: it is not a URI; spaces and other special characters of a path are written as %%20 and the like: %w", shownText(uri), fault.RefusedURI)
 	}
 	file, err := f.open(ctx, u)
 	if err != nil {
@@ -115,7 +118,10 @@ func (f *Fetcher) open(ctx context.Context, u *url.URL) (*File, error) {
 	case "s3":
 		return f.openObject(ctx, u)
 	}
-	return nil, fmt.Errorf("only file: and https: are opened: %w", fault.RefusedURI)
+	if u.Scheme == "" {
+		return nil, fmt.Errorf("it has no scheme; a path is written as file:///srv/clips/a.mp4: %w", fault.RefusedURI)
+	}
+	return nil, fmt.Errorf("%s: is not read; file:, https:, s3: and uploads are, and http: with --media-http: %w", u.Scheme, fault.RefusedURI)
 }
 
 // openSpooled opens an upload. Its name is its digest, so bytes that rotted are
@@ -130,7 +136,7 @@ func (f *Fetcher) openSpooled(ctx context.Context, u *url.URL) (*File, error) {
 	case errors.Is(err, fault.BadRequest):
 		return nil, fmt.Errorf("%w: %w", err, fault.RefusedURI)
 	case errors.Is(err, fault.NotFound):
-		return nil, fmt.Errorf("%w: %w", err, fault.UnreachableURI)
+		return nil, absent{fmt.Errorf("no upload with these bytes is where this process keeps uploads, or it was removed; if another process took it, give both one --spool-url: %w", fault.UnreachableURI)}
 	case err != nil:
 		return nil, err
 	}
@@ -142,14 +148,6 @@ func (f *Fetcher) openSpooled(ctx context.Context, u *url.URL) (*File, error) {
 		return nil, errors.Join(err, file.Close())
 	}
 	return opened, nil
-}
-
-// shown is what may be told of u.
-func shown(u *url.URL) string {
-	if u.Hostname() == "" {
-		return u.Scheme + ":"
-	}
-	return u.Scheme + "://" + u.Hostname()
 }
 
 // spool returns a nameless file for what is fetched.

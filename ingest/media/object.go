@@ -16,17 +16,17 @@ func (f *Fetcher) openObject(ctx context.Context, u *url.URL) (*File, error) {
 	key := strings.TrimPrefix(u.Path, "/")
 	switch {
 	case f.cfg.Bucket == nil:
-		return nil, fmt.Errorf("no s3 endpoint is configured: %w", fault.RefusedURI)
+		return nil, fmt.Errorf("no store of objects is configured (--s3-endpoint): %w", fault.RefusedURI)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Host == "" || u.Port() != "" || key == "":
-		return nil, fmt.Errorf("it is not s3://bucket/key: %w", fault.RefusedURI)
+		return nil, fmt.Errorf("it is not s3://bucket/key and nothing else: %w", fault.RefusedURI)
 	case !f.permitted(u.Host + "/" + key):
-		return nil, fmt.Errorf("it is under none of the %d permitted prefixes: %w", len(f.cfg.Prefixes), fault.RefusedURI)
+		return nil, fmt.Errorf("it is under no prefix of --s3-prefixes: %w", fault.RefusedURI)
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.cfg.Timeout)
 	defer cancel()
 	body, size, err := f.cfg.Bucket.Read(ctx, u.Host, key)
 	if errors.Is(err, fault.NotFound) { // it may come
-		err = fmt.Errorf("%v: %w", err, fault.UnreachableURI)
+		err = absent{fmt.Errorf("the store has no such object: %w", fault.UnreachableURI)}
 	}
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -24,17 +25,21 @@ const mostRedirects = 5
 // redirect leads around it.
 type web struct {
 	client *http.Client
-	plain  bool // http is permitted
+	plain  bool                       // http is permitted
+	why    func(netip.AddrPort) error // an address is not allowed; nil: not said
 }
 
 func newWeb(plain bool, allow func(netip.AddrPort) bool) *web {
 	w := &web{plain: plain}
 	dialer := &net.Dialer{Timeout: 10 * time.Second, ControlContext: func(_ context.Context, network, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)
-		if err != nil || !allow(at) {
-			return fmt.Errorf("the address or port that it leads to is not public, and not permitted: %w", fault.RefusedURI)
+		switch {
+		case err == nil && allow(at):
+			return nil
+		case err == nil && w.why != nil:
+			return w.why(at)
 		}
-		return nil
+		return errOutside
 	}}
 	transport := &http.Transport{
 		DialContext:            dialer.DialContext,
@@ -64,13 +69,13 @@ func (w *web) checkRedirect(request *http.Request, via []*http.Request) error {
 func (w *web) check(u *url.URL) error {
 	switch {
 	case u.Scheme == "http" && !w.plain:
-		return fmt.Errorf("http is not encrypted, and not permitted here: %w", fault.RefusedURI)
+		return fmt.Errorf("http: is not encrypted, and read only with --media-http: %w", fault.RefusedURI)
 	case u.Scheme != "https" && u.Scheme != "http":
-		return fmt.Errorf("it leads to %s, not https: %w", u.Scheme, fault.RefusedURI)
+		return fmt.Errorf("a redirect leads to %s:, not https: %w", u.Scheme, fault.RefusedURI)
 	case u.Hostname() == "":
 		return fmt.Errorf("it names no host: %w", fault.RefusedURI)
 	case u.User != nil:
-		return fmt.Errorf("it holds a user name: %w", fault.RefusedURI)
+		return errNamesUser
 	}
 	return nil
 }
@@ -88,6 +93,23 @@ func (c Config) allowed(at netip.AddrPort) bool {
 		}
 	}
 	return public(a)
+}
+
+var errNamesUser = fmt.Errorf("it holds a user name or a password, which an event would tell to all its readers: %w", fault.RefusedURI)
+
+var errOutside = fmt.Errorf("it leads to an address outside the public internet, in no network of --media-networks: %w", fault.RefusedURI)
+
+// whyNot says which rule keeps at from being connected to. The address itself is not
+// told: who asks may be somebody who should not learn what a name leads to in here.
+func (c Config) whyNot(at netip.AddrPort) error {
+	ports := c.Ports
+	if len(ports) == 0 {
+		ports = []uint16{80, 443}
+	}
+	if !slices.Contains(ports, at.Port()) {
+		return fmt.Errorf("port %d may not be connected to, only %s (--media-ports): %w", at.Port(), strings.Trim(fmt.Sprint(ports), "[]"), fault.RefusedURI)
+	}
+	return errOutside
 }
 
 // special are the blocks that [netip.Addr] does not name and that are not the
@@ -133,14 +155,18 @@ func (f *Fetcher) fetch(ctx context.Context, u *url.URL) (*File, error) {
 	request.Header.Set("User-Agent", "videoqa")
 	response, err := f.web.client.Do(request)
 	if err != nil {
-		return nil, unreachable(err)
+		return nil, f.unreachable(err)
 	}
 	defer response.Body.Close()
 	if coding := response.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
 		return nil, fmt.Errorf("the server sends it as %.20q, though it was asked not to: %w", coding, fault.UnreachableURI)
 	}
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the server answers %d: %w", response.StatusCode, fault.UnreachableURI)
+	if status := response.StatusCode; status != http.StatusOK {
+		err := fmt.Errorf("the server answers %d %s: %w", status, http.StatusText(status), fault.UnreachableURI)
+		if saysAbsent(status) {
+			err = absent{err}
+		}
+		return nil, err
 	}
 	if response.ContentLength > f.cfg.MaxBytes {
 		return nil, f.tooLarge()
@@ -162,7 +188,7 @@ func (f *Fetcher) save(spool *os.File, body io.Reader) (*File, error) {
 	case errors.Is(err, syscall.ENOSPC):
 		return nil, fmt.Errorf("spool: %w: %w", err, fault.Unavailable)
 	case err != nil:
-		return nil, unreachable(err)
+		return nil, f.unreachable(err)
 	case n > f.cfg.MaxBytes:
 		return nil, f.tooLarge()
 	}
@@ -170,14 +196,27 @@ func (f *Fetcher) save(spool *os.File, body io.Reader) (*File, error) {
 }
 
 func (f *Fetcher) tooLarge() error {
-	return fmt.Errorf("more than %d bytes: %w", f.cfg.MaxBytes, fault.TooLarge)
+	return fmt.Errorf("more than %d bytes (--media-max-bytes): %w", f.cfg.MaxBytes, fault.TooLarge)
 }
 
-// unreachable names what went wrong without the URL that net/http puts in front.
-func unreachable(err error) error {
+// unreachable says what went wrong without the URL that net/http puts in front, and
+// without the addresses that a name leads to.
+func (f *Fetcher) unreachable(err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
+	}
+	var dns *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return absent{fmt.Errorf("no such host: %w", fault.UnreachableURI)}
+	case errors.As(err, &dns):
+		return fmt.Errorf("its host's name could not be looked up: %w", fault.UnreachableURI)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("it took longer than %v (--media-timeout): %w", f.cfg.Timeout, fault.UnreachableURI)
+	case errors.As(err, &op):
+		err = op.Err
 	}
 	if errors.Is(err, fault.RefusedURI) {
 		return err

@@ -35,6 +35,7 @@ func (c *Serve) Run(ctx context.Context, a *App) (err error) {
 	level.Set(c.Log.Level.Level)
 	log := a.logger(c.Log.JSON, level)
 	a.warn = func(text string) { log.Warn(text) }
+	c.Media.tell(log)
 	kept := newRetention(c.Store.Retention)
 	keys, err := c.keys()
 	if err != nil {

@@ -214,3 +214,13 @@ func TestSizesAreReadAsPeopleWriteThem(t *testing.T) {
 		}
 	}
 }
+
+func TestServeWithoutRootsSaysSo(t *testing.T) {
+	for roots, want := range map[string]bool{"": true, "/srv/clips": false} {
+		var said bytes.Buffer
+		MediaSettings{Roots: strings.Fields(roots)}.tell(slog.New(slog.NewTextHandler(&said, nil)))
+		if strings.Contains(said.String(), "--media-roots") != want {
+			t.Errorf("with roots %q: %s", roots, said.String())
+		}
+	}
+}
