@@ -73,6 +73,11 @@ func (c DeletedClip) Message(topic, group string, at Time) (Message, error) {
 	return cloudEvent(topic, TypeClipDeleted, c.ID, group, c.ID, at, firstOf(c.Camera, c.ID), c)
 }
 
+// Message writes c likewise.
+func (c ClosedClip) Message(topic, group string, at Time) (Message, error) {
+	return cloudEvent(topic, TypeClipClosed, c.ID, group, c.ID, at, firstOf(c.Camera, c.ID), c)
+}
+
 func firstOf(names ...string) string {
 	for _, name := range names {
 		if name != "" {

@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
-	"time"
 
 	"videoqa/answers/store"
 	"videoqa/ingest"
@@ -95,29 +93,6 @@ func parametersOf(r *http.Request, known ...string) (url.Values, error) {
 }
 
 func queryOf(r *http.Request) (q store.AnswerQuery, err error) {
-	v, err := parametersOf(r, "camera", "cursor", "from", "to", "limit")
-	if err != nil {
-		return q, fmt.Errorf("api: list answers: %w", err)
-	}
-	q.Camera, q.Cursor = v.Get("camera"), v.Get("cursor")
-	if q.Camera != "" {
-		if err := ingest.CheckID("camera", q.Camera); err != nil {
-			return q, err
-		}
-	}
-	for name, into := range map[string]*time.Time{"from": &q.From, "to": &q.To} {
-		if text := v.Get(name); text != "" {
-			t, err := ingest.ParseTime(text)
-			if err != nil {
-				return q, fmt.Errorf("api: list answers: %s %w: %w", name, err, fault.BadRequest)
-			}
-			*into = t.Time
-		}
-	}
-	if text := v.Get("limit"); text != "" {
-		if q.Limit, err = strconv.Atoi(text); err != nil || q.Limit < 1 || q.Limit > store.MostOnPage {
-			return q, fmt.Errorf("api: list answers: limit %.40q is not from 1 to %d: %w", text, store.MostOnPage, fault.BadRequest)
-		}
-	}
-	return q, nil
+	l, err := listingOf(r, "list answers")
+	return store.AnswerQuery{Camera: l.camera, From: l.from, To: l.to, Cursor: l.cursor, Limit: l.limit}, err
 }

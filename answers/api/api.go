@@ -50,6 +50,7 @@ type Store interface {
 	store.Outcomes
 	store.Claims
 	store.Uploads
+	store.WaitList
 }
 
 // A Spool keeps uploads; [spool.Folder] does.
@@ -198,7 +199,9 @@ var served = map[string]func(*API, http.ResponseWriter, *http.Request) error{
 	"POST /v1/questions":                (*API).ask,
 	"GET /v1/questions/{id}":            (*API).question,
 	"POST /v1/clips":                    (*API).postClip,
+	"GET /v1/clips":                     (*API).clips,
 	"GET /v1/clips/{id}":                (*API).clip,
+	"POST /v1/clips/{id}/close":         (*API).closeClip,
 	"DELETE /v1/clips/{id}":             (*API).deleteClip,
 	"GET /v1/clips/{id}/frames/{frame}": (*API).frame,
 	"GET /v1/answers/{id}":              (*API).answer,

@@ -55,7 +55,7 @@ func answersIn(t *testing.T, c *call) (list []string) {
 // The contract is exercised whole: every route, and every status that it names.
 func TestEveryRouteAndEveryDocumentedErrorIsExercised(t *testing.T) {
 	h := newHouse(t)
-	for _, step := range []func(*house){clipsStep, questionsStep, uploadsStep, answersStep, framesStep, deletionStep, refusalsStep, overloadStep, slowStep, outageStep, damageStep} {
+	for _, step := range []func(*house){clipsStep, questionsStep, waitingStep, recordingStep, uploadsStep, answersStep, framesStep, deletionStep, refusalsStep, overloadStep, slowStep, outageStep, damageStep} {
 		step(h)
 	}
 	for pair := h.model().Paths.PathItems.First(); pair != nil; pair = pair.Next() {
@@ -266,6 +266,7 @@ func routes() []call {
 	return []call{
 		{method: "POST", path: "/v1/questions", body: object{"clip_id": "c-1", "questions": []object{{"question": "a?"}}}}, {method: "GET", path: "/v1/questions/q-1"},
 		{method: "POST", path: "/v1/clips", body: object{"uri": "file:///a"}}, {method: "GET", path: "/v1/clips/c-1"}, {method: "DELETE", path: "/v1/clips/c-1"}, {method: "GET", path: "/v1/clips/c-1/frames/1.jpg"},
+		{method: "GET", path: "/v1/clips"}, {method: "POST", path: "/v1/clips/c-1/close", body: object{"end": "2026-09-01T10:00:10.000Z"}},
 		{method: "GET", path: "/v1/answers/a-1"}, {method: "GET", path: "/v1/answers"}, {method: "GET", path: "/v1/models"}, {method: "GET", path: "/openapi.yaml"},
 	}
 }

@@ -133,12 +133,27 @@ func (f *flaky) Answers(ctx context.Context, q store.AnswerQuery) (store.Page, e
 	return f.Store.Answers(ctx, q)
 }
 
+func (f *flaky) ListClips(ctx context.Context, q store.ClipQuery) ([]ingest.Clip, string, error) {
+	if err := f.fail(); err != nil {
+		return nil, "", err
+	}
+	return f.Store.ListClips(ctx, q)
+}
+
 // A reader answers with what a file says.
 type reader struct{ h *house }
 
 func (a reader) Ask(ctx context.Context, s worker.Subject, questions []ingest.Question) (results []worker.Result, err error) {
 	a.h.hold.RLock()
 	defer a.h.hold.RUnlock()
+	if f := s.Footage; f != nil { // its first clip stands for all
+		file, err := f.Open(ctx, f.Clips[0])
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		s = worker.Subject{Clip: f.Clips[0], File: file}
+	}
 	text := make([]byte, s.File.Size())
 	if _, err := s.File.ReadAt(text, 0); err != nil {
 		return nil, fmt.Errorf("read: %w: %w", err, fault.BadVideo)

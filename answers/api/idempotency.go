@@ -55,7 +55,7 @@ func (n naming) clip() string          { return "c-" + n.base }
 // accepted remembers a question before its event is on the broker, and until a
 // worker has stored something of it.
 func (a *API) accepted(ctx context.Context, questionID string) error {
-	_, err := a.cfg.Store.Claim(ctx, "question "+questionID, "")
+	_, err := a.cfg.Store.Claim(ctx, "question "+questionID, ingest.NewTime(time.Now()).String())
 	return err
 }
 

@@ -66,6 +66,7 @@ type Result struct {
 	Status     string          `json:"status"` // waiting, answered, dead or erased
 	Answer     json.RawMessage `json:"answer,omitempty"`
 	Problem    *Problem        `json:"problem,omitempty"`
+	Waiting    *ingest.Waiting `json:"waiting,omitempty"` // why, of one that waits and is asked after by its id
 }
 
 // ask takes questions, and waits for their outcomes unless it is asked not to.
@@ -352,9 +353,10 @@ func (a *API) question(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("api: find question %.140q: no question has such an id: %w", id, fault.NotFound)
 	}
 	o, found, err := a.cfg.Store.Outcome(r.Context(), id)
+	var accepted string
 	if err == nil && !found {
 		o = store.Outcome{QuestionID: id, State: store.Waiting}
-		_, found, err = a.cfg.Store.Claimed(r.Context(), "question "+id)
+		accepted, found, err = a.cfg.Store.Claimed(r.Context(), "question "+id)
 	}
 	var result Result
 	if err == nil && found {
@@ -375,6 +377,11 @@ func (a *API) question(w http.ResponseWriter, r *http.Request) error {
 		}
 		writeProblem(w, *result.Problem)
 		return nil
+	}
+	if o.State == store.Waiting {
+		if result.Waiting, err = a.whyWaiting(r.Context(), id, accepted); err != nil {
+			return err
+		}
 	}
 	return reply(w, http.StatusOK, result)
 }

@@ -9,6 +9,7 @@ import (
 	"videoqa/answers/store"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
+	"videoqa/internal/strictjson"
 	"videoqa/internal/trail"
 )
 
@@ -127,7 +128,7 @@ func (w *Worker) locate(ctx context.Context, j *job) (found bool, err error) {
 	case lasting(missing), waited:
 		return false, w.die(ctx, j, missing)
 	}
-	return false, w.park(ctx, j)
+	return false, w.park(ctx, j, missing)
 }
 
 // late tells whether j comes after its deadline. Who replays a question wants it
@@ -152,7 +153,7 @@ func (w *Worker) find(ctx context.Context, q ingest.Question) (t target, missing
 		clip, state, err := w.cfg.Store.Clip(ctx, q.ClipID)
 		switch state {
 		case store.Unknown:
-			missing = fmt.Errorf("worker: ask %s: clip %s has not come: %w", q.ID, q.ClipID, fault.UnknownClip)
+			missing = fmt.Errorf("worker: ask %s: no event has registered clip %s yet (vqa.clips.v1, or POST /v1/clips): %w", q.ID, q.ClipID, fault.UnknownClip)
 		case store.Deleted:
 			missing = lost{fmt.Errorf("worker: ask %s: clip %s was deleted: %w", q.ID, q.ClipID, fault.UnknownClip)}
 		}
@@ -161,37 +162,11 @@ func (w *Worker) find(ctx context.Context, q ingest.Question) (t target, missing
 	return w.findFootage(ctx, q)
 }
 
-// findFootage gathers the clips that overlap q's range. The range is complete once
-// the camera's recording has come to its end.
-func (w *Worker) findFootage(ctx context.Context, q ingest.Question) (t target, missing, err error) {
-	w.ahead.asked(q.Camera, q.End.Sub(q.Start.Time))
-	reached, known, err := w.cfg.Store.Reached(ctx, q.Camera) // before the clips are listed, lest one that comes between is missed
-	if err != nil {
-		return t, nil, err
-	}
-	clips, err := w.cfg.Store.Overlapping(ctx, q.Camera, q.Start.Time, q.End.Time)
-	complete := known && !reached.Before(q.End.Time)
-	switch {
-	case err != nil:
-		return t, nil, err
-	case len(clips) == store.MostClips:
-		return t, lost{fmt.Errorf("worker: ask %s: %s to %s of %s are %d clips or more: %w", q.ID, q.Start, q.End, q.Camera, store.MostClips, fault.TooLarge)}, nil
-	case len(clips) > 0:
-		t.footage = &Footage{Camera: q.Camera, From: q.Start.Time, To: q.End.Time, Clips: clips, Incomplete: !complete}
-	}
-	switch {
-	case complete && t.footage == nil:
-		missing = lost{fmt.Errorf("worker: ask %s: no clip of %s shows anything from %s to %s: %w", q.ID, q.Camera, q.Start, q.End, fault.NoFootage)}
-	case !complete:
-		missing = fmt.Errorf("worker: ask %s: the recording of %s has not come to %s: %w", q.ID, q.Camera, q.End, fault.NoFootage)
-	}
-	return t, missing, nil
-}
-
-// park lets j wait for its clip or footage. What it waits for may have come since
+// park lets j wait for its clip or footage, because that is missing. What it waits for may have come since
 // it was looked for, and so it is looked for once more when the row is there.
-func (w *Worker) park(ctx context.Context, j *job) error {
+func (w *Worker) park(ctx context.Context, j *job, missing error) error {
 	row := w.rowOf(j)
+	row.Reason = strictjson.Shorten(missing.Error(), longestReason)
 	row.For = store.ForClip(j.question.ClipID)
 	if j.question.ClipID == "" {
 		row.For = store.ForCamera(j.question.Camera)

@@ -13,8 +13,6 @@ import (
 	"videoqa/internal/trail"
 )
 
-const longestReason = 500 // characters of a dead letter's reason
-
 func outcomeOf(j *job, state store.State, m ingest.Message, about store.About) store.Outcome {
 	o := store.Outcome{QuestionID: j.question.ID, Request: j.request, State: state, Message: m.Bytes(), About: about}
 	if j.row != nil {
@@ -206,6 +204,9 @@ func (w *Worker) conflict(ctx context.Context, j *job) error {
 
 // publishDead publishes a dead letter that is nobody's outcome.
 func (w *Worker) publishDead(ctx context.Context, d ingest.DeadLetter) error {
+	if err := w.keepLetter(ctx, d); err != nil {
+		return err
+	}
 	end := trail.Begin(ctx, trail.Publish)
 	err := w.insist(ctx, "publish a dead letter", func() error {
 		for {

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -69,11 +70,13 @@ func (w *Worker) ask(ctx context.Context, b *batch) {
 // looks at them, because that may be few.
 func (w *Worker) subject(ctx context.Context, b *batch) (s Subject, closeFile func() error, err error) {
 	if f := b.target.footage; f != nil {
-		f.Open = w.openClip
-		f.Again = true
-		for _, j := range b.jobs {
-			next, some := w.nextTry(j)
-			f.Again = f.Again && some && (j.replayed() || next.Before(w.patientUntil(j)))
+		f.Again = w.allTryAgain(b, nil)
+		f.Open = func(ctx context.Context, c ingest.Clip) (*media.File, error) {
+			file, err := w.openClip(ctx, c)
+			if errors.Is(err, media.ErrAbsent) && !w.allTryAgain(b, err) {
+				err = fault.Final(err) // it is left out
+			}
+			return file, err
 		}
 		return Subject{Footage: f}, func() error { return nil }, nil
 	}
@@ -125,15 +128,6 @@ func (w *Worker) results(ctx context.Context, b *batch, subject Subject) (result
 	return results, err
 }
 
-// nextTry is when j would be asked again if it fails now; false: it would not.
-func (w *Worker) nextTry(j *job) (time.Time, bool) {
-	n := j.attempts()
-	if n >= len(w.cfg.Retries) {
-		return time.Time{}, false
-	}
-	return time.Now().Add(w.cfg.Retries[n]), true
-}
-
 // patientUntil is how long j may wait for all of its footage.
 func (w *Worker) patientUntil(j *job) time.Time {
 	if d := j.question.Deadline; d != nil {
@@ -154,7 +148,7 @@ func (w *Worker) fail(ctx context.Context, j *job, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	next, some := w.nextTry(j)
+	next, some := w.nextTry(j, err)
 	if d := j.question.Deadline; d != nil && d.Before(next) && !j.replayed() {
 		some = false // it would come too late
 	}
@@ -162,7 +156,7 @@ func (w *Worker) fail(ctx context.Context, j *job, err error) error {
 		return w.die(ctx, j, err)
 	}
 	row := w.rowOf(j)
-	row.Due, row.For = next, "" // Until stays: it does not wait anew
+	row.Due, row.For, row.Reason = next, "", tellable(err) // Until stays: it does not wait anew
 	row.Attempts++
 	w.cfg.Log.Warn("a question is tried again later", "question", j.question.ID, "attempt", row.Attempts, "due", row.Due, "error", err)
 	return w.keep(ctx, j, row)

@@ -234,7 +234,7 @@ func TestAnUnreachableClipIsTriedAgain(t *testing.T) {
 		b.pass(11 * time.Second)
 		b.house.clip("c-1-later", "a cow")
 		b.pass(2 * time.Minute)
-		b.want("q-1 a cow 0 after 1m10s")
+		b.want("q-1 a cow 0 after 1m0s")
 	})
 }
 

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -173,6 +174,7 @@ func (w *Worker) shelveAll(ctx context.Context, jobs []*job) {
 	for i, j := range jobs {
 		rows[i] = w.rowOf(j)
 		rows[i].For, rows[i].Due = store.ForTurn, w.turns.place(j)
+		rows[i].Reason = fmt.Sprintf("worker: ask %s: others of %s came before it, more than may wait at a time (--work-queue)", j.question.ID, j.line())
 		err = errors.Join(err, w.useUpload(ctx, j))
 	}
 	if err != nil { // ctx has ended

@@ -3,12 +3,12 @@ package media
 import (
 	"net/url"
 	"strings"
-	"unicode/utf8"
 
 	"videoqa/ingest/media/spool"
+	"videoqa/internal/strictjson"
 )
 
-const mostShown = 250 // bytes of an address in an error
+const mostShown = 250 // characters of an address in an error
 
 // shown is what may be told of an address, as the asker gave it: the path of a file,
 // the bucket and key of an object, and of the network scheme and host only, because
@@ -44,15 +44,7 @@ func shownText(uri string) string {
 	return cut(scheme + ":")
 }
 
-// cut shortens a text between two characters.
+// cut shortens a text.
 func cut(text string) string {
-	text = strings.ToValidUTF8(text, "\uFFFD")
-	if len(text) <= mostShown {
-		return text
-	}
-	end := mostShown
-	for !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + "…"
+	return strictjson.Shorten(strings.ToValidUTF8(text, "\uFFFD"), mostShown)
 }

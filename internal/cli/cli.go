@@ -37,7 +37,8 @@ type Commands struct {
 	Pull           Pull           `cmd:"" help:"Fetch a checkpoint from the Hugging Face Hub."`
 	Serve          Serve          `cmd:"" help:"Answer clip and question events from Kafka."`
 	Config         Config         `cmd:"" help:"Check or show the settings of serve."`
-	DLQ            DLQ            `cmd:"" name:"dlq" help:"List, show and replay questions that got a dead letter."`
+	DLQ            DLQ            `cmd:"" name:"dlq" help:"List, show, explain and replay dead letters."`
+	Waiting        Waiting        `cmd:"" help:"List questions that wait, with the reason."`
 	Demo           Demo           `cmd:"" help:"Run the event stream on the clips that come with the program."`
 	Version        Version        `cmd:"" help:"Say what this program is made of."`
 	Help           Help           `cmd:"" help:"Show how a command is used."`

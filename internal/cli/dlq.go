@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"videoqa/answers/store"
@@ -16,13 +18,15 @@ import (
 	"videoqa/internal/fault"
 )
 
-// DLQ is videoqa dlq: questions that got a dead letter for an outcome. It reads
-// the store, where each question has one, not the topic, where a letter may
-// stand more than once. A running service need not be stopped.
+// DLQ is videoqa dlq: dead letters, those that are questions' outcomes and those of
+// events that no question came of. It reads the store, where each stands once, not
+// the topic, where a letter may stand more than once. A running service need not be
+// stopped.
 type DLQ struct {
-	List   DLQList   `cmd:"" help:"List questions that got a dead letter, the oldest first."`
-	Show   DLQShow   `cmd:"" help:"Print the dead letter of a question."`
-	Replay DLQReplay `cmd:"" help:"Have questions asked again: an answer then takes the place of the dead letter."`
+	List    DLQList    `cmd:"" help:"List dead letters, the oldest first."`
+	Show    DLQShow    `cmd:"" help:"Print a dead letter."`
+	Explain DLQExplain `cmd:"" help:"Say what an error_kind means and what to do."`
+	Replay  DLQReplay  `cmd:"" help:"Have questions asked again: an answer then takes the place of the dead letter."`
 }
 
 // StoreFlags say whose store is looked into.
@@ -49,18 +53,24 @@ func (f StoreFlags) with(ctx context.Context, a *App, do func(store.Store) error
 // DLQList is videoqa dlq list.
 type DLQList struct {
 	StoreFlags
-	Kind string `placeholder:"KIND" help:"Only those of this error_kind."`
+	Kind string `placeholder:"KIND" help:"Only those of this error_kind; videoqa dlq explain lists them."`
 	JSON bool   `name:"json" help:"Print one dead letter a line."`
 }
 
-// Run prints a line each.
+// Run prints two lines each: when, what kind and of what; and why.
 func (c *DLQList) Run(ctx context.Context, a *App) error {
+	if err := checkKind(c.Kind); err != nil {
+		return err
+	}
 	return c.with(ctx, a, func(s store.Store) error {
-		return eachDead(ctx, s, c.Kind, a.damagedOutcome, func(_ store.Outcome, d ingest.DeadLetter) error {
-			if c.JSON {
-				return json.NewEncoder(a.Out).Encode(d)
+		return eachLetter(ctx, s, a.damagedOutcome, func(l letter) error {
+			if c.Kind != "" && c.Kind != l.dead.ErrorKind {
+				return nil
 			}
-			_, err := fmt.Fprintf(a.Out, "%s  %-15s  %s\n  %s\n", d.FailedAt, d.ErrorKind, d.QuestionID, d.Reason)
+			if c.JSON {
+				return json.NewEncoder(a.Out).Encode(l.dead)
+			}
+			_, err := fmt.Fprintf(a.Out, "%s  %-15s  %s\n  %s\n", l.dead.FailedAt, l.dead.ErrorKind, l.title(), l.dead.Reason)
 			return err
 		})
 	})
@@ -68,63 +78,85 @@ func (c *DLQList) Run(ctx context.Context, a *App) error {
 
 // damagedOutcome says that what is stored of a question cannot be read.
 func (a *App) damagedOutcome(id string) {
-	fmt.Fprintf(a.Err, "videoqa: the stored outcome of %q is damaged: ask again under another id, or look for its record on the topics\n", id)
+	fmt.Fprintf(a.Err, "videoqa: what is stored of %q is damaged: ask again under another id, or look for its record on the topics\n", id)
 }
 
-// eachDead shows do every dead outcome, of a kind if that is given, and damaged the
-// questions whose outcomes cannot be read.
-func eachDead(ctx context.Context, s store.Outcomes, kind string, damaged func(id string), do func(store.Outcome, ingest.DeadLetter) error) error {
-	for cursor := ""; ; {
-		page, err := s.Dead(ctx, cursor, 0)
-		if err != nil {
-			return err
-		}
-		for _, id := range page.Damaged {
-			damaged(id)
-		}
-		for _, o := range page.Outcomes {
-			d, err := letterOf(o)
-			if err == nil && (kind == "" || kind == d.ErrorKind) {
-				err = do(o, d)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		if cursor = page.Next; cursor == "" {
-			return nil
-		}
+// checkKind refuses a --kind that no dead letter has.
+func checkKind(kind string) error {
+	if kind == "" || slices.Contains(fault.Names(), kind) {
+		return nil
 	}
-}
-
-func letterOf(o store.Outcome) (d ingest.DeadLetter, err error) {
-	m, err := ingest.ParseMessage(o.Message)
-	if err == nil {
-		err = json.Unmarshal(m.Value, &d)
-	}
-	if err != nil {
-		return d, fmt.Errorf("cli: read the dead letter of %s: %w", o.QuestionID, err)
-	}
-	return d, nil
+	return fmt.Errorf("--kind %.40q is no error_kind; there are %s: %w", kind, strings.Join(fault.Names(), ", "), fault.BadRequest)
 }
 
 // DLQShow is videoqa dlq show.
 type DLQShow struct {
 	StoreFlags
-	ID string `arg:"" name:"question-id" help:"Of the question."`
+	ID string `arg:"" name:"id" help:"Of the question; or topic/partition/offset, as dlq list prints it, of an event that no question came of."`
 }
 
 // Run prints the whole letter, with the event as it came.
 func (c *DLQShow) Run(ctx context.Context, a *App) error {
 	return c.with(ctx, a, func(s store.Store) error {
-		_, d, err := deadOutcome(ctx, s, c.ID)
+		all, err := lettersOf(ctx, s, c.ID)
 		if err != nil {
 			return err
 		}
 		e := json.NewEncoder(a.Out)
 		e.SetIndent("", "  ")
-		return e.Encode(d)
+		for _, l := range all {
+			if err := e.Encode(l.dead); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
+}
+
+// DLQExplain is videoqa dlq explain.
+type DLQExplain struct {
+	Kinds []string `arg:"" name:"error-kind" optional:"" help:"As dlq list prints them; without any, all."`
+}
+
+// Run prints a paragraph each.
+func (c *DLQExplain) Run(a *App) error {
+	kinds := c.Kinds
+	if len(kinds) == 0 {
+		kinds = fault.Names()
+	}
+	for i, kind := range kinds {
+		if err := checkKind(kind); err != nil || kind == "" {
+			return cmp.Or(err, fmt.Errorf("an error_kind is empty: %w", fault.BadRequest))
+		}
+		e, _ := fault.Explain(kind)
+		if i > 0 {
+			fmt.Fprintln(a.Out)
+		}
+		if _, err := fmt.Fprintf(a.Out, "%s\n%s\n%s\n", kind, wrapped("  cause:  ", e.Cause), wrapped("  remedy: ", e.Remedy)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wrapped breaks a text into lines of at most 80 characters behind a head; the lines
+// after the first are indented like it.
+func wrapped(head, text string) string {
+	var out strings.Builder
+	out.WriteString(head)
+	width := len(head)
+	for i, word := range strings.Fields(strings.ReplaceAll(text, "`", "")) {
+		if i > 0 && width+1+len(word) > 80 {
+			out.WriteString("\n" + strings.Repeat(" ", len(head)))
+			width = len(head)
+		} else if i > 0 {
+			out.WriteByte(' ')
+			width++
+		}
+		out.WriteString(word)
+		width += len(word)
+	}
+	return out.String()
 }
 
 // deadOutcome is a question's, or [fault.NotFound] saying what it has instead.
@@ -138,7 +170,7 @@ func deadOutcome(ctx context.Context, s store.Outcomes, id string) (o store.Outc
 	case o.State != store.Dead:
 		return o, d, fmt.Errorf("cli: find question %s: it is not dead, it is %s: %w", id, o.State, fault.NotFound)
 	}
-	d, err = letterOf(o)
+	d, err = readDead(o.Message, id)
 	return o, d, err
 }
 
@@ -157,6 +189,9 @@ func (DLQReplay) Help() string {
 
 // Run puts each question back, and says so.
 func (c *DLQReplay) Run(ctx context.Context, a *App) error {
+	if err := checkKind(c.Kind); err != nil {
+		return err
+	}
 	if c.All == (len(c.IDs) > 0) || c.Kind != "" && !c.All {
 		return fmt.Errorf("name questions, or say --all, with --kind or without: %w", fault.BadRequest)
 	}
@@ -174,10 +209,27 @@ func (c *DLQReplay) Run(ctx context.Context, a *App) error {
 			return nil
 		}
 		if c.All {
-			err := eachDead(ctx, s, c.Kind, func(id string) { left++; a.damagedOutcome(id) }, func(o store.Outcome, d ingest.DeadLetter) error { return try(o, d, nil) })
+			err := eachLetter(ctx, s, func(id string) {
+				if !strings.Contains(id, "/") { // which is no question's
+					left++
+				}
+				a.damagedOutcome(id)
+			}, func(l letter) error {
+				if l.outcome == nil || c.Kind != "" && c.Kind != l.dead.ErrorKind {
+					return nil
+				}
+				return try(*l.outcome, l.dead, nil)
+			})
 			return errors.Join(err, notAll(left))
 		}
 		for _, id := range c.IDs {
+			if strings.Contains(id, "/") {
+				err := fmt.Errorf("cli: replay %s: it is no question's outcome; correct the event and send it again: %w", id, fault.BadRequest)
+				if err := try(store.Outcome{}, ingest.DeadLetter{}, err); err != nil {
+					return err
+				}
+				continue
+			}
 			if err := try(deadOutcome(ctx, s, id)); err != nil {
 				return err
 			}

@@ -101,14 +101,6 @@ type MediaSettings struct {
 	Timeout  time.Duration `env:"VIDEOQA_MEDIA_TIMEOUT" default:"2m" placeholder:"TIME" help:"Longest that fetching one clip may take (${default})."`
 }
 
-// tell says what may be read where nothing is set, so that nobody looks for long why
-// a file is refused.
-func (m MediaSettings) tell(log *slog.Logger) {
-	if len(m.Roots) == 0 {
-		log.Info("no file: URI is read, because --media-roots is not set; questions about files become dead letters refused-uri")
-	}
-}
-
 // SpoolSettings bound what is uploaded over HTTP.
 type SpoolSettings struct {
 	URL      string `env:"VIDEOQA_SPOOL_URL" placeholder:"URL" help:"What keeps uploads for every process of the group: a folder that all see, as file:///srv/uploads, which is made in a folder that is there, or s3://bucket/prefix of --s3-endpoint; without it, a folder in the data folder."`

@@ -85,20 +85,35 @@ func Judge(err error) Verdict {
 	}
 	for _, j := range judged {
 		if errors.Is(err, j.kind) {
-			return j.Verdict
+			return j.Verdict.unless(isFinal(err))
 		}
 	}
-	return Verdict{"internal", http.StatusInternalServerError, true}
+	return internal.unless(isFinal(err))
+}
+
+// internal is the verdict on what no kind is found in.
+var internal = Verdict{"internal", http.StatusInternalServerError, true}
+
+// unless is v, but not to be tried again if that is final.
+func (v Verdict) unless(final bool) Verdict {
+	v.Retry = v.Retry && !final
+	return v
+}
+
+// VerdictOf returns the verdict of a name; false: there is no such name.
+func VerdictOf(name string) (v Verdict, found bool) {
+	for _, j := range judged {
+		if j.Name == name {
+			return j.Verdict, true
+		}
+	}
+	return internal, name == internal.Name
 }
 
 // StatusOf returns the HTTP status of a verdict's name; 500 for one that there is not.
 func StatusOf(name string) int {
-	for _, j := range judged {
-		if j.Name == name {
-			return j.Status
-		}
-	}
-	return http.StatusInternalServerError
+	v, _ := VerdictOf(name)
+	return v.Status
 }
 
 // Names returns every name that Judge can give an error, in the table's order:
@@ -108,5 +123,5 @@ func Names() []string {
 	for _, j := range judged {
 		names = append(names, j.Name)
 	}
-	return append(names, "internal")
+	return append(names, internal.Name)
 }

@@ -1,0 +1,34 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+
+	"videoqa/answers/store"
+	"videoqa/ingest"
+	"videoqa/internal/fault"
+)
+
+// clips lists clips by their start.
+func (a *API) clips(w http.ResponseWriter, r *http.Request) error {
+	l, err := listingOf(r, "list clips", "untimed")
+	if err != nil {
+		return err
+	}
+	q := store.ClipQuery{Camera: l.camera, From: l.from, To: l.to, Cursor: l.cursor, Limit: l.limit}
+	switch text := r.URL.Query().Get("untimed"); text {
+	case "", "false":
+	case "true":
+		q.Untimed = true
+	default:
+		return fmt.Errorf("api: list clips: untimed %.40q is neither true nor false: %w", text, fault.BadRequest)
+	}
+	page, next, err := a.cfg.Store.ListClips(r.Context(), q)
+	if err != nil {
+		return err
+	}
+	return reply(w, http.StatusOK, struct {
+		Clips []ingest.Clip `json:"clips"`
+		Next  string        `json:"next,omitempty"`
+	}{append([]ingest.Clip{}, page...), next})
+}

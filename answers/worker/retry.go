@@ -1,0 +1,57 @@
+package worker
+
+import (
+	"errors"
+	"time"
+
+	"videoqa/ingest/media"
+	"videoqa/internal/fault"
+	"videoqa/internal/strictjson"
+)
+
+// mostAbsent is how long media that are said to be absent are tried again for: who
+// writes a file beside its event needs moments, and a misspelt name stays wrong.
+const mostAbsent = time.Minute
+
+// nextTry is when j would be asked again if it fails now with err; false: it would
+// not. A nil err stands for one that more time may mend.
+func (w *Worker) nextTry(j *job, err error) (time.Time, bool) {
+	n := j.attempts()
+	if n >= len(w.cfg.Retries) {
+		return time.Time{}, false
+	}
+	pause := w.cfg.Retries[n]
+	if errors.Is(err, media.ErrAbsent) {
+		left := mostAbsent
+		for _, before := range w.cfg.Retries[:n] {
+			left -= before
+		}
+		if left <= 0 {
+			return time.Time{}, false
+		}
+		pause = min(pause, left)
+	}
+	return time.Now().Add(pause), true
+}
+
+// allTryAgain tells whether each question of a batch about a range would be asked
+// again in time if it fails now with err.
+func (w *Worker) allTryAgain(b *batch, err error) bool {
+	for _, j := range b.jobs {
+		next, some := w.nextTry(j, err)
+		if !some || !j.replayed() && !next.Before(w.patientUntil(j)) {
+			return false
+		}
+	}
+	return true
+}
+
+// tellable is what an asker may be told of an error that is tried again: not what
+// only the log should hold.
+func tellable(err error) string {
+	switch fault.Judge(err).Name {
+	case "internal", "unavailable":
+		return "something went wrong here; the log says what"
+	}
+	return strictjson.Shorten(err.Error(), longestReason)
+}
