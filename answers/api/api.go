@@ -67,6 +67,12 @@ type Pictures interface {
 	JPEG(ctx context.Context, c ingest.Clip, at time.Duration) ([]byte, error)
 }
 
+// A Measurer is a Pictures that also tells whether a clip is within what a question may
+// be about, by [fault.TooLarge]. What else is wrong with it is told when it is asked about.
+type Measurer interface {
+	Measure(ctx context.Context, c ingest.Clip) error
+}
+
 // A Model is one that answers.
 type Model struct {
 	ingest.Model
@@ -160,6 +166,8 @@ type API struct {
 	bodies  *places        // of bodies that are read
 	uploads *places        // of uploads whose bytes flow
 	shown   chan struct{}  // one token a picture
+
+	measured *places // of uploads that are looked at before they are registered
 }
 
 // New returns an interface that [API.Handler] serves.
@@ -176,6 +184,7 @@ func New(cfg Config) (*API, error) {
 		*tokens.of = make(chan struct{}, tokens.n)
 	}
 	a.bodies, a.uploads = newPlaces("bodies", cfg.Bodies, cfg.Bodies/2), newPlaces("uploads", cfg.Uploads, cfg.Uploads)
+	a.measured = newPlaces("uploads", cfg.Shown, cfg.Shown)
 	if cfg.Keys != nil { // without keys all are this machine's programs
 		a.uploads.each = max(1, cfg.Uploads-1)
 	}

@@ -141,12 +141,28 @@ func (a *API) readForm(r *http.Request, f *form, want reading) (b body, err erro
 	if part, _, err = f.next(false); err != nil {
 		return b, err
 	}
+	if err := a.admitRest(r); err != nil {
+		return b, err
+	}
 	return a.take(r, part, b, func(b body) (body, error) {
 		if err := f.end(); err != nil {
 			return b, err
 		}
 		return b, want.accept(b)
 	})
+}
+
+// admitRest refuses media that follow if their length tells that they are too large.
+func (a *API) admitRest(r *http.Request) error {
+	h, ok := r.Body.(*heard)
+	if !ok || r.Header.Get("Content-Encoding") != "" {
+		return nil
+	}
+	const tail = 256 // more than a boundary takes
+	if err := a.cfg.Spool.Admit(r.Context(), max(0, r.ContentLength-h.read-tail)); err != nil {
+		return fmt.Errorf("api: read upload: %w", err)
+	}
+	return nil
 }
 
 // readPart reads the part of a form that is JSON, and judges it.

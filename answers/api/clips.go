@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -37,6 +38,10 @@ func (a *API) postClip(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := a.measure(r.Context(), b, c); err != nil {
+		b.release()
+		return err
+	}
 	// From here on an event may name the upload, even if we are told that none does.
 	if err := a.register(r, c, at); err != nil {
 		return err
@@ -45,6 +50,24 @@ func (a *API) postClip(w http.ResponseWriter, r *http.Request) error {
 	a.replaced(r.Context())
 	w.Header().Set("Location", "/v1/clips/"+url.PathEscape(c.ID))
 	return reply(w, http.StatusCreated, c)
+}
+
+// measure refuses an upload that no question could be answered about: whoever registers it
+// learns that now.
+func (a *API) measure(ctx context.Context, b body, c ingest.Clip) error {
+	m, can := a.cfg.Pictures.(Measurer)
+	if b.upload == "" || !can {
+		return nil
+	}
+	leave, err := a.measured.wait(ctx, "")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := m.Measure(ctx, c); errors.Is(err, fault.TooLarge) {
+		return fmt.Errorf("api: register clip: %w", err)
+	}
+	return nil
 }
 
 // replaced removes the upload that a clip may have named before. The clip is there

@@ -67,14 +67,14 @@ func (f *flow) count(n int64, last bool) error {
 }
 
 func (f *flow) take() (err error) {
-	if !f.had {
-		f.leave, err = f.places.enter(f.client)
-		f.had = err == nil
-		return err
+	patience := f.pause / 8 // many hold a place for a moment only
+	if f.had {
+		patience = f.grace
 	}
-	limited, cancel := context.WithTimeout(f.ctx, f.grace)
+	limited, cancel := context.WithTimeout(f.ctx, patience)
 	defer cancel()
 	f.leave, err = f.places.wait(limited, f.client)
+	f.had = f.had || err == nil
 	return err
 }
 

@@ -104,8 +104,9 @@ func (s httpSide) begin(fail context.CancelCauseFunc, grace time.Duration) (addr
 
 // pictures shows frames of clips.
 type pictures struct {
-	media worker.Media
-	guard *worker.Guard
+	media  worker.Media
+	guard  *worker.Guard
+	limits mediaLimits
 }
 
 // JPEG implements [api.Pictures].
@@ -117,7 +118,7 @@ func (p pictures) JPEG(ctx context.Context, c ingest.Clip, at time.Duration) ([]
 			return err
 		}
 		defer file.Close()
-		picture, err = pictureOf(ctx, file, limitsOf(c), at)
+		picture, err = pictureOf(ctx, file, p.limits.of(c), at)
 		return err
 	})
 	if err != nil {

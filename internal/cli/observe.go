@@ -229,12 +229,12 @@ func (t told) Publish(ctx context.Context, messages ...ingest.Message) error {
 
 // counted tells how large the batches of an asker are.
 type counted struct {
-	asker
+	limitedAsker
 	metrics *ops.Metrics
 }
 
 // Ask implements [worker.Asker].
 func (c counted) Ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
 	c.metrics.Batch(len(questions))
-	return c.asker.Ask(ctx, s, questions)
+	return c.limitedAsker.Ask(ctx, s, questions)
 }

@@ -67,7 +67,7 @@ func (c *Serve) serve(ctx context.Context, a *App, log *slog.Logger, o *operatio
 	}
 	err = stream{
 		DataDir: c.DataDir, Store: c.Store.URL, Keep: keep, Listen: c.Kafka.Listen, Kafka: c.kafka(), Media: c.media(), Work: c.worker(), Topics: c.Topics,
-		Asker: asker, Uploads: kept, HTTP: side, Observe: o.observer(), Log: log, Ready: func(brokers []string, http string) {
+		Asker: asker, Uploads: kept, Limits: c.limits(), HTTP: side, Observe: o.observer(), Log: log, Ready: func(brokers []string, http string) {
 			log.Info("serving", "brokers", brokers, "http", http, "ops", o.server.Addr(), "group", c.Kafka.Group, "data", c.DataDir, "model", model.Name, "demonstration", model.Demonstration, "roots", c.Media.Roots)
 		},
 	}.run(ctx)
@@ -99,7 +99,7 @@ func (c *Serve) asker(ctx context.Context, a *App, o *operations) (asks worker.A
 		return nil, model, nil, errors.Join(err, unload())
 	}
 	o.service(service, kept)
-	return counted{asker{service}, o.metrics}, api.Model{Model: m.Described(), Frames: m.Frames()}, unload, nil
+	return counted{asker{service}.within(c.limits()), o.metrics}, api.Model{Model: m.Described(), Frames: m.Frames()}, unload, nil
 }
 
 // logger writes to standard error.

@@ -93,19 +93,21 @@ func (k KafkaSettings) security() kafka.Security {
 
 // MediaSettings say what an event may name.
 type MediaSettings struct {
-	Roots    []string      `env:"VIDEOQA_MEDIA_ROOTS" placeholder:"DIR,…" verbatim:"" help:"Folders that a file: URI may name; without it, none."`
-	HTTP     bool          `env:"VIDEOQA_MEDIA_HTTP" help:"Fetch http: URIs too, which nobody on the way is kept from reading or changing."`
-	Ports    []uint16      `env:"VIDEOQA_MEDIA_PORTS" placeholder:"N,…" help:"Ports that may be connected to for media; without it, 80 and 443."`
-	Networks []string      `env:"VIDEOQA_MEDIA_NETWORKS" placeholder:"PREFIX,…" help:"Networks of yours that media may be fetched from, as 10.2.0.0/16; without it, only the public internet."`
-	MaxBytes Bytes         `env:"VIDEOQA_MEDIA_MAX_BYTES" default:"1GiB" placeholder:"SIZE" help:"Most that is fetched of one clip over the network (${default})."`
-	Timeout  time.Duration `env:"VIDEOQA_MEDIA_TIMEOUT" default:"2m" placeholder:"TIME" help:"Longest that fetching one clip may take (${default})."`
+	Roots       []string      `env:"VIDEOQA_MEDIA_ROOTS" placeholder:"DIR,…" verbatim:"" help:"Folders that a file: URI may name; without it, none."`
+	HTTP        bool          `env:"VIDEOQA_MEDIA_HTTP" help:"Fetch http: URIs too, which nobody on the way is kept from reading or changing."`
+	Ports       []uint16      `env:"VIDEOQA_MEDIA_PORTS" placeholder:"N,…" help:"Ports that may be connected to for media; without it, 80 and 443."`
+	Networks    []string      `env:"VIDEOQA_MEDIA_NETWORKS" placeholder:"PREFIX,…" help:"Networks of yours that media may be fetched from, as 10.2.0.0/16; without it, only the public internet."`
+	MaxBytes    Bytes         `env:"VIDEOQA_MEDIA_MAX_BYTES" default:"64MiB" placeholder:"SIZE" help:"Most that is fetched of one clip over the network, and asked about (${default})."`
+	MaxDuration time.Duration `env:"VIDEOQA_MEDIA_MAX_DURATION" default:"10m" placeholder:"TIME" help:"Longest clip over the network that is asked about (${default})."`
+	Timeout     time.Duration `env:"VIDEOQA_MEDIA_TIMEOUT" default:"2m" placeholder:"TIME" help:"Longest that fetching one clip may take (${default})."`
 }
 
 // SpoolSettings bound what is uploaded over HTTP.
 type SpoolSettings struct {
-	URL      string `env:"VIDEOQA_SPOOL_URL" placeholder:"URL" help:"What keeps uploads for every process of the group: a folder that all see, as file:///srv/uploads, which is made in a folder that is there, or s3://bucket/prefix of --s3-endpoint; without it, a folder in the data folder."`
-	MaxBytes Bytes  `env:"VIDEOQA_SPOOL_MAX_BYTES" default:"1GiB" placeholder:"SIZE" help:"Most of one upload (${default})."`
-	Quota    Bytes  `env:"VIDEOQA_SPOOL_QUOTA" default:"20GiB" placeholder:"SIZE" help:"Most of all uploads together (${default})."`
+	URL         string        `env:"VIDEOQA_SPOOL_URL" placeholder:"URL" help:"What keeps uploads for every process of the group: a folder that all see, as file:///srv/uploads, which is made in a folder that is there, or s3://bucket/prefix of --s3-endpoint; without it, a folder in the data folder."`
+	MaxBytes    Bytes         `env:"VIDEOQA_SPOOL_MAX_BYTES" default:"64MiB" placeholder:"SIZE" help:"Most of one upload, for clips and questions alike (${default})."`
+	MaxDuration time.Duration `env:"VIDEOQA_SPOOL_MAX_DURATION" default:"10m" placeholder:"TIME" help:"Longest video of an upload, for clips and questions alike (${default})."`
+	Quota       Bytes         `env:"VIDEOQA_SPOOL_QUOTA" default:"20GiB" placeholder:"SIZE" help:"Most of all uploads together (${default})."`
 }
 
 // S3Settings name a store of objects, for s3: URIs and for uploads.
@@ -183,6 +185,8 @@ func (s *Settings) checkBounds(a *App) (wrong []error) {
 		{"--work-patience", s.Work.Patience > 0, "more than nothing"},
 		{"--work-grace", s.Work.Grace > 0, "more than nothing"},
 		{"--media-max-bytes", s.Media.MaxBytes > 0, "more than nothing"},
+		{"--media-max-duration", s.Media.MaxDuration > 0, "more than nothing"},
+		{"--spool-max-duration", s.Spool.MaxDuration > 0, "more than nothing"},
 		{"--media-timeout", s.Media.Timeout > 0, "more than nothing"},
 		{"--cache-prefixes", s.Cache.Prefixes > 0, "more than nothing"},
 		{"--redis-ttl", s.Redis.TTL > 0, "more than nothing"},

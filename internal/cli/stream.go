@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	"videoqa/answers"
 	"videoqa/answers/upload"
 	"videoqa/answers/worker"
-	"videoqa/frames"
 	"videoqa/ingest"
 	"videoqa/ingest/broker"
 	"videoqa/ingest/kafka"
@@ -32,6 +30,7 @@ type stream struct {
 	Topics  TopicSettings
 	Asker   worker.Asker // nil: questions are not answered here
 	Uploads uploads      // nil: there are none
+	Limits  mediaLimits  // of what is shown over HTTP, and registered
 	HTTP    httpSide
 	Observe observer // zero: nobody
 	Log     *slog.Logger
@@ -121,7 +120,7 @@ func (s stream) work(ctx context.Context, client *kafka.Client) (err error) {
 	if err := guard.Recover(ctx); err != nil {
 		return err
 	}
-	s.HTTP.Config.Pictures = pictures{s.Work.Media, guard}
+	s.HTTP.Config.Pictures = pictures{s.Work.Media, guard, s.Limits}
 	if s.Uploads != nil {
 		s.HTTP.Config.Spool = s.Uploads
 	}
@@ -203,11 +202,34 @@ func (s stream) topics() (all []kafka.Topic) {
 	return all
 }
 
-// An asker is the service as the stream's worker wants it.
+// An asker is the service as the stream's worker wants it, with the usual limits.
 type asker struct{ service *answers.Service }
 
 // Ask implements [worker.Asker].
 func (a asker) Ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
+	return a.within(usualLimits()).Ask(ctx, s, questions)
+}
+
+// Warm implements [worker.Warmer].
+func (a asker) Warm(ctx context.Context, s worker.Subject) error {
+	return a.within(usualLimits()).Warm(ctx, s)
+}
+
+// Forget implements [worker.Forgetter].
+func (a asker) Forget(ctx context.Context, clipID string) error {
+	return a.service.Forget(ctx, clipID)
+}
+
+func (a asker) within(limits mediaLimits) limitedAsker { return limitedAsker{a.service, limits} }
+
+// A limitedAsker is an asker with limits of its own.
+type limitedAsker struct {
+	service *answers.Service
+	limits  mediaLimits
+}
+
+// Ask implements [worker.Asker].
+func (a limitedAsker) Ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
 	results, err := a.ask(ctx, s, questions)
 	if err != nil {
 		return nil, err
@@ -220,42 +242,33 @@ func (a asker) Ask(ctx context.Context, s worker.Subject, questions []ingest.Que
 }
 
 // Warm implements [worker.Warmer].
-func (a asker) Warm(ctx context.Context, s worker.Subject) error {
+func (a limitedAsker) Warm(ctx context.Context, s worker.Subject) error {
 	if s.Footage != nil {
-		return a.service.WarmFootage(ctx, footageOf(*s.Footage))
+		return a.service.WarmFootage(ctx, a.footage(*s.Footage))
 	}
-	return a.service.Warm(ctx, subjectOf(s))
+	return a.service.Warm(ctx, a.subject(s))
 }
 
 // Forget implements [worker.Forgetter].
-func (a asker) Forget(ctx context.Context, clipID string) error {
+func (a limitedAsker) Forget(ctx context.Context, clipID string) error {
 	return a.service.Forget(ctx, clipID)
 }
 
-func subjectOf(s worker.Subject) answers.Subject {
+func (a limitedAsker) subject(s worker.Subject) answers.Subject {
 	return answers.Subject{
 		ClipID: s.Clip.ID, Camera: s.Clip.Camera, Start: s.Clip.Start,
-		Reader: s.File, Size: s.File.Size(), Digest: s.File.Digest(), Limits: limitsOf(s.Clip), Unchanged: s.File.Unchanged,
+		Reader: s.File, Size: s.File.Size(), Digest: s.File.Digest(), Limits: a.limits.of(s.Clip), Unchanged: s.File.Unchanged,
 	}
 }
 
-func (a asker) ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]answers.Result, error) {
+func (a limitedAsker) ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]answers.Result, error) {
 	if s.Footage != nil {
-		return a.service.AskFootage(ctx, footageOf(*s.Footage), questions)
+		return a.service.AskFootage(ctx, a.footage(*s.Footage), questions)
 	}
-	return a.service.Ask(ctx, subjectOf(s), questions)
+	return a.service.Ask(ctx, a.subject(s), questions)
 }
 
-// limitsOf are a clip's: what lies under an allowed folder is footage, however
-// long; what comes over the network has an upload's limits.
-func limitsOf(c ingest.Clip) frames.Limits {
-	if strings.HasPrefix(c.URI, "file:") {
-		return frames.Footage()
-	}
-	return frames.Upload()
-}
-
-func footageOf(f worker.Footage) answers.Footage {
+func (a limitedAsker) footage(f worker.Footage) answers.Footage {
 	out := answers.Footage{Camera: f.Camera, From: f.From, To: f.To, Again: f.Again}
 	if f.Incomplete {
 		out.Notes = append(out.Notes, ingest.Incomplete)
@@ -269,7 +282,7 @@ func footageOf(f worker.Footage) answers.Footage {
 			if err != nil {
 				return answers.Media{}, err
 			}
-			return answers.Media{Reader: file, Size: file.Size(), Digest: file.Digest(), Limits: limitsOf(c), Unchanged: file.Unchanged, Close: file.Close}, nil
+			return answers.Media{Reader: file, Size: file.Size(), Digest: file.Digest(), Limits: a.limits.of(c), Unchanged: file.Unchanged, Close: file.Close}, nil
 		}})
 	}
 	return out
