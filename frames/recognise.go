@@ -20,7 +20,7 @@ func (in *input) recognise(head []byte) (string, error) {
 	if err == nil || len(head) == 0 {
 		return format, err
 	}
-	if looksLike(head) != unknownKind {
+	if kind := looksLike(head); kind != unknownKind && kind != textKind { // words may come before what is none
 		return "", err
 	}
 	if in.source.isBoxes() {
@@ -29,6 +29,9 @@ func (in *input) recognise(head []byte) (string, error) {
 	far := make([]byte, min(in.source.size, farBytes))
 	if n, err := in.source.r.ReadAt(far, 0); err != nil && !(errors.Is(err, io.EOF) && n == len(far)) {
 		in.source.err = err
+		return "", err
+	}
+	if isText(far) {
 		return "", err
 	}
 	if begin := transportStart(far); begin >= 0 {

@@ -51,6 +51,7 @@ func TestAContainerIsFoundWhereverItBegins(t *testing.T) {
 		{"zeros before MPEG-TS", "hevc.ts", slices.Concat(zeros, ts)},
 		{"noise before MPEG-TS", "hevc.ts", slices.Concat(randomBytes(1000), ts)},
 		{"a recorder's header before MPEG-TS", "hevc.ts", slices.Concat([]byte("DVR2\x00\x01GGG"), bytes.Repeat([]byte{0x47}, 900), randomBytes(50_000), ts)},
+		{"a reply's words before MPEG-TS", "hevc.ts", slices.Concat(bytes.Repeat([]byte("X-Served-By: camera\r\n"), 40), ts)},
 		{"the end of a packet before MPEG-TS", "hevc.ts", slices.Concat(ts[100:188], ts)},
 		{"MPEG-TS of 192 bytes", "hevc.ts", dressed(ts, 4, 0)},
 		{"MPEG-TS of 204 bytes", "hevc.ts", dressed(ts, 0, 16)},

@@ -103,17 +103,24 @@ func looksLike(head []byte) string {
 			return "it is a WebP picture"
 		}
 	}
-	cut := head[:min(len(head), 512)]
-	switch isText := utf8.Valid(cut[:max(0, len(cut)-utf8.UTFMax)]) && !bytes.ContainsRune(cut, 0); {
-	case isText && head[0] == '<':
+	switch text := isText(head[:min(len(head), 512)]); {
+	case text && head[0] == '<':
 		return "it is XML or HTML"
-	case isText:
-		return "it is text"
+	case text:
+		return textKind
 	}
 	return unknownKind
 }
 
-const unknownKind = "it is of no known kind"
+const (
+	unknownKind = "it is of no known kind"
+	textKind    = "it is text"
+)
+
+// isText tells whether data, which may end within a letter, is text in UTF-8.
+func isText(data []byte) bool {
+	return utf8.Valid(data[:max(0, len(data)-utf8.UTFMax)]) && !bytes.ContainsRune(data, 0)
+}
 
 // programCodec is that of the program stream which begins where the source does.
 func (in *input) programCodec() (astiav.CodecID, error) {
