@@ -1,6 +1,10 @@
 package frames
 
-import "github.com/asticode/go-astiav"
+import (
+	"math"
+
+	"github.com/asticode/go-astiav"
+)
 
 // A clock lets the time of a stream go on where the file's own restarts or jumps:
 // recordings that were joined, a camera that was started again. It does what the
@@ -9,6 +13,11 @@ import "github.com/asticode/go-astiav"
 // tenth of a second, or lies more than ten seconds from where the packet before
 // ends, the packet follows that one at once, and so do all later ones. A gap in
 // which nothing was recorded looks the same as a jump and is closed as well.
+//
+// Matroska files and the fragments of MP4 have one time for the whole file, and the
+// ffmpeg program leaves it alone; but such files are joined as well. There only a
+// step back to what was there before counts. A leap ahead may be a pause, or damage
+// from which the time comes back.
 //
 // It has to see every packet from the first on, in the order of the file.
 type clock struct {
@@ -20,24 +29,35 @@ type clock struct {
 	shown  int64           // where the picture shown last ends
 	begun  bool
 	jumps  int
+
+	one  bool  // the file should have one time
+	calm int64 // where that was before it last leapt ahead
 }
 
 const (
 	mostAhead = 10e6 // microseconds; ffmpeg's dts_delta_threshold
 	mostBack  = 1e5
+
+	mostReordered = 17 // pictures: H.264 and HEVC hold back 16 at most
 )
 
 // microseconds is FFmpeg's AV_TIME_BASE_Q.
 func microseconds() astiav.Rational { return astiav.NewRational(1, 1e6) }
 
-// clockFor returns nil for formats whose time is one for the whole file.
-func clockFor(format string, s *astiav.Stream) *clock {
-	switch format {
+// clockFor returns the clock of a stream; nil where its times always ascend.
+func clockFor(in *input, s *astiav.Stream) *clock {
+	c := &clock{base: s.TimeBase(), shown: noTime, calm: math.MaxInt64}
+	switch in.format {
 	case "mpegts", "mpeg", "flv":
+	case "matroska":
+		c.one = true
+	case "mov":
+		if c.one = true; !in.source.isFragmented() {
+			return nil
+		}
 	default:
 		return nil
 	}
-	c := &clock{base: s.TimeBase(), shown: noTime}
 	if rate := s.AvgFrameRate(); rate.Num() > 0 && rate.Den() > 0 {
 		c.usual = 1e6 * int64(rate.Den()) / int64(rate.Num())
 	}
@@ -53,8 +73,8 @@ func (c *clock) set(p *astiav.Packet) {
 	c.shift(p, c.offset)
 	if p.Dts() != noTime {
 		at := c.micro(p.Dts())
-		if ahead := at - c.next; c.begun && (ahead > mostAhead || ahead < -mostAhead || at+mostBack < c.last) {
-			at = c.join(p, -ahead, length)
+		if c.begun && c.hasJumped(at) {
+			at = c.join(p, c.next-at, length)
 		}
 		c.next, c.begun = at, true
 	}
@@ -65,12 +85,28 @@ func (c *clock) set(p *astiav.Packet) {
 	}
 }
 
+// hasJumped tells whether a packet that would be decoded at a time does not follow
+// the one before.
+func (c *clock) hasJumped(at int64) bool {
+	ahead, back := at-c.next > mostAhead, at-c.next < -mostAhead || at+mostBack < c.last
+	if !c.one {
+		return ahead || back
+	}
+	returned := at > c.calm
+	if ahead {
+		c.calm = c.last
+	} else if back {
+		c.calm = math.MaxInt64
+	}
+	return back && !returned
+}
+
 // join shifts a packet, and all that follow, so that it is decoded next; and not
 // shown before the pictures of the packets that were before it, as it would be if
 // those were reordered and these are not. It returns the packet's decoding time.
 func (c *clock) join(p *astiav.Packet, by, length int64) int64 {
 	if p.Pts() != noTime {
-		if early := c.shown - (c.micro(p.Pts()) + by); early > length/2 {
+		if early := c.shown - (c.micro(p.Pts()) + by); early > length/2 && early < mostReordered*length {
 			by += early
 		}
 	}

@@ -48,7 +48,7 @@ const second = 90000
 
 func TestTimeGoesOnWhereAFilesClockDoesNot(t *testing.T) {
 	h264, late, hevc := clip(t, "open-gop-h264.ts"), clip(t, "late-start.ts"), clip(t, "hevc.ts")
-	mpeg2, mpeg1, flv := clip(t, "mpeg2.mpg"), clip(t, "mpeg1.mpg"), clip(t, "flv.flv")
+	mpeg2, mpeg1, flv, mkv := clip(t, "mpeg2.mpg"), clip(t, "mpeg1.mpg"), clip(t, "flv.flv"), clip(t, "hevc.mkv")
 	for _, tc := range []struct {
 		name       string
 		parts      [][]byte
@@ -68,6 +68,7 @@ func TestTimeGoesOnWhereAFilesClockDoesNot(t *testing.T) {
 		{"they run over, and it jumps", [][]byte{retimed(hevc, 1<<33-2*second), retimed(hevc, 90*second)}, []string{"hevc.ts", "hevc.ts"}, 0, true, false},
 		{"program streams, MPEG-2", [][]byte{mpeg2, mpeg2}, []string{"mpeg2.mpg", "mpeg2.mpg"}, 0, true, false},
 		{"program streams, MPEG-1", [][]byte{mpeg1, mpeg1}, []string{"mpeg1.mpg", "mpeg1.mpg"}, 0, true, false},
+		{"Matroska files joined", [][]byte{mkv, mkv}, []string{"hevc.mkv", "hevc.mkv"}, 0, true, false},
 		{"a restarted FLV", [][]byte{flv, flv[13:]}, []string{"flv.flv", "flv.flv"}, 0, true, false},
 	} {
 		for _, keep := range []bool{true, false} {

@@ -158,10 +158,6 @@ func (x *Index) scan(ctx context.Context, in *input, kept *packets) error {
 		case err != nil:
 			return err
 		}
-		if in.jumps() > x.jumps {
-			x.jumps = in.jumps()
-			x.endPart()
-		}
 		if extra := newExtraData(p); extra != nil {
 			if len(x.configurations) == mostConfigurations {
 				return fmt.Errorf("more than %d configurations of its codec: %w", mostConfigurations, fault.TooLarge)
@@ -170,6 +166,10 @@ func (x *Index) scan(ctx context.Context, in *input, kept *packets) error {
 			classify.configure(extra)
 		}
 		x.add(p, classify)
+		if in.jumps() > x.jumps {
+			x.jumps = in.jumps()
+			x.beginPart()
+		}
 		kept.add(p)
 		if x.limits.Packets > 0 && len(x.rows) > x.limits.Packets {
 			return fmt.Errorf("more than %d pictures: %w", x.limits.Packets, fault.TooLarge)
@@ -177,12 +177,17 @@ func (x *Index) scan(ctx context.Context, in *input, kept *packets) error {
 	}
 }
 
-// endPart notes that one recording ends with the last row, and that another follows
-// it. MPEG-TS numbers its packets, so some seem to be missing there, and the
-// container calls the last row corrupt, or the one before, whose end FFmpeg found in
-// the last. Whether it is, only the decoder tells.
-func (x *Index) endPart() {
-	for i := max(0, len(x.rows)-2); i < len(x.rows); i++ {
+// beginPart notes that the last row may be the first of another recording. MPEG-TS
+// numbers its packets, so some seem to be missing there, and the container calls the
+// row before corrupt, or the one before that, whose end FFmpeg found in it. Whether
+// they are, only the decoder tells. A jump at a row that cannot begin a recording
+// may come of damage.
+func (x *Index) beginPart() {
+	n := len(x.rows) - 1
+	if x.rows[n].roles&clean == 0 {
+		return
+	}
+	for i := max(0, n-2); i < n; i++ {
 		x.rows[i].corrupt = x.rows[i].emptied
 	}
 }

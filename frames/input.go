@@ -201,7 +201,7 @@ func (in *input) inspect(limits Limits) error {
 	if err := limits.checkPixels(p.Width(), p.Height()); err != nil {
 		return err
 	}
-	in.clock = clockFor(in.format, in.video)
+	in.clock = clockFor(in, in.video)
 	in.params = astiav.AllocCodecParameters()
 	return p.Copy(in.params)
 }

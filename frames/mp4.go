@@ -33,6 +33,15 @@ func whyNoMP4(r io.ReaderAt, size int64) string {
 	return "its index (moov) is missing: the file is cut off, or was never finished"
 }
 
+// isFragmented tells whether an MP4 file has fragments, which have times of their own.
+func (s *source) isFragmented() (found bool) {
+	s.eachBox(0, s.size, func(kind string, _, _ int64) bool {
+		found = kind == "moof"
+		return !found
+	})
+	return found
+}
+
 // refersElsewhere tells whether an MP4 file says that some of its media lie in
 // another file: a data reference (dref) whose entry has not the flag "in this file".
 func refersElsewhere(r io.ReaderAt, size int64) bool {
