@@ -221,7 +221,7 @@ func TestUnknownWordsAreNoted(t *testing.T) {
 }
 
 func TestQuestionsThatCannotBeAskedAreNamed(t *testing.T) {
-	s, sub := service(t, answers.Config{}), subject(t, "clips/cfr.mp4")
+	s, sub := service(t, answers.Config{}), subject(t, "world/demo/yard.mp4")
 	results, err := s.Ask(t.Context(), sub, []ingest.Question{
 		{Text: "what is this?", Frames: 7},
 		{Text: "which?", Kind: ingest.Choice, Choices: []string{"dog", "zeppelin"}},
@@ -243,7 +243,7 @@ func TestQuestionsThatCannotBeAskedAreNamed(t *testing.T) {
 
 func TestAbstentionHasNoTextAndKeepsItsScore(t *testing.T) {
 	m := openDemo(t, answers.ModelConfig{})
-	sub := subject(t, "clips/cfr.mp4")
+	sub := subject(t, "world/demo/yard.mp4")
 	sure := ask(t, service(t, answers.Config{Model: m}), sub, everyKind...)
 	shy := ask(t, service(t, answers.Config{Model: m, AbstainBelow: 1}), sub, everyKind...)
 	for i := range sure {
@@ -254,7 +254,7 @@ func TestAbstentionHasNoTextAndKeepsItsScore(t *testing.T) {
 }
 
 func TestClosedAnswersAreAmongTheirChoices(t *testing.T) {
-	s, sub := service(t, answers.Config{}), subject(t, "clips/cfr.mp4")
+	s, sub := service(t, answers.Config{}), subject(t, "world/demo/yard.mp4")
 	a := ask(t, s, sub, everyKind...)
 	for i, among := range map[int][]string{2: {"yes", "no"}, 3: {"0", "1", "2", "3"}, 4: {"red", "green", "blue"}} {
 		if !slices.Contains(among, a[i].Text) || a[i].Score <= 0 || a[i].Score > 1 {
@@ -336,7 +336,7 @@ func TestAFileThatChangesUnderwayGivesNoAnswer(t *testing.T) {
 
 // Two choices that the model reads alike are one, and do not halve its share.
 func TestChoicesThatReadAlikeCountOnce(t *testing.T) {
-	s, sub := service(t, answers.Config{}), subject(t, "clips/cfr.mp4")
+	s, sub := service(t, answers.Config{}), subject(t, "world/demo/yard.mp4")
 	choose := func(choices ...string) ingest.Answer {
 		return ask(t, s, sub, ingest.Question{Text: "what is this?", Kind: ingest.Choice, Choices: choices})[0]
 	}

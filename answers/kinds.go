@@ -28,6 +28,9 @@ func (j *job) generate(ctx context.Context) error {
 			j.results[i].Err = err
 			continue
 		}
+		if len(j.seen.looks) < 2 && aboutTime(q.Text) {
+			notes = append(notes, ingest.NoTime)
+		}
 		j.results[i].Answer.Sampling.Notes = notes
 		if k := q.AsKind(); k == ingest.Open || k == ingest.Caption {
 			open, prompts = append(open, i), append(prompts, prompt)
@@ -41,11 +44,25 @@ func (j *job) generate(ctx context.Context) error {
 		return err
 	}
 	for _, i := range j.places {
-		if a := &j.results[i].Answer; j.results[i].Err == nil && a.Score < j.s.cfg.AbstainBelow {
-			a.Text, a.Abstained = "", true
+		if j.results[i].Err == nil {
+			j.weigh(&j.results[i].Answer)
 		}
 	}
 	return nil
+}
+
+// weigh makes an answer's score, which is the answer's probability if the pictures
+// are like those that the model was trained on, its probability altogether, and
+// abstains where that is too low, or where the pictures more likely are unlike.
+func (j *job) weigh(a *ingest.Answer) {
+	inside := j.prefix.InDistribution()
+	a.Score *= inside
+	if inside < 0.5 {
+		a.Sampling.Notes = append(a.Sampling.Notes, ingest.OutOfDistribution)
+	}
+	if inside < 0.5 || a.Score < j.s.cfg.AbstainBelow {
+		a.Text, a.Abstained = "", true
+	}
 }
 
 // write generates the answers to the open questions at places.

@@ -14,12 +14,18 @@ import (
 // question, and is never changed once made.
 type Prefix struct {
 	tokens int
+	inside float64       // probability that the pictures are in distribution
 	keys   []onnx.Tensor // a layer each, as [onnx.PackKeys] lays them out
 	values []onnx.Tensor // and [onnx.PackValues]
 }
 
 // Tokens returns how many visual tokens p has.
 func (p *Prefix) Tokens() int { return p.tokens }
+
+// InDistribution is the probability that the clip's pictures are like those that the
+// model was trained on, as the checkpoint's detector has it ([checkpoint.Detector]); 1
+// for a checkpoint without one.
+func (p *Prefix) InDistribution() float64 { return p.inside }
 
 // Bytes returns how much Go memory p holds; for six frames under GIT-base 43.6 MB in
 // FP32, half of that in all other precisions. The collector frees it.
@@ -69,6 +75,7 @@ func (m *Model) Prefix(ctx context.Context, frames []Frame, slots []int64) (*Pre
 	if err != nil {
 		return nil, fmt.Errorf("gitvideo: make prefix: %w", err)
 	}
+	p.inside = inDistribution(m.from.Extension.Detector, frames)
 	return p, nil
 }
 

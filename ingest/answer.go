@@ -75,11 +75,15 @@ const (
 	ClockJump     Note = "clock-jump"      // the file's clock restarts or jumps; pts go on without the jump
 	FirstPicture  Note = "first-picture"   // an animated picture, of which the first was looked at
 	UnknownField  Note = "unknown-field"   // the question has fields that may be misspelt: Answer.UnknownFields
+	// OutOfDistribution: the pictures are unlike those that the model was trained on, so
+	// it abstained.
+	OutOfDistribution Note = "out-of-distribution"
+	NoTime            Note = "no-time" // the question is about time, and one picture was looked at
 )
 
 // Notes lists every note.
 func Notes() []Note {
-	return []Note{Degraded, Incomplete, FewerFrames, Cut, UnknownWords, QuestionCut, NoToneMapping, ClockJump, FirstPicture, UnknownField}
+	return []Note{Degraded, Incomplete, FewerFrames, Cut, UnknownWords, QuestionCut, NoToneMapping, ClockJump, FirstPicture, UnknownField, OutOfDistribution, NoTime}
 }
 
 // Model says what answered. It may grow: readers have to ignore fields that they do

@@ -31,11 +31,17 @@ func TestTheDigestTellsModelsApart(t *testing.T) {
 	for _, folder := range []string{"safetensors", "half", "bfloat", "tied"} {
 		add(folder, open(t, folder))
 	}
+	width := open(t, "safetensors").Config.Vision.HiddenSize
 	for name, files := range map[string]map[string]string{
 		"another tokenizer":       {"tokenizer.json": `{"version":"1.0"}`},
 		"a cased tokenizer":       {"tokenizer_config.json": `{"do_lower_case":false}`},
 		"another end":             {"generation_config.json": `{"eos_token_id":4}`},
 		"the same without a file": {"vocab.txt": ""},
+		"a detector":              {"videoqa.json": `{"version":1,"detector":true}`, "detector.safetensors": safetensors(t, detector(width, nil))},
+		"another detector": {
+			"videoqa.json":         `{"version":1,"detector":true}`,
+			"detector.safetensors": safetensors(t, detector(width, map[string]layer{"output.bias": {[]int{1}, []float32{7}}})),
+		},
 	} {
 		c, err := checkpoint.OpenFS(with(t, files))
 		if err != nil {

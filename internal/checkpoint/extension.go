@@ -3,13 +3,15 @@ package checkpoint
 import (
 	"fmt"
 	"io/fs"
-	"path"
 
 	"videoqa/internal/fault"
 )
 
 // extensionFile says of a model what no file of Hugging Face's has a place for.
 const extensionFile = "videoqa.json"
+
+// detectorFile holds the detector, if videoqa.json says that there is one.
+const detectorFile = "detector.safetensors"
 
 // An Extension is videoqa.json as used, whose format the model's folder in
 // testdata documents. A checkpoint without the file has the zero value.
@@ -32,8 +34,8 @@ func (c *Checkpoint) readExtension(fsys fs.FS) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w: %w", extensionFile, err, fault.BadModel)
 	}
-	if detector != "" {
-		if e.Detector, err = readDetector(fsys, detector, c.Config.Vision.HiddenSize); err != nil {
+	if detector {
+		if e.Detector, err = readDetector(fsys, detectorFile, c.Config.Vision.HiddenSize); err != nil {
 			return err
 		}
 	}
@@ -41,22 +43,18 @@ func (c *Checkpoint) readExtension(fsys fs.FS) error {
 	return nil
 }
 
-// parseExtension reads version 1, and the name of the detector's file if there is
-// one. A field that it does not know could change what answers mean, so it is an
-// error.
-func parseExtension(data []byte) (e Extension, detector string, err error) {
+// parseExtension reads version 1, and whether the model has a detector. A field that
+// it does not know could change what answers mean, so it is an error.
+func parseExtension(data []byte) (e Extension, detector bool, err error) {
 	f, err := parseFields(data)
 	if err != nil {
-		return e, "", err
+		return e, false, err
 	}
 	if v := f.integer("version", 0); v != 1 {
 		f.fail("version", "%d is not known, only 1; a newer videoqa may know it", v)
 	}
 	e.Demonstration = f.boolean("demonstration", false)
-	detector = f.text("detector", "")
-	if f.has("detector") && (detector != path.Base(detector) || !fs.ValidPath(detector) || detector == ".") {
-		f.fail("detector", "%q is not a file of this folder", detector)
-	}
+	detector = f.boolean("detector", false)
 	f.known("version", "demonstration", "detector")
 	return e, detector, f.err()
 }

@@ -70,7 +70,7 @@ func TestPullLaysFilesOutAsPythonDoes(t *testing.T) {
 
 func TestPullFetchesImageSettingsFromEitherFile(t *testing.T) {
 	s := start(t)
-	settings := map[string]string{"processor_config.json": `{"image_processor":{}}`, "preprocessor_config.json": "{}", "videoqa.json": `{"version":1}`}
+	settings := map[string]string{"processor_config.json": `{"image_processor":{}}`, "preprocessor_config.json": "{}", "videoqa.json": `{"version":1}`, "detector.safetensors": "a detector"}
 	for name, text := range settings {
 		s.files[second][name] = text
 	}

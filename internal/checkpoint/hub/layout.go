@@ -54,7 +54,7 @@ func (h Hub) snapshot(repo Repo) (dir string, whole bool) {
 // sidecars are the files beside the weights that a GIT may have. The first must
 // be there, and one of the last two.
 var sidecars = []string{
-	"config.json", "generation_config.json", "processor_config.json", "preprocessor_config.json", "videoqa.json", "tokenizer_config.json",
+	"config.json", "generation_config.json", "processor_config.json", "preprocessor_config.json", "videoqa.json", "detector.safetensors", "tokenizer_config.json",
 	"special_tokens_map.json", "added_tokens.json", "tokenizer.json", "vocab.txt",
 }
 
