@@ -88,6 +88,9 @@ type Config struct {
 	Models   []Model
 	Keys     *Keys // nil: nobody has to have one
 
+	// RefuseUploads says why no upload is taken now; nil, or nil from it: they are.
+	RefuseUploads func() error
+
 	// Routed is told, before a request is served, which route serves it: one of
 	// few, as "GET /v1/clips/{id}". nil: nobody is told.
 	Routed func(ctx context.Context, route string)
@@ -150,6 +153,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.RefuseUploads == nil {
+		c.RefuseUploads = func() error { return nil }
 	}
 	if c.Routed == nil {
 		c.Routed = func(context.Context, string) {}

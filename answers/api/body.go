@@ -125,6 +125,9 @@ func (a *API) readForm(r *http.Request, f *form, want reading) (b body, err erro
 	if a.keeper == nil {
 		return b, fmt.Errorf("api: read body: uploads are not taken here: %w", fault.BadRequest)
 	}
+	if err := a.cfg.RefuseUploads(); err != nil {
+		return b, refusal{http.StatusServiceUnavailable, uploadsRefused, busyFor, fmt.Errorf("api: read upload: %w", err)}
+	}
 	if err := a.cfg.Spool.Admit(r.Context(), max(0, r.ContentLength-a.cfg.maxBody-formHeads)); err != nil {
 		return b, fmt.Errorf("api: read upload: %w", err)
 	}

@@ -40,6 +40,7 @@ const (
 	tooMany        = "too-many-requests"
 	keyReused      = "idempotency-key-reused"
 	methodNotFound = "method-not-allowed"
+	uploadsRefused = "uploads-refused"
 )
 
 // busyFor is after how many seconds a request may be tried again.

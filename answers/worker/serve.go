@@ -148,6 +148,9 @@ func (w *Worker) fail(ctx context.Context, j *job, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if w.heldElsewhere(j, err) {
+		return w.handOver(ctx, j, err)
+	}
 	next, some := w.nextTry(j, err)
 	if d := j.question.Deadline; d != nil && d.Before(next) && !j.replayed() {
 		some = false // it would come too late

@@ -102,6 +102,11 @@ type Config struct {
 	Grace    time.Duration    // what is in hand when Run is told to stop may take this long; 0: 20 s
 	Watch    trail.Watch      // nil: nobody watches
 	Log      *slog.Logger     // nil: nothing is logged
+
+	// Elsewhere says whether another process may have uploads that this one does not
+	// see; nil: none has. A question about one that is not here is then left in the
+	// waiting room for the others, and no attempt is burnt.
+	Elsewhere func() bool
 }
 
 // Topics are the names of the four topics.

@@ -31,6 +31,9 @@ func (c *ConfigCheck) Run(a *App) error {
 	if err := c.check(a); err != nil {
 		return err
 	}
+	if err := c.uploadsApart(); err != nil {
+		fmt.Fprintln(a.Out, "warning:", err)
+	}
 	given := 0
 	for _, v := range a.values {
 		if v.Origin != config.Default {

@@ -285,7 +285,7 @@ func replay(ctx context.Context, a *App, s store.Store, o store.Outcome, d inges
 		}
 	}
 	now := time.Now()
-	row := store.Row{QuestionID: o.QuestionID, Request: o.Request, Record: record, Due: now, FirstSeen: now, Replaces: store.MessageHash(o.Message)}
+	row := store.Row{QuestionID: o.QuestionID, Request: o.Request, Record: record, Due: now, FirstSeen: now, Replaces: store.MessageHash(o.Message), Reason: "an operator has it asked again (videoqa dlq replay)"}
 	if d.FirstSeen != nil {
 		row.FirstSeen = d.FirstSeen.Time
 	}

@@ -38,6 +38,27 @@ type uploads interface {
 	Sweep(ctx context.Context, before time.Time) (n int, err error)
 }
 
+// heldElsewhere is the uploads of a process that may not see all: what it does not see
+// it does not call removed, so that a process that sees it removes it.
+type heldElsewhere struct {
+	uploads
+	elsewhere func() bool
+}
+
+// Remove implements [upload.Spool].
+func (h heldElsewhere) Remove(ctx context.Context, digest string) error {
+	if h.elsewhere() {
+		file, err := h.Get(ctx, digest)
+		if err != nil {
+			return fmt.Errorf("cli: remove an upload: another process may have it: %w", err)
+		}
+		if err := file.Close(); err != nil {
+			return err
+		}
+	}
+	return h.uploads.Remove(ctx, digest)
+}
+
 // A place is where uploads are kept: a folder, or a bucket with a prefix.
 type place struct{ dir, bucket, prefix string }
 

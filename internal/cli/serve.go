@@ -60,14 +60,19 @@ func (c *Serve) serve(ctx context.Context, a *App, log *slog.Logger, o *operatio
 	if err != nil {
 		return err
 	}
-	side := httpSide{Config: api.Config{Models: []api.Model{model}, Keys: keys}}
-	if c.Role != roleWorker && c.Listen != "" {
+	own, err := c.profile(a, model, kept)
+	if err != nil {
+		return err
+	}
+	others := newPeers(own, c.uploadsApart(), log)
+	side := httpSide{Config: api.Config{Models: []api.Model{model}, Keys: keys, RefuseUploads: others.refuseUploads}}
+	if c.servesHTTP() {
 		side.Listen, side.Web = c.Listen, ops.NewWeb(o.metrics, o.tracing, api.Routes())
 		o.spool(kept, int64(c.Spool.Quota))
 	}
 	err = stream{
 		DataDir: c.DataDir, Store: c.Store.URL, Keep: keep, Listen: c.Kafka.Listen, Kafka: c.kafka(), Media: c.media(), Work: c.worker(), Topics: c.Topics,
-		Asker: asker, Uploads: kept, Limits: c.limits(), HTTP: side, Observe: o.observer(), Log: log, Ready: func(brokers []string, http string) {
+		Asker: asker, Uploads: heldElsewhere{kept, others.elsewhere}, Limits: c.limits(), Peers: others, HTTP: side, Observe: o.observer(), Log: log, Ready: func(brokers []string, http string) {
 			log.Info("serving", "brokers", brokers, "http", http, "ops", o.server.Addr(), "group", c.Kafka.Group, "data", c.DataDir, "model", model.Name, "demonstration", model.Demonstration, "roots", c.Media.Roots)
 		},
 	}.run(ctx)
@@ -99,6 +104,11 @@ func (c *Serve) asker(ctx context.Context, a *App, o *operations) (asks worker.A
 		return nil, model, nil, errors.Join(err, unload())
 	}
 	o.service(service, kept)
+	stop, free := kept.watch(ctx, o.health, o.log), unload
+	unload = func() error {
+		stop()
+		return free()
+	}
 	return counted{asker{service}.within(c.limits()), o.metrics}, api.Model{Model: m.Described(), Frames: m.Frames()}, unload, nil
 }
 

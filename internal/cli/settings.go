@@ -32,7 +32,7 @@ type Settings struct {
 	APIKeysFile string        `name:"api-keys-file" env:"VIDEOQA_API_KEYS_FILE" placeholder:"FILE" reload:"" help:"Names and hashes of the keys that may ask over HTTP. Without it only this machine's programs may, and --listen has to be on loopback."`
 	OpsListen   string        `env:"VIDEOQA_OPS_LISTEN" default:"127.0.0.1:8081" placeholder:"ADDRESS:PORT" help:"Where health, metrics and profiles are served; keep it from strangers (${default})."`
 	DataDir     string        `env:"VIDEOQA_DATA_DIR" placeholder:"DIR" help:"Where its broker's topics, clips and outcomes are kept; without it, $$XDG_DATA_HOME/videoqa or ~/.local/share/videoqa."`
-	Single      bool          `name:"single-process" env:"VIDEOQA_SINGLE_PROCESS" help:"With a Kafka of yours: this is the only process of its group, which keeps outcomes in its own data folder."`
+	Single      bool          `name:"single-process" env:"VIDEOQA_SINGLE_PROCESS" help:"With a Kafka of yours: this is the only process of its group, which keeps outcomes (without --store-url) and uploads (without --spool-url) in its own data folder."`
 	Redis       RedisSettings `embed:"" prefix:"redis-"`
 	Store       StoreSettings `embed:"" prefix:"store-"`
 	Kafka       KafkaSettings `embed:"" prefix:"kafka-"`

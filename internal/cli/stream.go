@@ -31,6 +31,7 @@ type stream struct {
 	Asker   worker.Asker // nil: questions are not answered here
 	Uploads uploads      // nil: there are none
 	Limits  mediaLimits  // of what is shown over HTTP, and registered
+	Peers   *peers       // nil: no other process shares the store
 	HTTP    httpSide
 	Observe observer // zero: nobody
 	Log     *slog.Logger
@@ -66,6 +67,9 @@ func (s stream) run(ctx context.Context) (err error) {
 	}
 	defer put("the store", db.Close)
 	s.Observe.store(db)
+	if s.Peers != nil {
+		s.Work.Elsewhere = s.Peers.elsewhere
+	}
 	s.Media.SpoolDir = dir.file("spool")
 	if s.Uploads != nil {
 		s.Media.Spool = s.Uploads
@@ -94,6 +98,10 @@ func (s stream) run(ctx context.Context) (err error) {
 	}
 	s.Work.Group, s.Work.Log, s.Work.Watch = s.Kafka.Group, s.Log, s.Observe.Watch
 	defer s.Keep.begin(ctx, db, s.Log)()
+	if s.Peers != nil && s.Store == "" && !s.embedded {
+		s.Peers.lonely = lonelyIn(client, s.Kafka.Group)
+	}
+	defer s.Peers.begin(ctx, db, s.Observe.Health)()
 	return s.work(ctx, client)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -20,6 +21,7 @@ const patience = 2 * time.Second // with one check
 type Health struct {
 	mu       sync.Mutex
 	parts    map[string]Check
+	optional map[string]Check // parts without which it works on, worse
 	warnings []string
 }
 
@@ -28,7 +30,7 @@ var errStarting = errors.New("starting")
 // NewHealth returns the health of a service that needs these parts. Each is not
 // ready until it is watched.
 func NewHealth(parts ...string) *Health {
-	h := &Health{parts: map[string]Check{}}
+	h := &Health{parts: map[string]Check{}, optional: map[string]Check{}}
 	for _, part := range parts {
 		h.parts[part] = func(context.Context) error { return errStarting }
 	}
@@ -46,6 +48,17 @@ func (h *Health) Watch(part string, check Check) {
 	h.parts[part] = check
 }
 
+// Degrade has part asked by check from now on. While check returns an error, readiness
+// says that the part is degraded, and why; it stays 200, because the service works on.
+func (h *Health) Degrade(part string, check Check) {
+	if h == nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.optional[part] = check
+}
+
 // Warn has readiness say text, from now on, of what keeps nothing from working.
 func (h *Health) Warn(text string) {
 	if h == nil {
@@ -59,16 +72,29 @@ func (h *Health) Warn(text string) {
 // Report asks every part, side by side, for at most 2 s; an error is nil for a
 // part that is ready.
 func (h *Health) Report(ctx context.Context) map[string]error {
+	h.mu.Lock()
+	parts := maps.Clone(h.parts)
+	h.mu.Unlock()
+	return askAll(ctx, parts)
+}
+
+// Degraded asks likewise every part without which the service works on.
+func (h *Health) Degraded(ctx context.Context) map[string]error {
+	h.mu.Lock()
+	parts := maps.Clone(h.optional)
+	h.mu.Unlock()
+	return askAll(ctx, parts)
+}
+
+func askAll(ctx context.Context, parts map[string]Check) map[string]error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	h.mu.Lock()
-	answers := make(map[string]chan error, len(h.parts))
-	for part, check := range h.parts {
+	answers := make(map[string]chan error, len(parts))
+	for part, check := range parts {
 		answer := make(chan error, 1) // a check that outlives ctx has nobody waiting
 		answers[part] = answer
 		go func() { answer <- check(ctx) }()
 	}
-	h.mu.Unlock()
 	report := make(map[string]error, len(answers))
 	for part, answer := range answers {
 		select {
@@ -80,7 +106,8 @@ func (h *Health) Report(ctx context.Context) map[string]error {
 	return report
 }
 
-// ServeHTTP says what is not ready, with 503 if anything is, and what is warned of.
+// ServeHTTP says what is not ready, with 503 if anything is; what is degraded; and
+// what is warned of.
 func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	warnings := slices.Clone(h.warnings)
@@ -88,14 +115,25 @@ func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	status, said := http.StatusOK, struct {
 		Status   string            `json:"status"`
 		Parts    map[string]string `json:"parts"`
+		Degraded []string          `json:"degraded,omitempty"`
 		Warnings []string          `json:"warnings,omitempty"`
-	}{"ready", map[string]string{}, warnings}
+	}{Status: "ready", Parts: map[string]string{}, Warnings: warnings}
+	degraded := make(chan map[string]error, 1)
+	go func() { degraded <- h.Degraded(r.Context()) }() // beside the others, lest all take twice as long
 	for part, err := range h.Report(r.Context()) {
 		said.Parts[part] = "ready"
 		if err != nil {
 			status, said.Status, said.Parts[part] = http.StatusServiceUnavailable, "not ready", err.Error()
 		}
 	}
+	for part, err := range <-degraded {
+		said.Parts[part] = "ready"
+		if err != nil {
+			said.Parts[part] = "degraded: " + err.Error()
+			said.Degraded = append(said.Degraded, part)
+		}
+	}
+	slices.Sort(said.Degraded)
 	tell(w, status, said)
 }
 

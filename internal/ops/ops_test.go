@@ -106,6 +106,31 @@ func TestReadinessWarnsAndStaysReady(t *testing.T) {
 	}
 }
 
+func TestWhatIsDegradedIsSaidAndStaysReady(t *testing.T) {
+	health, metrics := ops.NewHealth("store"), ops.NewMetrics("v0")
+	metrics.MustAdd(health.Source())
+	health.Watch("store", func(context.Context) error { return nil })
+	get := listen(t, health, metrics)
+	var wrong error
+	health.Degrade("cache", func(context.Context) error { return wrong })
+	if status, body := get("/health/ready"); status != 200 || !strings.Contains(body, `"cache":"ready"`) || strings.Contains(body, "degraded") {
+		t.Errorf("at first it gives %d %s", status, body)
+	}
+	wrong = errors.New("connection refused")
+	if status, body := get("/health/ready"); status != 200 || !strings.Contains(body, `"status":"ready"`) || !strings.Contains(body, `"cache":"degraded: connection refused"`) || !strings.Contains(body, `"degraded":["cache"]`) {
+		t.Errorf("then it gives %d %s", status, body)
+	}
+	if _, scrape := get("/metrics"); strings.Contains(scrape, `vqa_ready{part="cache"}`) {
+		t.Error("vqa_ready counts a part that nothing needs")
+	}
+	health.Watch("store", func(context.Context) error { return errors.New("gone") })
+	if status, body := get("/health/ready"); status != 503 || !strings.Contains(body, `"degraded":["cache"]`) {
+		t.Errorf("in the end it gives %d %s", status, body)
+	}
+	var nobody *ops.Health
+	nobody.Degrade("cache", nil)
+}
+
 func TestACheckThatHangsDoesNotHoldUpTheOthers(t *testing.T) {
 	health := ops.NewHealth()
 	health.Watch("broker", func(ctx context.Context) error { select {} })

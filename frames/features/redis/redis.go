@@ -67,7 +67,8 @@ type Store struct {
 	client  *goredis.Client
 	breaker *gobreaker.CircuitBreaker[struct{}]
 
-	hits atomic.Int64 // values that it had
+	hits    atomic.Int64 // values that it had
+	trouble trouble
 }
 
 var (
@@ -144,15 +145,21 @@ func (s *Store) State() string { return s.breaker.State().String() }
 
 // ask runs one exchange through the breaker, within its time.
 func (s *Store) ask(ctx context.Context, what string, do func(ctx context.Context) error) error {
+	if err := s.try(ctx, true, do); err != nil {
+		return fmt.Errorf("redis: %s: %w: %w", what, err, fault.Unavailable)
+	}
+	return nil
+}
+
+// try is ask, without the words; what fails is counted, or not.
+func (s *Store) try(ctx context.Context, counts bool, do func(ctx context.Context) error) error {
 	_, err := s.breaker.Execute(func() (struct{}, error) {
 		limited, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 		defer cancel()
 		return struct{}{}, do(limited)
 	})
-	if err != nil {
-		return fmt.Errorf("redis: %s: %w: %w", what, err, fault.Unavailable)
-	}
-	return nil
+	s.trouble.note(err, counts)
+	return err
 }
 
 // Hits returns how many values were got from Redis. What it has not is asked for

@@ -154,6 +154,8 @@ func (f *Folder) each(do func(path string, info fs.FileInfo) error) error {
 			return err
 		case entry.IsDir() && path == f.parts():
 			return fs.SkipDir
+		case path == f.identity():
+			return nil
 		case entry.IsDir():
 			return nil
 		}
