@@ -49,7 +49,11 @@ func (in *input) choose(stream int) error {
 	case stream == anyStream:
 		in.video = in.best(videos, pictures)
 	default:
-		in.video = in.fc.Streams()[stream]
+		k := slices.IndexFunc(videos, func(s *astiav.Stream) bool { return s.Index() == stream })
+		if k < 0 {
+			return fmt.Errorf("its stream %d was video, and is not: %w", stream, fault.BadVideo)
+		}
+		in.video = videos[k]
 	}
 	for _, s := range videos {
 		if s.Index() != in.video.Index() {

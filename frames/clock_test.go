@@ -69,6 +69,7 @@ func TestTimeGoesOnWhereAFilesClockDoesNot(t *testing.T) {
 		{"program streams, MPEG-2", [][]byte{mpeg2, mpeg2}, []string{"mpeg2.mpg", "mpeg2.mpg"}, 0, true, false},
 		{"program streams, MPEG-1", [][]byte{mpeg1, mpeg1}, []string{"mpeg1.mpg", "mpeg1.mpg"}, 0, true, false},
 		{"Matroska files joined", [][]byte{mkv, mkv}, []string{"hevc.mkv", "hevc.mkv"}, 0, true, false},
+		{"FLV files joined", [][]byte{flv, flv, flv}, []string{"flv.flv", "flv.flv", "flv.flv"}, 0, true, false},
 		{"a restarted FLV", [][]byte{flv, flv[13:]}, []string{"flv.flv", "flv.flv"}, 0, true, false},
 	} {
 		for _, keep := range []bool{true, false} {

@@ -38,15 +38,16 @@ type source struct {
 	r        io.ReaderAt
 	size, at int64
 	begin    int64 // of the container in the file: what FFmpeg takes for the first byte
+	holes    []hole
 	err      error // the reader's own, which FFmpeg would turn into a number
 }
 
 func (s *source) read(b []byte) (int, error) {
-	left := s.size - s.begin - s.at
-	if s.r == nil || left <= 0 {
+	from, until := s.place(s.at)
+	if s.r == nil || from >= until {
 		return 0, astiav.ErrEof
 	}
-	n, err := s.r.ReadAt(b[:min(int64(len(b)), left)], s.begin+s.at)
+	n, err := s.r.ReadAt(b[:min(int64(len(b)), until-from)], from)
 	s.at += int64(n)
 	switch {
 	case n > 0:
@@ -72,12 +73,12 @@ func (s *source) readAt(b []byte, off int64) bool {
 func (s *source) seek(offset int64, whence int) (int64, error) {
 	switch whence &^ 0x20000 {
 	case 0x10000:
-		return s.size - s.begin, nil
+		return s.length(), nil
 	case io.SeekStart:
 	case io.SeekCurrent:
 		offset += s.at
 	case io.SeekEnd:
-		offset += s.size - s.begin
+		offset += s.length()
 	default:
 		return 0, astiav.ErrEio
 	}

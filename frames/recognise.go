@@ -18,6 +18,9 @@ const farBytes = 1 << 20
 func (in *input) recognise(head []byte) (string, error) {
 	format, err := sniff(head)
 	if err == nil || len(head) == 0 {
+		if format == "flv" {
+			in.source.holes = in.source.flvHeads()
+		}
 		return format, err
 	}
 	if kind := looksLike(head); kind != unknownKind && kind != textKind { // words may come before what is none

@@ -28,7 +28,7 @@ func sniff(head []byte) (string, error) {
 		return "matroska", nil
 	case bytes.HasPrefix(head, []byte("RIFF")) && len(head) >= 12 && bytes.Equal(head[8:11], []byte("AVI")):
 		return "avi", nil
-	case bytes.HasPrefix(head, []byte("FLV")) && len(head) >= 9 && head[3] < 5 && head[5] == 0:
+	case isFLV(head):
 		return "flv", nil
 	case bytes.HasPrefix(head, []byte("\x00\x00\x01\xba")):
 		return "mpeg", nil

@@ -29,6 +29,8 @@ type source struct {
 // its user's own and may be of any length; the others have an upload's limits.
 func (a *App) openSource(ctx context.Context, name string) (*source, error) {
 	switch {
+	case name == "":
+		return nil, fmt.Errorf("open media: its name is empty: %w", fault.BadRequest)
 	case name == "-":
 		return a.spool(ctx)
 	case strings.HasPrefix(name, "https://"):
