@@ -65,10 +65,11 @@ type Service struct {
 	prefixes *recent.Cache[*gitvideo.Prefix]
 	seen     *otter.Cache[string, seen]   // what a plan gave on a clip, so that it need not be decoded again
 	moments  *otter.Cache[string, looked] // and what a moment did
-	holdings *holdings                    // whose all that is
-	queue    chan struct{}                // one token a call that is inside
-	turns    *turns.Turns                 // one for a clip that is decoded and encoded
-	taken    taken                        // pictures, from clips
+	slow     slowness
+	holdings *holdings     // whose all that is
+	queue    chan struct{} // one token a call that is inside
+	turns    *turns.Turns  // one for a clip that is decoded and encoded
+	taken    taken         // pictures, from clips
 }
 
 // New returns a service over cfg.Model, which is borrowed.
@@ -93,6 +94,7 @@ func New(cfg Config) (*Service, error) {
 		prefixes: recent.New(cfg.PrefixBytes, func(_ string, p *gitvideo.Prefix) int64 { return p.Bytes() }),
 		seen:     otter.Must(&otter.Options[string, seen]{MaximumSize: 10_000}),
 		moments:  otter.Must(&otter.Options[string, looked]{MaximumSize: 100_000}),
+		slow:     newSlowness(),
 		holdings: newHoldings(),
 		queue:    make(chan struct{}, cfg.Clips+cfg.Queue),
 		turns:    turns.New(cfg.Clips),

@@ -197,7 +197,15 @@ func (j *job) decodeClip(ctx context.Context, clip int, media Media) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	pictures, report, err := frames.Sample(ctx, media.Reader, media.Size, plan, media.Limits)
+	var pictures []frames.Picture
+	var report frames.Report
+	err := j.s.slow.decoding(ctx, features.Key(media.Digest, fmt.Sprint(plan.At)), func() (err error) {
+		pictures, report, err = frames.Sample(ctx, media.Reader, media.Size, plan, media.Limits)
+		return err
+	})
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // a clip that takes too long is left out at the next attempt
+	}
 	j.s.taken.add(pictures, report)
 	if media.Unchanged != nil { // before an error: that may come of it
 		err = cmp.Or(media.Unchanged(), err)

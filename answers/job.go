@@ -177,7 +177,11 @@ func (j *job) decode(ctx context.Context) error {
 	if j.vectors != nil || j.prefix != nil {
 		return nil
 	}
-	pictures, err := j.pictures(ctx)
+	var pictures []frames.Picture
+	err := j.s.slow.decoding(ctx, j.planKey(), func() (err error) {
+		pictures, err = j.pictures(ctx)
+		return err
+	})
 	if changed := j.subject.Unchanged; changed != nil { // before an error: that may come of it
 		err = cmp.Or(changed(), err)
 	}

@@ -68,7 +68,7 @@ func (g *Guard) within(ctx context.Context, b *batch, alone bool, do func(contex
 	}
 	looked := false
 	defer func() { leave(looked) }()
-	limited, cancel := context.WithTimeout(ctx, g.cfg.Patience)
+	limited, cancel := context.WithTimeoutCause(ctx, g.cfg.Patience, fault.Overrun{Limit: g.cfg.Patience, Setting: "--work-patience"})
 	defer cancel()
 	defer g.watch(b)()
 	looked, err = do(limited)

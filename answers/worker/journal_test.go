@@ -231,6 +231,10 @@ func TestALookThatNobodyAskedForIsGuardedToo(t *testing.T) {
 			return fmt.Errorf("the journal holds %v (%v)", files, err)
 		}
 		<-ctx.Done()
+		var over fault.Overrun
+		if !errors.As(context.Cause(ctx), &over) || over.Limit != cfg.Patience {
+			t.Errorf("the work ended because of %v; want an overrun of %v", context.Cause(ctx), cfg.Patience)
+		}
 		if why := <-hung; !strings.Contains(why, "c-1") {
 			t.Errorf("the process ended because %s", why)
 		}

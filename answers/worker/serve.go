@@ -116,7 +116,7 @@ func (w *Worker) results(ctx context.Context, b *batch, subject Subject) (result
 		questions[i] = j.question
 	}
 	err = w.insist(ctx, "ask", func() (err error) {
-		limited, cancel := context.WithTimeout(ctx, w.cfg.Patience)
+		limited, cancel := context.WithTimeoutCause(ctx, w.cfg.Patience, fault.Overrun{Limit: w.cfg.Patience, Setting: "--work-patience"})
 		defer cancel()
 		defer w.watch(b)()
 		results, err = w.cfg.Asker.Ask(limited, subject, questions)
