@@ -147,6 +147,11 @@ func (in *input) open(head []byte, limits Limits, stream int) (err error) {
 	if in.format, err = in.recognise(head); err != nil {
 		return err
 	}
+	if in.format == "mov" {
+		if brand, only := in.source.pictureOnly(); only {
+			return errHEIF(brand)
+		}
+	}
 	if in.io, err = astiav.AllocIOContext(ioBuffer, false, in.source.read, in.source.seek, nil); err != nil {
 		return err
 	}

@@ -102,7 +102,7 @@ func TestWhatIsNoVideoIsStillRefusedByName(t *testing.T) {
 		{"text", "it is text", []byte(strings.Repeat("Good morning, this is what I wrote.\n", 5000))},
 		{"letters at the distance of packets", "it is text", bytes.Repeat([]byte("G"), 50_000)},
 		{"JPEG 2000", "a picture in JPEG 2000", slices.Concat(boxed("jP  ", []byte("\r\n\x87\n"), false), boxed("ftyp", []byte("jp2 \x00\x00\x00\x00jp2 "), false), randomBytes(1000))},
-		{"HEIF behind another box", "of no known kind", slices.Concat(boxed("free", make([]byte, 8), false), boxed("ftyp", []byte("heic\x00\x00\x00\x00heic"), false), randomBytes(1000))},
+		{"HEIF behind another box", "HEIF (heic)", slices.Concat(boxed("free", make([]byte, 8), false), boxed("ftyp", []byte("heic\x00\x00\x00\x00heic"), false), randomBytes(1000))},
 		{"bare H.264", "bare H.264", slices.Concat([]byte{0, 0, 0, 1, 0x67, 0x64, 0, 0x1e}, randomBytes(1000))},
 		{"bare MPEG-2", "bare MPEG-1 or MPEG-2", slices.Concat([]byte{0, 0, 1, 0xb3, 0x12, 0x01, 0x20}, randomBytes(1000))},
 		{"Windows Media", "Windows Media", slices.Concat([]byte("\x30\x26\xb2\x75\x8e\x66\xcf\x11"), randomBytes(1000))},

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/asticode/go-astiav"
@@ -22,7 +21,7 @@ func sniff(head []byte) (string, error) {
 	switch {
 	case len(head) == 0:
 		return "", fmt.Errorf("the file is empty: %w", fault.BadVideo)
-	case isMP4(head) && !isHEIF(head):
+	case isMP4(head):
 		return "mov", nil
 	case bytes.HasPrefix(head, []byte("\x1a\x45\xdf\xa3")):
 		return "matroska", nil
@@ -49,18 +48,6 @@ func isMP4(head []byte) bool {
 	return false
 }
 
-// isHEIF tells whether a file's main brand is that of a still picture: HEIC, AVIF.
-func isHEIF(head []byte) bool {
-	if len(head) < 12 || string(head[4:8]) != "ftyp" {
-		return false
-	}
-	switch string(head[8:12]) {
-	case "heic", "heix", "heim", "heis", "mif1", "avif":
-		return true
-	}
-	return false
-}
-
 // isTransportStream looks for three packets on end, at the sizes in use; a recording
 // may start in the middle of a packet.
 func isTransportStream(head []byte) bool {
@@ -75,9 +62,6 @@ func isTransportStream(head []byte) bool {
 }
 
 func looksLike(head []byte) string {
-	if isHEIF(head) {
-		return "it is a picture in HEIF (" + strings.TrimSpace(string(head[8:12])) + ")"
-	}
 	for magic, what := range map[string]string{
 		"#EXTM3U": "it is a playlist", "ffconcat": "it is a concat script",
 		"\xff\xd8\xff": "it is a JPEG picture", "\x89PNG": "it is a PNG picture", "GIF8": "it is a GIF picture",

@@ -115,8 +115,7 @@ func firstOfGIF(file []byte) (*gifImage, error) {
 		return nil, errCut
 	}
 	g.place(place)
-	if place[8]&0x80 != 0 {
-		g.colours = nil
+	if place[8]&0x80 != 0 { // a grey table of its own leaves the screen's, where there is one, as in Pillow
 		if err := r.colours(place[8], &g.colours); err != nil {
 			return nil, err
 		}

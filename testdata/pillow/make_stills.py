@@ -163,12 +163,20 @@ def webps():
     save("animated.webp", small, save_all=True, append_images=[small.rotate(90)], duration=100, lossless=True)
 
 
+def avif():
+    """An animation in MP4 boxes, which is read as a video; beside stills/, because it is none."""
+    small = photo(64, 48)
+    frames = [small.rotate(30 * i) for i in range(1, 4)]
+    small.save(HERE.parent / "animated.avif", save_all=True, append_images=frames, duration=100, quality=60)
+
+
 def main():
     HERE.mkdir(exist_ok=True)
     for old in HERE.iterdir():
         old.unlink()
     for make in (jpegs, pngs, gifs, webps):
         make()
+    avif()
     lines = []
     for path in sorted(HERE.iterdir()):
         image = ImageOps.exif_transpose(Image.open(path))

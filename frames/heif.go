@@ -1,0 +1,69 @@
+package frames
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"videoqa/internal/fault"
+)
+
+// errHEIF refuses a picture in HEIF, of which HEIC and AVIF are kinds, by its brand.
+func errHEIF(brand []byte) error {
+	return fmt.Errorf("it is a picture in HEIF (%s), which is not read: save it as JPEG, PNG or WebP: %w", strings.TrimSpace(string(brand)), fault.BadVideo)
+}
+
+// pictureOnly tells whether boxes of MP4 hold pictures as items (ISO/IEC 23008-12) and
+// no track: FFmpeg would show the first item, perhaps one tile of a grid, not
+// turned. Whatever the brands are, a file with a track is a video; an animated
+// AVIF or HEIC has one. Brands decide where the boxes say nothing.
+func (s *source) pictureOnly() (brand []byte, only bool) {
+	var brands [][]byte
+	items, tracks := false, false
+	s.eachBox(0, s.size, func(kind string, from, to int64) bool {
+		switch kind {
+		case "ftyp":
+			brands = s.brands(from, to)
+		case "meta":
+			items = items || s.hasPictureItems(from, to)
+		case "moov":
+			s.within(from, to, []string{"trak"}, func(_, _ int64) { tracks = true })
+		}
+		return !tracks
+	})
+	if len(brands) == 0 {
+		return nil, items && !tracks
+	}
+	return brands[0], !tracks && (items || slices.ContainsFunc(brands, isPictureBrand))
+}
+
+// hasPictureItems tells whether the handler of a meta box at the top is that of pictures.
+func (s *source) hasPictureItems(from, to int64) (pictures bool) {
+	s.within(from+4, to, []string{"hdlr"}, func(from, to int64) { // after version and flags
+		kind := make([]byte, 4)
+		pictures = pictures || to-from >= 12 && s.readAt(kind, from+8) && string(kind) == "pict"
+	})
+	return pictures
+}
+
+// brands gives the main brand that an ftyp box names, then those that the file is compatible with.
+func (s *source) brands(from, to int64) (brands [][]byte) {
+	box := make([]byte, min(to-from, 1<<10))
+	if len(box) < 4 || !s.readAt(box, from) {
+		return nil
+	}
+	brands = [][]byte{box[:4]}
+	for at := 8; at+4 <= len(box); at += 4 { // behind the main brand's version
+		brands = append(brands, box[at:at+4])
+	}
+	return brands
+}
+
+// isPictureBrand tells whether a brand is that of pictures, one or many.
+func isPictureBrand(brand []byte) bool {
+	switch string(brand) {
+	case "mif1", "mif2", "msf1", "miaf", "heif", "heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "avif", "avis", "avci", "avcs", "jpeg", "jpgs", "j2ki", "vvic":
+		return true
+	}
+	return false
+}
