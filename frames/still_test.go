@@ -42,50 +42,26 @@ func TestStillsEqualPillow(t *testing.T) {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(golden)) {
-		var name, want string
-		var width, height int
-		if _, err := fmt.Sscan(line, &name, &width, &height, &want); err != nil {
-			t.Fatalf("%q: %v", line, err)
-		}
+		name, want, _ := strings.Cut(strings.TrimSpace(line), " ")
 		t.Run(name, func(t *testing.T) {
 			file := readStill(t, name)
 			if !IsStill(file[:12]) {
 				t.Error("IsStill does not know its head")
 			}
 			got, err := decodeStillBytes(file)
+			if strings.HasPrefix(want, "refused") {
+				if !errors.Is(err, fault.BadVideo) {
+					t.Errorf("%dx%d, %v; Pillow refuses it", got.Width, got.Height, err)
+				}
+				return
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Width != width || got.Height != height || len(got.Pix) != 3*width*height {
-				t.Fatalf("%dx%d with %d bytes; want %dx%d", got.Width, got.Height, len(got.Pix), width, height)
-			}
-			if filepath.Ext(name) == ".jpg" {
-				compareJPEG(t, got, name)
-			} else if sum := fmt.Sprintf("%x", sha256.Sum256(got.Pix)); sum != want {
-				t.Errorf("other pixels than Pillow's, the first %v", got.Pix[:min(12, len(got.Pix))])
+			if pixels := fmt.Sprintf("%d %d %x", got.Width, got.Height, sha256.Sum256(got.Pix)); pixels != want || len(got.Pix) != 3*got.Width*got.Height {
+				t.Errorf("%s; want %s; it begins with %v", pixels, want, got.Pix[:min(12, len(got.Pix))])
 			}
 		})
-	}
-}
-
-func compareJPEG(t *testing.T, got Picture, name string) {
-	t.Helper()
-	want, err := decodeStillBytes(readStill(t, name+".png"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	worst, sum, differ := 0, 0, 0
-	for i, v := range want.Pix {
-		d := max(int(v), int(got.Pix[i])) - min(int(v), int(got.Pix[i]))
-		worst, sum = max(worst, d), sum+d
-		if d > 0 {
-			differ++
-		}
-	}
-	mean := float64(sum) / float64(len(want.Pix))
-	t.Logf("differs from libjpeg-turbo by %d at most, %.4f in the mean, in %d of %d samples", worst, mean, differ, len(want.Pix))
-	if worst > 3 || mean > 0.07 {
-		t.Errorf("differs from libjpeg-turbo by %d at most, %.4f in the mean; want 3 and 0.07", worst, mean)
 	}
 }
 
@@ -185,9 +161,7 @@ func FuzzStill(f *testing.F) {
 		f.Fatal(err)
 	}
 	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), ".jpg.png") {
-			f.Add(readStill(f, e.Name()))
-		}
+		f.Add(readStill(f, e.Name()))
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
 		p, _, err := DecodeStill(context.Background(), bytes.NewReader(file), int64(len(file)), Limits{Bytes: testStillBytes, Pixels: 1 << 16})

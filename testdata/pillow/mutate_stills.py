@@ -81,7 +81,7 @@ def main():
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 3000
     rng = random.Random(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
     folder.mkdir(parents=True, exist_ok=True)
-    seeds = [p for p in sorted(SEEDS.iterdir()) if p.suffix in KINDS and ".jpg.png" not in p.name]
+    seeds = [p for p in sorted(SEEDS.iterdir()) if p.suffix in KINDS]
     lines = []
     for i in range(count):
         seed = seeds[i % len(seeds)]
