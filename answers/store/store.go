@@ -42,6 +42,7 @@ type Store interface {
 	Uploads
 	Letters
 	Processes
+	Properties
 	Close() error
 }
 

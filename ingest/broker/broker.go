@@ -6,16 +6,20 @@
 //	… any Kafka client on b.Addr() …
 //
 // An acknowledged record and a committed offset are on the disk: a restart, and
-// kill -9, lose nothing. It has one node and no authentication, so it listens on
+// kill -9, lose nothing. A folder of which something is missing is refused. The
+// broker has one node and no authentication, so it listens on
 // loopback only. One process may have a folder open; the caller holds the lock.
 package broker
 
 import (
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 )
@@ -24,6 +28,7 @@ import (
 // them in memory and takes a free port.
 type Config struct {
 	Dir    string       // "": in memory
+	Store  string       // the store that its questions' outcomes are in, noted in a folder that names none; "": not known
 	Listen string       // host:port, the host a loopback address; "": 127.0.0.1 and a free port
 	Log    *slog.Logger // nil: nothing is logged
 }
@@ -45,12 +50,15 @@ func (c Config) Validate() error {
 
 // A Broker is running until it is closed.
 type Broker struct {
-	cluster *kfake.Cluster
-	addr    string
+	cluster  *kfake.Cluster
+	addr     string
+	identity Identity
+	census   *census // nil: it is in memory
+	closed   sync.Once
 }
 
 // Open starts a broker on what Dir holds. It returns an error if Listen is taken
-// or Dir cannot be read.
+// or Dir cannot be read, and [fault.Damaged] if something is missing there.
 func Open(c Config) (*Broker, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -58,6 +66,7 @@ func Open(c Config) (*Broker, error) {
 	if c.Listen == "" {
 		c.Listen = "127.0.0.1:0"
 	}
+	b := &Broker{}
 	options := []kfake.Opt{
 		kfake.NumBrokers(1),
 		kfake.ListenFn(func(network, _ string) (net.Listener, error) { return net.Listen(network, c.Listen) }),
@@ -65,6 +74,12 @@ func Open(c Config) (*Broker, error) {
 	if c.Dir != "" {
 		if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 			return nil, fmt.Errorf("broker: open: %w", err)
+		}
+		if err := checkFolder(c.Dir); err != nil {
+			return nil, err
+		}
+		if err := b.identify(c.Dir, c.Store); err != nil {
+			return nil, fmt.Errorf("broker: open %s: %w", c.Dir, err)
 		}
 		options = append(options, kfake.DataDir(c.Dir), kfake.SyncWrites())
 	}
@@ -75,14 +90,55 @@ func Open(c Config) (*Broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("broker: open on %s: %w", c.Listen, err)
 	}
-	return &Broker{cluster, cluster.ListenAddrs()[0]}, nil
+	b.cluster, b.addr = cluster, cluster.ListenAddrs()[0]
+	if c.Dir == "" {
+		return b, nil
+	}
+	b.census = &census{dir: c.Dir, log: c.Log}
+	b.census.begin()
+	b.identity.Made = true
+	if err := writeJSON(filepath.Join(c.Dir, identityFile), b.identity); err != nil {
+		b.Close()
+		return nil, fmt.Errorf("broker: open %s: %w", c.Dir, err)
+	}
+	return b, nil
 }
+
+// identify reads which broker this is, or names it.
+func (b *Broker) identify(dir, store string) error {
+	known, err := readJSON(filepath.Join(dir, identityFile), &b.identity)
+	if err != nil {
+		return err
+	}
+	if known && (b.identity.Store == store || store == "" || b.identity.Store != "") {
+		return nil
+	}
+	if !known {
+		b.identity.Broker = rand.Text()
+		_, _, b.identity.Made, err = Look(dir)
+	}
+	b.identity.Store = store
+	if err != nil {
+		return err
+	}
+	return writeJSON(filepath.Join(dir, identityFile), b.identity)
+}
+
+// Identity says which broker this is. That of a broker in memory is empty.
+func (b *Broker) Identity() Identity { return b.identity }
 
 // Addr is the host:port to give to clients.
 func (b *Broker) Addr() string { return b.addr }
 
 // Close ends every connection and writes what a quick start wants. It may repeat.
-func (b *Broker) Close() { b.cluster.Close() }
+func (b *Broker) Close() {
+	b.closed.Do(func() {
+		b.cluster.Close()
+		if b.census != nil {
+			b.census.end()
+		}
+	})
+}
 
 // A logger hands the broker's warnings and errors on.
 type logger struct{ log *slog.Logger }

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	kgo "github.com/segmentio/kafka-go"
@@ -49,7 +50,7 @@ func (c *Client) positions(ctx context.Context, topics []string) (all []Position
 		return nil, err
 	}
 	committed, err := c.client.OffsetFetch(ctx, &kgo.OffsetFetchRequest{GroupID: c.cfg.Group, Topics: wanted})
-	if err == nil {
+	if err == nil && !errors.Is(committed.Error, kgo.GroupIdNotFound) { // that has committed nothing yet
 		err = committed.Error
 	}
 	if err != nil {

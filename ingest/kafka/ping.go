@@ -55,3 +55,13 @@ func (c *Client) askVersions(ctx context.Context) error {
 	}
 	return got.Error
 }
+
+// Cluster returns the name that the cluster has given itself; "": it has none. An
+// error is [fault.Unavailable].
+func (c *Client) Cluster(ctx context.Context) (string, error) {
+	got, err := c.client.Metadata(ctx, &kgo.MetadataRequest{})
+	if err != nil {
+		return "", fmt.Errorf("kafka: ask for the cluster's name: %w: %w", err, fault.Unavailable)
+	}
+	return got.ClusterID, nil
+}

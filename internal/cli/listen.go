@@ -221,6 +221,12 @@ func (s *Settings) spooled() (uploads, error) {
 	return spool.NewRemote(spool.RemoteConfig{Client: client, Bucket: at.bucket, Prefix: at.prefix, Dir: filepath.Join(s.DataDir, "spool"), MaxBytes: int64(s.Spool.MaxBytes), Quota: int64(s.Spool.Quota)})
 }
 
+// spoolFolder is the folder of uploads, where they are kept in one.
+func (s *Settings) spoolFolder() string {
+	at, _ := spoolPlace(s.Spool.URL, s.DataDir) // checked when it was opened
+	return at.dir
+}
+
 // sweep keeps uploads no longer than the clips that name them.
 func (r *retention) sweep(ctx context.Context, kept uploads, log *slog.Logger) (stop func()) {
 	return r.begin(ctx, sweeper{kept}, log)

@@ -24,6 +24,8 @@ const (
 	partModel  = "model"
 	partStore  = "store"
 	partStream = "stream"
+	partData   = "data folder" // of which SQLite, the embedded broker and the journal are part
+	partSpool  = "spool"
 )
 
 const scrapePatience = 2 * time.Second // with the store
@@ -125,11 +127,12 @@ func (o *operations) service(s *answers.Service, kept featureStore) {
 }
 
 // spool has the room for uploads told. Of a bucket's nothing is known here.
-func (o *operations) spool(kept uploads, quota int64) {
+func (o *operations) spool(kept uploads, dir string, quota int64) {
 	folder, ok := kept.(*spool.Folder)
 	if !ok {
 		return
 	}
+	o.health.Watch(partSpool, seldom(room(dir)))
 	used := func(emit ops.Emit) {
 		if n, err := folder.Used(context.Background()); err == nil { // else nothing is said of it
 			emit(float64(n))
@@ -154,10 +157,10 @@ type observer struct {
 }
 
 func (o observer) store(s store.Store) {
-	o.Health.Watch(partStore, func(ctx context.Context) error {
+	o.Health.Watch(partStore, all(func(ctx context.Context) error {
 		_, _, err := s.NextDue(ctx)
 		return err
-	})
+	}, seldom(writable(s))))
 	if o.Metrics == nil {
 		return
 	}

@@ -12,7 +12,10 @@ import (
 )
 
 // Serve is videoqa serve.
-type Serve struct{ Settings }
+type Serve struct {
+	Settings
+	Reset bool `help:"Begin anew where the store and the broker do not belong together, or a broker of its own is not whole: what that had is moved aside, and nothing is deleted. It is said what happens."`
+}
 
 // Help is shown below the flags.
 func (Serve) Help() string {
@@ -68,11 +71,11 @@ func (c *Serve) serve(ctx context.Context, a *App, log *slog.Logger, o *operatio
 	side := httpSide{Config: api.Config{Models: []api.Model{model}, Keys: keys, RefuseUploads: others.refuseUploads}}
 	if c.servesHTTP() {
 		side.Listen, side.Web = c.Listen, ops.NewWeb(o.metrics, o.tracing, api.Routes())
-		o.spool(kept, int64(c.Spool.Quota))
+		o.spool(kept, c.spoolFolder(), int64(c.Spool.Quota))
 	}
 	err = stream{
 		DataDir: c.DataDir, Store: c.Store.URL, Keep: keep, Listen: c.Kafka.Listen, Kafka: c.kafka(), Media: c.media(), Work: c.worker(), Topics: c.Topics,
-		Asker: asker, Uploads: heldElsewhere{kept, others.elsewhere}, Limits: c.limits(), Peers: others, HTTP: side, Observe: o.observer(), Log: log, Ready: func(brokers []string, http string) {
+		Asker: asker, Uploads: heldElsewhere{kept, others.elsewhere}, Limits: c.limits(), Peers: others, HTTP: side, Observe: o.observer(), Reset: c.Reset, Log: log, Ready: func(brokers []string, http string) {
 			log.Info("serving", "brokers", brokers, "http", http, "ops", o.server.Addr(), "group", c.Kafka.Group, "data", c.DataDir, "model", model.Name, "demonstration", model.Demonstration, "roots", c.Media.Roots)
 		},
 	}.run(ctx)

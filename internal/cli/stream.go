@@ -34,11 +34,13 @@ type stream struct {
 	Peers   *peers       // nil: no other process shares the store
 	HTTP    httpSide
 	Observe observer // zero: nobody
+	Reset   bool     // begin anew where store and broker do not belong together
 	Log     *slog.Logger
 	Ready   func(brokers []string, http string) // told once the topics are there, and where HTTP is; nil: nobody
 
 	keeper   *upload.Keeper // nil: there are no uploads
 	embedded bool           // the broker is our own
+	pairing  pairing
 }
 
 // run serves until ctx ends, and returns when all is put away.
@@ -53,20 +55,27 @@ func (s stream) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer put("the data folder", dir.Close)
-	if len(s.Kafka.Brokers) == 0 {
-		b, err := broker.Open(broker.Config{Dir: dir.file("broker"), Listen: s.Listen, Log: s.Log})
-		if err != nil {
-			return fmt.Errorf("%w (--kafka-listen chooses another address, --kafka-brokers a broker of yours)", err)
-		}
-		defer b.Close()
-		s.Kafka.Brokers, s.embedded = []string{b.Addr()}, true
-	}
 	db, err := openStore(ctx, s.Store, dir.path)
 	if err != nil {
 		return err
 	}
 	defer put("the store", db.Close)
+	if s.pairing, err = newPairing(ctx, db, storeName(s.Store, dir.path), s.Reset, s.Log); err != nil {
+		return err
+	}
+	if len(s.Kafka.Brokers) == 0 {
+		b, err := s.pairing.open(ctx, broker.Config{Dir: dir.file("broker"), Listen: s.Listen, Log: s.Log})
+		switch {
+		case errors.Is(err, fault.Conflict), errors.Is(err, fault.Damaged):
+			return err
+		case err != nil:
+			return fmt.Errorf("%w (--kafka-listen chooses another address, --kafka-brokers a broker of yours)", err)
+		}
+		defer b.Close()
+		s.Kafka.Brokers, s.embedded = []string{b.Addr()}, true
+	}
 	s.Observe.store(db)
+	s.Observe.Health.Watch(partData, seldom(room(dir.path)))
 	if s.Peers != nil {
 		s.Work.Elsewhere = s.Peers.elsewhere
 	}
@@ -111,6 +120,11 @@ func (s stream) work(ctx context.Context, client *kafka.Client) (err error) {
 			return nil // told to stop before there was anything to do
 		}
 		return err
+	}
+	if !s.embedded {
+		if err := s.pairing.kafka(ctx, client, s.Kafka.Group); err != nil {
+			return err
+		}
 	}
 	if err := s.checkRetention(ctx, client); err != nil {
 		return err

@@ -116,10 +116,18 @@ ALTER TABLE videoqa_outcomes ADD COLUMN checksum bytea;
 ALTER TABLE videoqa_waiting ADD COLUMN checksum bytea;
 ALTER TABLE videoqa_claims ADD COLUMN checksum bytea;
 ALTER TABLE videoqa_letters ADD COLUMN checksum bytea;
+`, `
+CREATE TABLE videoqa_properties (
+	name  text PRIMARY KEY,
+	value text NOT NULL
+);
 `}
 
 // checked is the step with which rows have checksums.
 const checked = 6
+
+// identified is the step with which the tables have an identity.
+const identified = 7
 
 // prepare brings the tables up to date; of several processes one does, and the
 // others wait for it.
@@ -143,6 +151,11 @@ func prepare(ctx context.Context, tx pgx.Tx) error {
 		}
 		if version+1 == checked {
 			if err := sealAll(ctx, tx); err != nil {
+				return err
+			}
+		}
+		if version+1 == identified {
+			if err := identify(ctx, tx, before > 0); err != nil {
 				return err
 			}
 		}

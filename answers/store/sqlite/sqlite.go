@@ -137,10 +137,18 @@ ALTER TABLE outcomes ADD COLUMN checksum BLOB;
 ALTER TABLE waiting ADD COLUMN checksum BLOB;
 ALTER TABLE claims ADD COLUMN checksum BLOB;
 ALTER TABLE letters ADD COLUMN checksum BLOB;
-` + refuseUnchecked("clips", "cameras", "outcomes", "waiting", "claims", "letters")}
+` + refuseUnchecked("clips", "cameras", "outcomes", "waiting", "claims", "letters"), `
+CREATE TABLE properties (
+	name  TEXT PRIMARY KEY,
+	value TEXT NOT NULL
+) WITHOUT ROWID;
+`}
 
 // checked is the step with which rows have checksums.
 const checked = 8
+
+// identified is the step with which a file has an identity.
+const identified = 9
 
 // refuseUnchecked keeps a program from writing that knows of no checksums and has
 // had the file open since before.
@@ -192,12 +200,18 @@ func (s *Store) prepare(ctx context.Context, alone bool) error {
 		if version > len(schema) {
 			return fmt.Errorf("the file has schema %d, this program knows up to %d", version, len(schema))
 		}
+		before := version
 		for ; version < len(schema); version++ {
 			if _, err := tx.Exec(schema[version]); err != nil {
 				return err
 			}
 			if version+1 == checked {
 				if err := sealAll(tx); err != nil {
+					return err
+				}
+			}
+			if version+1 == identified {
+				if err := identify(tx, before > 0); err != nil {
 					return err
 				}
 			}

@@ -1,0 +1,185 @@
+package broker
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"videoqa/internal/fault"
+)
+
+// A broker that finds no meta.json begins anew, over whatever else lies in its folder;
+// without topics.json it has no topics, and without a segment no records. So the folder
+// also holds what it should hold:
+//
+//	identity.json  which broker this is, and with which store it belongs together
+//	files.json     the segments of all partitions and their sizes, as of some seconds ago
+
+const (
+	identityFile = "identity.json"
+	filesFile    = "files.json"
+)
+
+// An Identity says which broker a folder belongs to.
+type Identity struct {
+	Broker string `json:"broker_id"`
+	Store  string `json:"store_id,omitempty"` // the store that its questions' outcomes are in; "": not known
+	Made   bool   `json:"made"`               // whether it ever ran: before, nothing of it can have been acknowledged
+}
+
+// Look returns the identity of the broker in a folder; known is false if the folder
+// does not tell. used says whether a broker ever ran there.
+func Look(dir string) (id Identity, known, used bool, err error) {
+	known, err = readJSON(filepath.Join(dir, identityFile), &id)
+	if err != nil {
+		return id, false, false, err
+	}
+	if known {
+		return id, true, id.Made, nil
+	}
+	for _, name := range []string{"meta.json", "topics.json", "groups.log", "partitions"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return id, false, true, nil
+		}
+	}
+	return id, false, false, nil
+}
+
+// checkFolder returns [fault.Damaged] if something is missing of what was there when
+// the broker ended.
+func checkFolder(dir string) error {
+	missing, err := missingFrom(dir)
+	if err == nil && len(missing) > 0 {
+		err = fmt.Errorf("it has no %s any more, and with that records are lost: %w", strings.Join(missing, ", "), fault.Damaged)
+	}
+	if err != nil {
+		return fmt.Errorf("broker: open %s: %w", dir, err)
+	}
+	return nil
+}
+
+func missingFrom(dir string) (missing []string, err error) {
+	_, _, used, err := Look(dir)
+	if err != nil || !used {
+		return nil, err
+	}
+	for _, name := range []string{"meta.json", "topics.json"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); errors.Is(err, fs.ErrNotExist) {
+			missing = append(missing, name)
+		}
+	}
+	var files map[string]int64
+	if _, err := readJSON(filepath.Join(dir, filesFile), &files); err != nil || len(missing) > 0 {
+		return missing, err
+	}
+	topics, err := topicsOf(dir)
+	if err != nil {
+		return nil, err
+	}
+	for name, size := range files {
+		info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			missing = append(missing, name)
+		case err != nil:
+			return nil, err
+		case info.Size() < size:
+			missing = append(missing, fmt.Sprintf("end of %s (%d of %d bytes)", name, info.Size(), size))
+		case !topics[filepath.Base(filepath.Dir(name))]:
+			missing = append(missing, "entry in topics.json for "+name)
+		}
+	}
+	slices.Sort(missing)
+	return missing, nil
+}
+
+// topicsOf lists the folders of the partitions that topics.json tells of.
+func topicsOf(dir string) (folders map[string]bool, err error) {
+	var listed struct {
+		Topics []struct {
+			Name       string
+			Partitions int
+		}
+	}
+	if _, err := readJSON(filepath.Join(dir, "topics.json"), &listed); err != nil {
+		return nil, err
+	}
+	folders = map[string]bool{}
+	for _, t := range listed.Topics {
+		for p := range t.Partitions {
+			folders[t.Name+"-"+strconv.Itoa(p)] = true
+		}
+	}
+	return folders, nil
+}
+
+// segments lists the segments of all partitions and their sizes.
+func segments(dir string) (files map[string]int64, err error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "partitions", "*", "*.dat"))
+	if err != nil {
+		return nil, err
+	}
+	files = map[string]int64{}
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // its records are too old
+		}
+		if err != nil {
+			return nil, err
+		}
+		files["partitions/"+filepath.Base(filepath.Dir(path))+"/"+filepath.Base(path)] = info.Size()
+	}
+	return files, nil
+}
+
+// readJSON reads a file, if it is there.
+func readJSON(path string, into any) (found bool, err error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return false, fmt.Errorf("read %s: %w: %w", filepath.Base(path), err, fault.Damaged)
+	}
+	return true, nil
+}
+
+// writeJSON writes a file so that after a crash it holds this or what it held before.
+func writeJSON(path string, content any) (err error) {
+	text, err := json.Marshal(content)
+	if err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), "*.tmp")
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	err = errors.Join(err, file.Sync(), file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(file.Name()))
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+// syncFolder has the names in a folder on the disk.
+func syncFolder(dir string) error {
+	folder, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}

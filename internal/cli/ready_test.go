@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"videoqa/answers/store/sqlite"
+	"videoqa/internal/fault"
+)
+
+func TestAStoreThatIsBusyIsReadyAndOneThatTakesNothingIsNot(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	s, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	check := writable(s)
+	if err := check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	full, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	full.SetMaxOpenConns(1)
+	if _, err := full.Exec("BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	if err := check(short); err != nil {
+		t.Errorf("a store that is busy says %v", err)
+	}
+	if _, err := full.Exec("ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	if err := check(t.Context()); err != nil {
+		t.Errorf("afterwards it says %v", err)
+	}
+	if _, err := full.Exec("CREATE TRIGGER no_room BEFORE INSERT ON properties BEGIN SELECT RAISE(ABORT, 'disk full'); END"); err != nil {
+		t.Fatal(err)
+	}
+	if err := check(t.Context()); !errors.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "disk full") {
+		t.Errorf("a store that takes nothing says %v", err)
+	}
+	if _, err := full.Exec("DROP TRIGGER no_room"); err != nil {
+		t.Fatal(err)
+	}
+	if err := check(t.Context()); err != nil {
+		t.Errorf("with room again it says %v", err)
+	}
+}
+
+func TestWhatWasFoundHoldsForSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked, fails := 0, errors.New("full")
+		check := seldom(func(context.Context) error { asked++; return fails })
+		for range 10 {
+			if err := check(t.Context()); err == nil {
+				t.Error("it is ready")
+			}
+		}
+		fails = nil
+		time.Sleep(probeKept)
+		if err := check(t.Context()); err != nil || asked != 2 {
+			t.Errorf("asked %d times: %v", asked, err)
+		}
+	})
+}
+
+// A disk of 24 MiB is filled and emptied under a running service. Mounting one needs a
+// user namespace, in which this test runs once more.
+func TestAFullDiskIsNotReadyAndOneWithRoomIsAgain(t *testing.T) {
+	if dir := os.Getenv("VIDEOQA_TEST_SMALL_DISK"); dir != "" {
+		fillAndEmpty(t, dir)
+		return
+	}
+	again := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
+	again.Env = append(os.Environ(), "VIDEOQA_TEST_SMALL_DISK="+t.TempDir())
+	again.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}, GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+	}
+	out, err := again.CombinedOutput()
+	switch {
+	case strings.Contains(string(out), "cannot mount") || err != nil && len(out) == 0:
+		t.Skipf("needs user namespaces (sysctl kernel.unprivileged_userns_clone=1): %v", err)
+	case err != nil:
+		t.Errorf("%v:\n%s", err, out)
+	}
+}
+
+func fillAndEmpty(t *testing.T, dir string) {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=24m"); err != nil {
+		t.Skip("cannot mount a small disk:", err)
+	}
+	p := launch(t, "--data-dir", filepath.Join(dir, "data"))
+	p.quiet()
+	ready := func(want int, texts ...string) {
+		t.Helper()
+		status, body := 0, ""
+		for began := time.Now(); time.Since(began) < 30*time.Second; <-time.After(50 * time.Millisecond) {
+			if status, body = p.get("/health/ready"); status == want {
+				break
+			}
+		}
+		for _, text := range texts {
+			if status != want || !strings.Contains(body, text) {
+				t.Errorf("ready is %d, %s; want %d with %q", status, body, want, text)
+			}
+		}
+	}
+	ready(200)
+	filler := filepath.Join(dir, "filler")
+	file, err := os.Create(filler)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = file.Write(make([]byte, 4096))
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	ready(503, "data folder", "is full", "spool")
+	question := `{"uri":"file:///none","questions":[{"question":"what?"}]}`
+	if status := p.ask("POST", "/v1/questions", question, ""); status != 503 {
+		t.Errorf("a question is taken with %d", status)
+	}
+	if err := errors.Join(file.Close(), os.Remove(filler)); err != nil {
+		t.Fatal(err)
+	}
+	ready(200)
+	if status := p.ask("POST", "/v1/questions", question, ""); status != 200 {
+		t.Errorf("a question is taken with %d", status)
+	}
+}
