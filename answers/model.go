@@ -68,6 +68,24 @@ func OpenModel(ctx context.Context, c *checkpoint.Checkpoint, cfg ModelConfig) (
 	return m, nil
 }
 
+// Judge does what OpenModel does before it reads weights, and returns its errors:
+// what is wrong with c's preparation and tokenizer, and what this machine cannot do.
+func Judge(c *checkpoint.Checkpoint, cfg ModelConfig) error {
+	m := &Model{how: cfg.Preprocess}
+	if m.how == "" {
+		m.how = Hub
+	}
+	if _, err := m.preparation(c); err != nil {
+		return fmt.Errorf("answers: open model %s: %w", c.Name, err)
+	}
+	words, err := tokenizer(c)
+	if err != nil {
+		return fmt.Errorf("answers: open model %s: %w", c.Name, err)
+	}
+	_, err = cfg.Precision.For(c.Config, cfg.Device, cfg.Library)
+	return errors.Join(err, words.Close())
+}
+
 // Close frees the model, once no call uses it any more.
 func (m *Model) Close() error { return errors.Join(m.git.Close(), m.words.Close()) }
 

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -15,20 +17,23 @@ type Config struct {
 
 // ConfigCheck is videoqa config check.
 type ConfigCheck struct {
-	File string `arg:"" name:"file" optional:"" help:"The file, instead of --config."`
+	File   string `arg:"" name:"file" optional:"" help:"The file, instead of --config."`
+	Files  bool   `negatable:"" default:"true" help:"Look for the files and folders that the settings name; --no-files if they are for another machine."`
+	Online bool   `help:"Also ask the servers that the settings name, which changes nothing in them."`
 	Settings
 }
 
 // Help is shown below the flags.
 func (ConfigCheck) Help() string {
-	return "Example: videoqa config check videoqa.yaml. Exit status 0: serve would take it; 2: it would not."
+	return "Example: videoqa config check videoqa.yaml --online. Exit status 0: serve would take it; 2: it would not; 1: a server does not answer."
 }
 
 const settingsArgument = "file" // names the file of settings, as --config does
 
-// Run has little to do: what is wrong was found on the way here.
-func (c *ConfigCheck) Run(a *App) error {
-	if err := c.check(a); err != nil {
+// Run goes as far as serve does without a server. What is wrong with the file itself
+// was found on the way here.
+func (c *ConfigCheck) Run(ctx context.Context, a *App) error {
+	if err := c.prepare(ctx, a, c.Files); err != nil {
 		return err
 	}
 	if err := c.uploadsApart(); err != nil {
@@ -40,8 +45,22 @@ func (c *ConfigCheck) Run(a *App) error {
 			given++
 		}
 	}
-	_, err := fmt.Fprintf(a.Out, "ok: %d of %d settings given\n", given, len(a.values))
-	return err
+	if _, err := fmt.Fprintf(a.Out, "ok: %d of %d settings given\n", given, len(a.values)); err != nil || !c.Online {
+		return err
+	}
+	return c.online(ctx, a)
+}
+
+func (c *ConfigCheck) online(ctx context.Context, a *App) error {
+	var failed []error
+	c.askServers(ctx, func(name string, err error) {
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", name, err))
+			return
+		}
+		fmt.Fprintf(a.Out, "%s: answers\n", name)
+	})
+	return errors.Join(failed...)
 }
 
 // ConfigShow is videoqa config show.

@@ -45,7 +45,7 @@ func (s *Settings) observe(ctx context.Context, a *App, log *slog.Logger) (*oper
 	o := &operations{health: ops.NewHealth(partModel, partStore, partStream), metrics: ops.NewMetrics(a.Version), log: log}
 	o.metrics.MustAdd(o.health.Source())
 	var err error
-	if a.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || a.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != "" {
+	if a.traces() {
 		if o.tracing, err = ops.OpenTracing(ctx, a.Version, log); err != nil {
 			return nil, err
 		}
@@ -55,6 +55,11 @@ func (s *Settings) observe(ctx context.Context, a *App, log *slog.Logger) (*oper
 		return nil, errors.Join(fmt.Errorf("%w (--ops-listen chooses another address)", err), o.tracing.Close())
 	}
 	return o, nil
+}
+
+// traces tells whether spans are sent anywhere.
+func (a *App) traces() bool {
+	return a.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || a.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
 }
 
 // around serves operations as long as do runs.

@@ -37,6 +37,16 @@ func (r *retention) shorterThan(d time.Duration) bool {
 	return d == 0 || time.Duration(r.time.Load()) < d
 }
 
+// covers refuses topics that keep their records longer, by how long each does.
+func (r *retention) covers(kept map[string]time.Duration) error {
+	for name, d := range kept {
+		if r.shorterThan(d) {
+			return fmt.Errorf("topic %s keeps its records for %s, and the store its outcomes for less: raise --store-retention, or lower the topic's retention.ms: %w", name, spell(d), fault.BadRequest)
+		}
+	}
+	return nil
+}
+
 // set is a [reloader].
 func (r *retention) set(now Settings) error {
 	if least := time.Duration(r.least.Load()); now.Store.Retention < least {

@@ -25,7 +25,7 @@ func (Serve) Help() string {
 // Run serves until it is interrupted, which is no failure: what was being
 // answered has been.
 func (c *Serve) Run(ctx context.Context, a *App) (err error) {
-	if err := c.check(a); err != nil {
+	if err := c.prepare(ctx, a, true); err != nil {
 		return err
 	}
 	boundHeap()

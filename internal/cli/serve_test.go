@@ -283,7 +283,7 @@ func TestHangupReloadsTheFileOfSettings(t *testing.T) {
 func TestASecondOperationsListenerIsRefusedByName(t *testing.T) {
 	p := launch(t, "--data-dir", filepath.Join(t.TempDir(), "data"))
 	p.quiet()
-	a, _, errs := app(t, "HOME="+t.TempDir(), "VIDEOQA_OPS_LISTEN="+p.ops)
+	a, _, errs := app(t, "HOME="+t.TempDir(), "VIDEOQA_OPS_LISTEN="+p.ops, "VIDEOQA_ONNXRUNTIME="+os.Getenv("VIDEOQA_ONNXRUNTIME"))
 	if status := a.run(t.Context(), []string{"serve"}); status != failed || !strings.Contains(errs.String(), p.ops) || !strings.Contains(errs.String(), "--ops-listen") {
 		t.Errorf("status %d: %s", status, errs)
 	}

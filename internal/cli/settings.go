@@ -143,8 +143,17 @@ type LogSettings struct {
 }
 
 // check finds what cannot be right whatever the world outside is like.
-func (s *Settings) check(a *App) error {
-	var wrong []error
+func (s *Settings) check(a *App) error { return refusal(s.wrong(a)) }
+
+// refusal is all of them as one error; nil: there are none.
+func refusal(wrong []error) error {
+	if len(wrong) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", fault.BadRequest, errors.Join(wrong...))
+}
+
+func (s *Settings) wrong(a *App) (wrong []error) {
 	wrong = append(wrong, s.checkHTTP()...)
 	if _, err := prefixes(s.Media.Networks); err != nil {
 		wrong = append(wrong, err)
@@ -164,11 +173,7 @@ func (s *Settings) check(a *App) error {
 	if len(s.Kafka.Brokers) == 0 && s.Single {
 		wrong = append(wrong, errors.New("--single-process goes with --kafka-brokers"))
 	}
-	wrong = append(wrong, s.checkBounds(a)...)
-	if err := errors.Join(wrong...); err != nil {
-		return fmt.Errorf("%w: %w", fault.BadRequest, err)
-	}
-	return nil
+	return append(wrong, s.checkBounds(a)...)
 }
 
 // checkBounds finds numbers that make no sense.
@@ -195,6 +200,7 @@ func (s *Settings) checkBounds(a *App) (wrong []error) {
 		{"--topic-partitions", s.Topics.Partitions > 0, "at least 1"},
 		{"--topic-retention", s.Topics.Retention > 0, "more than nothing"},
 		{"--max-tokens", s.MaxTokens > 0, "at least 1"},
+		{"--threads", s.Threads >= 0, "at least 0"},
 		{"--beam", s.Beam >= 0, "at least 0"},
 		{"--abstain-below", s.AbstainBelow >= 0 && s.AbstainBelow <= 1, "from 0 to 1"},
 	} {

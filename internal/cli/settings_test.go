@@ -103,7 +103,7 @@ func TestConfigCheckFindsEverythingAtOnce(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a, out, errs := app(t, tc.environ...)
-			status := a.run(context.Background(), []string{"config", "check", write(t, tc.file)})
+			status := a.run(context.Background(), []string{"config", "check", "--no-files", write(t, tc.file)})
 			for _, want := range tc.want {
 				if said := out.String() + errs.String(); status != tc.status || !strings.Contains(said, want) {
 					t.Errorf("status %d, %q; want %d and %q", status, said, tc.status, want)

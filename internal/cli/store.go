@@ -31,8 +31,14 @@ func joinStore(ctx context.Context, url, dataDir string) (store.Store, error) {
 }
 
 func shared(ctx context.Context, url string) (store.Store, error) {
-	if !strings.HasPrefix(url, "postgres://") && !strings.HasPrefix(url, "postgresql://") {
-		return nil, fmt.Errorf("cli: open store: its URL begins with neither postgres:// nor postgresql://: %w", fault.BadRequest)
+	if !isPostgres(url) {
+		return nil, errNotPostgres
 	}
 	return postgres.Open(ctx, url)
 }
+
+func isPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+}
+
+var errNotPostgres = fmt.Errorf("cli: open store: its URL begins with neither postgres:// nor postgresql://: %w", fault.BadRequest)

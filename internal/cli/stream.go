@@ -15,7 +15,6 @@ import (
 	"videoqa/ingest/broker"
 	"videoqa/ingest/kafka"
 	"videoqa/ingest/media"
-	"videoqa/internal/fault"
 )
 
 // A stream is everything between the broker and the model, on one data folder.
@@ -184,12 +183,7 @@ func (s stream) checkRetention(ctx context.Context, client *kafka.Client) error 
 	if err != nil {
 		return err
 	}
-	for name, d := range kept {
-		if s.Keep.shorterThan(d) {
-			return fmt.Errorf("topic %s keeps its records for %s, and the store its outcomes for less: raise --store-retention, or lower the topic's retention.ms: %w", name, spell(d), fault.BadRequest)
-		}
-	}
-	return nil
+	return s.Keep.covers(kept)
 }
 
 // warnOfFrailty has readiness and the log say which topics a lost broker would harm.

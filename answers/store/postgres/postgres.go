@@ -44,6 +44,49 @@ const (
 // string as libpq has it; pool_max_conns in it bounds the connections (8). It returns [fault.BadRequest] if url cannot be read, and
 // [fault.Unavailable] if no server answers.
 func Open(ctx context.Context, url string) (*Store, error) {
+	cfg, err := configOf(url)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, down("open", err)
+	}
+	s := &Store{pool}
+	if err := s.change(ctx, "prepare", prepare); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// CheckURL returns the [fault.BadRequest] that Open would, of a URL or of the files
+// that it names, without connecting.
+func CheckURL(url string) error {
+	_, err := configOf(url)
+	return err
+}
+
+// Ping asks whether the server answers and lets this user in, and makes no tables.
+// Errors are Open's.
+func Ping(ctx context.Context, url string) error {
+	cfg, err := configOf(url)
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
+	if err != nil {
+		return down("ping", err)
+	}
+	defer conn.Close(ctx)
+	if err := conn.Ping(ctx); err != nil {
+		return down("ping", err)
+	}
+	return nil
+}
+
+// configOf reads url and sets what it leaves open.
+func configOf(url string) (*pgxpool.Config, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read the store's URL: %w: %w", err, fault.BadRequest) // pgx leaves the password out
@@ -61,16 +104,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if !strings.Contains(url, "pool_max_conns") {
 		cfg.MaxConns = connections
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, cfg)
-	if err != nil {
-		return nil, down("open", err)
-	}
-	s := &Store{pool}
-	if err := s.change(ctx, "prepare", prepare); err != nil {
-		pool.Close()
-		return nil, err
-	}
-	return s, nil
+	return cfg, nil
 }
 
 // Close closes the connections, when those in use are free.

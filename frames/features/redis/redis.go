@@ -136,6 +136,15 @@ func answered(err error) bool {
 	return err == nil || errors.As(err, &refusal) || errors.Is(err, context.Canceled)
 }
 
+// Ping asks whether the server answers and lets this user in, whatever the breaker
+// says. An error is [fault.Unavailable].
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.client.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("redis: ping: %w: %w", err, fault.Unavailable)
+	}
+	return nil
+}
+
 // Close ends the connections.
 func (s *Store) Close() error { return s.client.Close() }
 

@@ -1,0 +1,254 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"videoqa/answers"
+	"videoqa/answers/api"
+	"videoqa/answers/store/postgres"
+	"videoqa/frames/features/redis"
+	"videoqa/gitvideo"
+	"videoqa/ingest/broker"
+	"videoqa/ingest/kafka"
+	"videoqa/ingest/media"
+	"videoqa/internal/fault"
+	"videoqa/internal/ops"
+)
+
+// A preparation makes one part of serve from its settings, as far as that goes
+// without a server and without a change to the disk, and lets it go again.
+type preparation struct {
+	flag string // that chooses it
+	try  func() error
+}
+
+// prepare finds everything for which serve would refuse to start before it talks to
+// a server. serve and config check both call it, so neither takes what the other
+// refuses. Without files, files and folders that the settings name are not looked
+// for: the settings are for another machine.
+func (s *Settings) prepare(ctx context.Context, a *App, files bool) error {
+	wrong := s.wrong(a)
+	told := map[string]bool{}
+	for _, err := range wrong {
+		told[err.Error()] = true
+	}
+	for _, p := range s.preparations(ctx, a, files) {
+		err := p.try()
+		if err == nil || told[err.Error()] {
+			continue
+		}
+		told[err.Error()] = true
+		wrong = append(wrong, fmt.Errorf("%s: %w", a.said(p.flag), err))
+	}
+	return refusal(wrong)
+}
+
+func (s *Settings) preparations(ctx context.Context, a *App, files bool) []preparation {
+	list := []preparation{
+		{"--store-url", s.prepareStore}, {"--redis-url", func() error { return s.prepareRedis(files) }},
+		{"--kafka-brokers", func() error { return s.prepareKafka(files) }}, {"--kafka-listen", s.prepareBroker},
+		{"--ops-listen", func() error { return prepareAddress(s.OpsListen, files) }}, {"--listen", func() error { return s.prepareHTTP(files) }},
+		{"tracing", func() error { return prepareTracing(ctx, a) }},
+	}
+	if files {
+		list = append(list,
+			preparation{"--model", func() error { return s.prepareModel(a) }}, preparation{"--media-roots", s.prepareMedia}, preparation{"--api-keys-file", s.prepareKeys},
+			preparation{"--data-dir", func() error { return s.prepareData(a) }}, preparation{"--spool-url", s.prepareSpool})
+	}
+	return list
+}
+
+func (s *Settings) prepareStore() error {
+	switch {
+	case s.Store.URL == "":
+		return nil
+	case !isPostgres(s.Store.URL):
+		return errNotPostgres
+	}
+	return postgres.CheckURL(s.Store.URL)
+}
+
+func (s *Settings) prepareRedis(files bool) error {
+	if s.Redis.URL == "" {
+		return nil
+	}
+	cfg := redis.Config{URL: s.Redis.URL, TTL: s.Redis.TTL}
+	if files {
+		cfg.CAFile = s.Redis.CA
+	}
+	store, err := redis.New(cfg)
+	if err != nil {
+		return err
+	}
+	return store.Close()
+}
+
+func (s *Settings) prepareKafka(files bool) error {
+	cfg := s.kafka()
+	for _, address := range cfg.Brokers {
+		if err := brokerAddress(address); err != nil {
+			return err
+		}
+	}
+	if len(cfg.Brokers) == 0 {
+		cfg.Brokers = []string{s.Kafka.Listen} // its own
+	}
+	if !files {
+		cfg.Security.CAFile, cfg.Security.CertFile, cfg.Security.KeyFile = "", "", ""
+	}
+	client, err := kafka.New(cfg)
+	if err != nil {
+		return err
+	}
+	return client.Close()
+}
+
+// brokerAddress refuses what nobody could ever be reached at.
+func brokerAddress(address string) error {
+	if address == "" || strings.ContainsAny(address, "/ ") {
+		return fmt.Errorf("%q is not HOST:PORT, as kafka:9092: %w", address, fault.BadRequest)
+	}
+	if _, port, err := net.SplitHostPort(address); err == nil {
+		return checkPort(port)
+	}
+	return nil
+}
+
+func checkPort(port string) error {
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return fmt.Errorf("%q is no port, from 0 to 65535: %w", port, fault.BadRequest)
+	}
+	return nil
+}
+
+func (s *Settings) prepareBroker() error {
+	if len(s.Kafka.Brokers) > 0 {
+		return nil
+	}
+	return broker.Config{Listen: s.Kafka.Listen}.Validate()
+}
+
+// prepareAddress judges an address to listen on, and whether this machine has it. The
+// port is not taken: a service that runs may have it, with good reason.
+func prepareAddress(address string, here bool) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%q is not an address and a port, as 127.0.0.1:8080: %w", address, fault.BadRequest)
+	}
+	if err := checkPort(port); err != nil || !here {
+		return err
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return err
+	}
+	return listener.Close()
+}
+
+func (s *Settings) prepareHTTP(here bool) error {
+	if s.Listen == "" || s.Role == roleWorker {
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(s.Listen); err != nil {
+		return nil // wrong has said so
+	}
+	return prepareAddress(s.Listen, here)
+}
+
+func prepareTracing(ctx context.Context, a *App) error {
+	if !a.traces() {
+		return nil
+	}
+	tracing, err := ops.OpenTracing(ctx, a.Version, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	return tracing.Close()
+}
+
+func (s *Settings) prepareModel(a *App) (err error) {
+	library, err := a.library()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(library); err != nil {
+		return fmt.Errorf("find ONNX Runtime: %w", err)
+	}
+	c, err := s.checkpoint(a)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	return answers.Judge(c, answers.ModelConfig{Library: library, Precision: gitvideo.Precision(s.Precision), Device: s.Device, Preprocess: answers.Preprocess(s.Preprocess)})
+}
+
+func (s *Settings) prepareMedia() error {
+	fetcher, err := media.New(s.media())
+	if err != nil {
+		return err
+	}
+	return fetcher.Close()
+}
+
+func (s *Settings) prepareKeys() error {
+	if s.APIKeysFile == "" {
+		return nil
+	}
+	_, err := api.OpenKeys(s.APIKeysFile)
+	return err
+}
+
+func (s *Settings) prepareData(a *App) (err error) {
+	dir := s.DataDir
+	if dir == "" {
+		if dir, err = a.defaultDataDir(); err != nil {
+			return err
+		}
+	}
+	for {
+		err := writable(dir)
+		if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+			return err
+		}
+		dir = filepath.Dir(dir) // it is made, with what is missing above it
+	}
+}
+
+// prepareSpool does not make the folder, as serve does.
+func (s *Settings) prepareSpool() error {
+	at, err := spoolPlace(s.Spool.URL, s.DataDir)
+	if err != nil || s.Spool.URL == "" || at.dir == "" {
+		return nil // wrong has judged it, or it is below the data folder
+	}
+	if err := writable(at.dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := writable(filepath.Dir(at.dir)); err != nil {
+		return fmt.Errorf("a folder is made, but none above it: %w", err)
+	}
+	return nil
+}
+
+func writable(dir string) error {
+	st, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if !st.IsDir() {
+		return fmt.Errorf("%s is not a folder: %w", dir, fault.BadRequest)
+	}
+	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+		return fmt.Errorf("write into %s: %w", dir, err)
+	}
+	return nil
+}
