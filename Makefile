@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps env build dist dist-check demo test test-real faults rebalance fair soak scale stream-cost bench bench-answers bench-trace bench-serving bench-peers bench-device memory eval parity check gofmt vet staticcheck race house clean libraries deploy-check
+.PHONY: help deps env build install dist dist-check demo test test-real faults rebalance fair soak scale stream-cost bench bench-answers bench-trace bench-serving bench-peers bench-device memory eval parity check gofmt vet staticcheck race house clean libraries deploy-check
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 # The version is ours to state: Go's own stamp fails where git distrusts the folder's owner, as in containers.
@@ -23,6 +23,7 @@ FILES ?= 1000
 rebalance: MINUTES ?= 10
 soak: MINUTES ?= 20
 DEVICE ?= cuda
+PREFIX ?= /usr/local
 MODEL ?= git-base
 BENCH_FOLDER := $$(deploy/cache.sh)/bench
 STREAM_BENCH := go test ./internal/cli -run '^$$' -benchtime 5x -timeout 30m -bench Stream
@@ -43,6 +44,13 @@ build: libraries ## bin/videoqa
 	@mkdir -p bin
 	$(WITH_LIBRARIES) go build -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/videoqa .
 	@ln -sfn "$$(deploy/deps.sh where onnxruntime)/lib" bin/lib
+
+install: build ## the program and the libraries that it loads, below PREFIX (/usr/local)
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib/videoqa"
+	install -m 755 bin/videoqa "$(DESTDIR)$(PREFIX)/lib/videoqa/videoqa"
+	rm -rf "$(DESTDIR)$(PREFIX)/lib/videoqa/lib"
+	cp -RP --no-preserve=ownership "$$(deploy/deps.sh where onnxruntime)/lib" "$(DESTDIR)$(PREFIX)/lib/videoqa/lib"
+	ln -sfn ../lib/videoqa/videoqa "$(DESTDIR)$(PREFIX)/bin/videoqa"
 
 dist: libraries ## dist/videoqa-VERSION-linux-ARCH.tar.gz, which needs nothing else on Debian 12 or newer
 	@VERSION='$(VERSION)' deploy/dist.sh

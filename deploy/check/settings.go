@@ -30,7 +30,7 @@ func (p process) check(ctx context.Context, program string) error {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	args := []string{"config", "check", "--no-files"} // they are the container's
+	args := []string{"config", "check"}
 	if p.settings != "" {
 		file := filepath.Join(folder, "videoqa.yaml")
 		if err := os.WriteFile(file, []byte(p.settings), 0o600); err != nil {

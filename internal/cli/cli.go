@@ -3,10 +3,10 @@
 //	os.Exit(cli.Main(version, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()))
 //
 // Flags, variables, the file of settings and help come from one struct. A command
-// writes its results
-// to standard output only when it has succeeded whole; errors are one sentence on
-// standard error. Exit status: 0 done, 1 failed, 2 the command line is wrong, 70 a native call hung,
-// 130 interrupted.
+// writes its results to standard output only when it has succeeded whole, or, about
+// several files or stretches, when it has with each; errors are one sentence on
+// standard error. Exit status: 0 done, 1 failed, also with one of several files, 2
+// the command line is wrong, 70 a native call hung, 130 interrupted.
 package cli
 
 import (

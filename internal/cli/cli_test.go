@@ -180,7 +180,7 @@ func TestAnErrorIsOneSentenceAndNothingElse(t *testing.T) {
 		{"a folder", []string{"ask", folder, "what?"}, 2, "folder"},
 		{"text", []string{"ask", clips + "bad/text.mp4", "what is this?"}, 1, "text"},
 		{"no video", []string{"caption", clips + "bad/audio-only.mp4"}, 1, "none of them is video"},
-		{"a good question before a bad one", []string{"ask", clips + "cfr.mp4", "what is this?", strings.Repeat("a", 2000)}, 2, "2000 bytes"},
+		{"a good question before a bad one", []string{"ask", clips + "cfr.mp4", "what is this?", strings.Repeat("a", 2000)}, 2, "2000 characters"},
 		{"a choice that the model cannot spell", []string{"ask", clips + "cfr.mp4", "which?", "--choices", "dog,zeppelin"}, 2, "zeppelin"},
 		{"more frames than the model has", []string{"ask", "--frames", "7", clips + "cfr.mp4", "what?"}, 2, "7 frames"},
 		{"an unknown model", []string{"ask", "--model", "microsoft/git-base", clips + "cfr.mp4", "what?"}, 1, "videoqa pull microsoft/git-base"},

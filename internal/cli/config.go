@@ -55,7 +55,7 @@ func (c *ConfigCheck) online(ctx context.Context, a *App) error {
 	var failed []error
 	c.askServers(ctx, func(name string, err error) {
 		if err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", name, err))
+			failed = append(failed, err) // it names the server
 			return
 		}
 		fmt.Fprintf(a.Out, "%s: answers\n", name)
@@ -83,7 +83,7 @@ func (c *ConfigShow) Run(a *App) error {
 		if v.Name == config.File {
 			line = "# " + line
 		}
-		fmt.Fprintf(&out, "%-*s  # %s\n", min(width, 60), line, v.Origin)
+		fmt.Fprintf(&out, "%-*s  # %s\n", min(width, 60), line, printable(v.Origin))
 	}
 	if _, err := fmt.Fprint(a.Out, out.String()); err != nil {
 		return err

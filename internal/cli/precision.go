@@ -158,7 +158,7 @@ func (c *PrecisionCheck) check(ctx context.Context, a *App, name string, questio
 	}
 	r.Clips++
 	for i := range want {
-		r.add(src.name, want[i], got[i])
+		r.add(printable(src.name), want[i], got[i])
 	}
 	return nil
 }

@@ -108,7 +108,7 @@ func TestConfigCheckOnlineAsksEachServer(t *testing.T) {
 	}
 	c, out, errs := app(t, startable(t)...)
 	status := c.run(t.Context(), []string{"config", "check", "--online", write(t, beside+"redis_url: redis://me:tops3cret@"+away.Addr().String()+"\nstore_url: postgres://me:tops3cret@"+away.Addr().String()+"/v\n")})
-	for _, want := range []string{"redis: ", "store: ", "refused"} {
+	for _, want := range []string{"redis: ", "postgres: ", "refused"} {
 		if status != failed || !strings.Contains(errs.String(), want) || strings.Contains(errs.String(), "tops3cret") || !strings.Contains(out.String(), "kafka: answers") {
 			t.Errorf("status %d, %s%s; want %q", status, out, errs, want)
 		}

@@ -32,13 +32,17 @@ func steers(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
 }
 
-// printableLines is [printable] for text of several lines.
+// printableLines is [printable] for text of several lines, which tabs may indent.
 func printableLines(s string) string {
-	lines := strings.Split(s, "\n")
-	for i := range lines {
-		lines[i] = printable(lines[i])
+	var out strings.Builder
+	for {
+		i := strings.IndexAny(s, "\n\t")
+		if i < 0 {
+			return out.String() + printable(s)
+		}
+		out.WriteString(printable(s[:i]) + s[i:i+1])
+		s = s[i+1:]
 	}
-	return strings.Join(lines, "\n")
 }
 
 // A fileName is a file's name in a line of JSON, whose text is UTF-8. The bytes of
