@@ -59,20 +59,21 @@ func (c *Ask) Run(ctx context.Context, a *App) error {
 }
 
 // split tells media from questions. With -q all arguments are media; without, all
-// but the first are questions, and what can only be a medium is none.
+// but the first are questions. What can only be a medium is no question.
 func (c *Ask) split() (media, questions []string, err error) {
-	if len(c.Questions) > 0 {
-		return c.Args, c.Questions, nil
+	media, questions = c.Args, c.Questions
+	if len(questions) == 0 {
+		media, questions = c.Args[:1], c.Args[1:]
 	}
-	for _, text := range c.Args[1:] {
+	for _, text := range questions {
 		if what := looksLikeMedia(text); what != "" {
-			return nil, nil, fmt.Errorf("%s %s, and stands where a question is expected: with several media, each question goes behind -q, as in videoqa ask a.mp4 b.mp4 -q 'what is it?': %w", text, what, fault.BadRequest)
+			return nil, nil, fmt.Errorf("%s %s, and stands where a question is expected: with several media, only the questions go behind -q, each behind its own, as in videoqa ask a.mp4 b.mp4 -q 'what is it?': %w", text, what, fault.BadRequest)
 		}
 	}
-	if len(c.Args) == 1 {
-		return nil, nil, fmt.Errorf("there is no question: videoqa ask %s 'what is it?' asks one, videoqa caption needs none: %w", c.Args[0], fault.BadRequest)
+	if len(questions) == 0 {
+		return nil, nil, fmt.Errorf("there is no question: videoqa ask %s 'what is it?' asks one, videoqa caption needs none: %w", media[0], fault.BadRequest)
 	}
-	return c.Args[:1], c.Args[1:], nil
+	return media, questions, nil
 }
 
 // What a file of media is commonly called. A question of one word does not end so.

@@ -120,6 +120,9 @@ func TestWhatCanOnlyBeAMediumIsNoQuestion(t *testing.T) {
 			t.Errorf("%q: status %d, %q, %q", arg, status, out, errors)
 		}
 	}
+	if status, _, errors := run(t, nil, "ask", clips+"cfr.mp4", "-q", picture, "-q", "what is it?"); status != 2 || !strings.Contains(errors, "is a file") {
+		t.Errorf("behind -q: status %d, %q", status, errors)
+	}
 	if status, _, errors := run(t, nil, "ask", "what is it?", picture); status != 2 || !strings.Contains(errors, "is a file") {
 		t.Errorf("in the wrong order: status %d, %q", status, errors)
 	}

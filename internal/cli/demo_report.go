@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -64,12 +65,19 @@ func (r *report) outcome(q ingest.Question, o outcome, asked time.Time) {
 		r.encoded += a.Cache.FramesMiss
 		r.reused += a.Cache.FramesHit
 	}
-	fmt.Fprintf(r.lines, "  %s\t%s\t%s\t%.2f\t%s\t%s\t%s\n", text, a.Kind, answerText(a), a.Score, r.instants(a.Sampling.Frames), saved(a.Cache), took)
+	score := fmt.Sprintf("%.2f", a.Score)
+	if slices.Contains(a.Sampling.Notes, ingest.UnknownWords) {
+		score = "" // of a question that was not understood it tells nothing
+	}
+	fmt.Fprintf(r.lines, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\n", text, a.Kind, answerText(a), score, r.instants(a.Sampling.Frames), saved(a.Cache), took)
 }
 
 func answerText(a ingest.Answer) string {
-	if a.Abstained {
+	switch {
+	case a.Abstained:
 		return "(abstained)"
+	case slices.Contains(a.Sampling.Notes, ingest.UnknownWords):
+		return "(a guess: unknown words) " + a.Text
 	}
 	return a.Text
 }

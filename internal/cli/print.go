@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -105,12 +106,8 @@ func (p *printer) answer(out *strings.Builder, a ingest.Answer) {
 		question = "(caption)"
 	}
 	out.WriteString(wrap(question, "", "  ") + "\n")
-	unknown := false
-	for _, n := range a.Sampling.Notes {
-		unknown = unknown || n == ingest.UnknownWords
-	}
 	score := fmt.Sprintf("%.0f %%", 100*a.Score)
-	if unknown {
+	if slices.Contains(a.Sampling.Notes, ingest.UnknownWords) {
 		out.WriteString(wrap("warning: the model does not know all words of this question, so what follows is a guess", "  ", "  ") + "\n")
 		score = "a guess" // how sure it is of an answer to another question tells nothing
 	}
@@ -155,6 +152,8 @@ func explained(n ingest.Note) string {
 		ingest.FewerFrames:   "there are fewer frames than were asked for",
 		ingest.Cut:           "the answer stopped at --max-tokens",
 		ingest.QuestionCut:   "only the last words of the question fit",
+		ingest.ClockJump:     "the file's clock restarts or jumps",
+		ingest.FirstPicture:  "of an animation only the first picture was looked at",
 		ingest.NoToneMapping: "colours are HDR, and were converted by their matrix only",
 	}[n]
 	if meaning == "" {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"videoqa/frames"
@@ -49,7 +50,7 @@ func openPath(ctx context.Context, name string) (*source, error) {
 	case err != nil:
 		return nil, fmt.Errorf("open media: %w", err)
 	case st.IsDir():
-		return nil, fmt.Errorf("open %s: it is a folder: %w", name, fault.BadRequest)
+		return nil, fmt.Errorf("open %s: it is a folder; name the files in it, as %s: %w", name, filepath.Join(name, "*"), fault.BadRequest)
 	case !st.Mode().IsRegular():
 		return nil, fmt.Errorf("open %s: it is not a regular file; pipe it into - instead: %w", name, fault.BadRequest)
 	}
