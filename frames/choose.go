@@ -26,7 +26,12 @@ func (in *input) probe(stream int) error {
 			return err
 		}
 	}
-	if err := in.fc.FindStreamInfo(nil); err != nil {
+	in.probing.begin()
+	err := in.fc.FindStreamInfo(nil)
+	if in.probing.end() {
+		return tooMuch(in.source.size, fmt.Sprintf("packets that do not tell what is in its streams, %d of them", probed))
+	}
+	if err != nil {
 		return fmt.Errorf("no stream can be made out in it (%w): %w", err, fault.BadVideo)
 	}
 	if !early {

@@ -188,3 +188,8 @@ func (x *Index) DamageOfAll(ctx context.Context, r io.ReaderAt) (rows, keys []in
 // Emptied tells whether zeros are in a NAL unit where none may be; prefix is how
 // long the lengths of units are.
 func Emptied(prefix int, nal []byte) bool { return (&classifier{prefix: prefix}).emptied(nal) }
+
+// Weigh tells whether opening a file of a format takes more than its size allows.
+func Weigh(r io.ReaderAt, size int64, format string) error {
+	return weigh(&source{r: r, size: size}, format)
+}

@@ -170,9 +170,12 @@ func (x *Index) scan(ctx context.Context, in *input, kept *packets) error {
 			x.jumps = in.jumps()
 			x.beginPart()
 		}
-		kept.add(p)
+		kept.offer(p)
 		if x.limits.Packets > 0 && len(x.rows) > x.limits.Packets {
 			return fmt.Errorf("more than %d pictures: %w", x.limits.Packets, fault.TooLarge)
+		}
+		if int64(len(x.rows)) > opening(x.Size)/rowTakes {
+			return tooMuch(x.Size, fmt.Sprintf("its packets, more than %d", len(x.rows)-1))
 		}
 	}
 }
@@ -211,6 +214,10 @@ func newRow(p *astiav.Packet, classify *classifier) row {
 	}
 	return r
 }
+
+// rowTakes is how many bytes a packet may take: its row, FFmpeg's entry, as much again
+// while slices grow, and a run of its own where all of a damaged file is looked at.
+const rowTakes = 512
 
 // A configuration is what a decoder has to be told that starts at row first or
 // later: an MP4 may describe its samples in several ways, one after the other.

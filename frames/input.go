@@ -27,6 +27,7 @@ type input struct {
 	clock       *clock         // of video; nil where its times are the file's own
 	codec       *astiav.Codec
 	limits      Limits
+	probing     probing
 	format      string                  // of the demuxer, as sniff calls it
 	params      *astiav.CodecParameters // what video said when it was opened: decoders are opened while fc is read
 	leak        runtime.Cleanup
@@ -39,13 +40,24 @@ type source struct {
 	size, at int64
 	begin    int64 // of the container in the file: what FFmpeg takes for the first byte
 	holes    []hole
-	err      error // the reader's own, which FFmpeg would turn into a number
+	err      error        // the reader's own, which FFmpeg would turn into a number
+	allowed  func() error // asked before each read; nil: whatever is read is allowed
+	most     int          // bytes of a read; 0: as many as are asked for
 }
 
 func (s *source) read(b []byte) (int, error) {
 	from, until := s.place(s.at)
 	if s.r == nil || from >= until {
 		return 0, astiav.ErrEof
+	}
+	if s.allowed != nil && s.err == nil {
+		s.err = s.allowed()
+	}
+	if s.err != nil {
+		return 0, astiav.ErrEio
+	}
+	if s.most > 0 {
+		b = b[:min(len(b), s.most)]
 	}
 	n, err := s.r.ReadAt(b[:min(int64(len(b)), until-from)], from)
 	s.at += int64(n)
@@ -152,6 +164,11 @@ func (in *input) open(head []byte, limits Limits, stream int) (err error) {
 			return errHEIF(brand)
 		}
 	}
+	if stream == anyStream {
+		if err := weigh(in.source, in.format); err != nil {
+			return err
+		}
+	}
 	if in.io, err = astiav.AllocIOContext(ioBuffer, false, in.source.read, in.source.seek, nil); err != nil {
 		return err
 	}
@@ -161,6 +178,12 @@ func (in *input) open(head []byte, limits Limits, stream int) (err error) {
 	readBy(in.io, in.handle)
 	in.fc.SetPb(in.io)
 	in.fc.SetIOInterrupter(in.interrupter)
+	in.probing = newProbing(in.fc)
+	context := pointerTo(in.fc)
+	in.source.allowed = func() error { return checkTags(context) }
+	if in.format == "mpegts" {
+		in.source.most = 8 << 10 // which may name a thousand programs
+	}
 	if in.format == "mpeg" {
 		codec, err := in.programCodec()
 		if err != nil {
@@ -259,6 +282,8 @@ func (in *input) cause(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case errors.Is(in.source.err, fault.TooLarge):
+		return in.source.err
 	case in.source.err != nil:
 		return fmt.Errorf("read: %w", in.source.err)
 	case errors.Is(err, fault.BadVideo), errors.Is(err, fault.TooLarge):
@@ -286,6 +311,7 @@ func (in *input) close() {
 	}
 	in.handle.Delete()
 	in.interrupter.Free()
+	in.probing.free()
 	in.fc, in.io, in.interrupter, in.video, in.params = nil, nil, nil, nil, nil
 	native.Untrack(in.leak, 1)
 	runtime.KeepAlive(in)

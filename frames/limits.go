@@ -7,7 +7,9 @@ import (
 	"videoqa/internal/fault"
 )
 
-// Limits is what a file may cost. A zero field other than Threads is no limit.
+// Limits is what a file may cost. A zero field other than Threads is no limit. What
+// opening a file takes is limited by its size besides, whatever these are: to 10 times
+// as much memory and 64 MB.
 type Limits struct {
 	Bytes    int64         // of the whole file
 	Duration time.Duration // from the first shown picture to the end of the last

@@ -17,19 +17,28 @@ func jpegsOf(avi []byte) (pictures [][]byte) {
 
 // movOfJPEGs puts pictures of 96 x 64 pixels into a QuickTime file, 25 a second.
 func movOfJPEGs(pictures [][]byte) []byte {
-	n := uint32(len(pictures))
-	sizes, offsets, at := []uint32{}, []uint32{}, uint32(8+8)
+	sizes, offsets, at := []uint32{0, 0, uint32(len(pictures))}, []uint32{0, uint32(len(pictures))}, uint32(8+8)
 	for _, p := range pictures {
 		sizes, offsets = append(sizes, uint32(len(p))), append(offsets, at)
 		at += uint32(len(p))
 	}
-	matrix := words(1<<16, 0, 0, 0, 1<<16, 0, 0, 0, 1<<30)
+	track := jpegTrack(uint32(len(pictures)), nil, box("stsc", words(0, 1, 1, 1, 1)), box("stsz", words(sizes...)), box("stco", words(offsets...)))
+	return movOf(bytes.Join(pictures, nil), track)
+}
+
+// movOf makes a QuickTime file of media, which begin at byte 16, and boxes of its moov.
+func movOf(media []byte, boxes ...[]byte) []byte {
+	mvhd := box("mvhd", words(0, 0, 0, 25, 10, 1<<16, 1<<24, 0, 0), noTurn(), make([]byte, 24), words(2))
+	return bytes.Join([][]byte{box("free"), box("mdat", media), box("moov", append([][]byte{mvhd}, boxes...)...)}, nil)
+}
+
+func noTurn() []byte { return words(1<<16, 0, 0, 0, 1<<16, 0, 0, 0, 1<<30) }
+
+// jpegTrack is a track of n pictures, 25 a second, with what edits and tables it has.
+func jpegTrack(n uint32, edits []byte, tables ...[]byte) []byte {
 	entry := box("jpeg", make([]byte, 6), []byte{0, 1}, make([]byte, 16), []byte{0, 96, 0, 64}, words(72<<16, 72<<16, 0), []byte{0, 1}, make([]byte, 32), []byte{0, 24, 0xff, 0xff})
-	stbl := box("stbl", box("stsd", words(0, 1), entry), box("stts", words(0, 1, n, 1)), box("stsc", words(0, 1, 1, 1, 1)),
-		box("stsz", words(append([]uint32{0, 0, n}, sizes...)...)), box("stco", words(append([]uint32{0, n}, offsets...)...)))
-	trak := box("trak", box("tkhd", words(7, 0, 0, 1, 0, n, 0, 0, 0, 0), matrix, words(96<<16, 64<<16)),
+	stbl := box("stbl", append([][]byte{box("stsd", words(0, 1), entry), box("stts", words(0, 1, n, 1))}, tables...)...)
+	return box("trak", box("tkhd", words(7, 0, 0, 1, 0, n, 0, 0, 0, 0), noTurn(), words(96<<16, 64<<16)), edits,
 		box("mdia", box("mdhd", words(0, 0, 0, 25, n, 0)), box("hdlr", words(0, 0), []byte("vide"), words(0, 0, 0)),
 			box("minf", box("vmhd", words(1, 0, 0)), box("dinf", box("dref", words(0, 1), box("url ", words(1)))), stbl)))
-	moov := box("moov", box("mvhd", words(0, 0, 0, 25, n, 1<<16, 1<<24, 0, 0), matrix, make([]byte, 24), words(2)), trak)
-	return bytes.Join([][]byte{box("free", nil), box("mdat", pictures...), moov}, nil)
 }

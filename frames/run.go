@@ -3,6 +3,7 @@ package frames
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/asticode/go-astiav"
@@ -278,11 +279,8 @@ func (x *Index) taint(i int, reached map[int]bool) {
 
 // bring adds to bad the shown pictures among the rows reached.
 func (x *Index) bring(reached, bad map[int]bool) {
-	if len(reached) == 0 {
-		return
-	}
-	for k, i := range x.shown {
-		if reached[int(i)] {
+	for i := range reached {
+		if k, ok := slices.BinarySearch(x.pts, x.rows[i].pts); ok && int(x.shown[k]) == i {
 			bad[k] = true
 		}
 	}

@@ -216,7 +216,7 @@ func (s *Settings) prepareData(a *App) (err error) {
 		}
 	}
 	for {
-		err := writable(dir)
+		err := mayWrite(dir)
 		if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
 			return err
 		}
@@ -230,16 +230,16 @@ func (s *Settings) prepareSpool() error {
 	if err != nil || s.Spool.URL == "" || at.dir == "" {
 		return nil // wrong has judged it, or it is below the data folder
 	}
-	if err := writable(at.dir); !errors.Is(err, fs.ErrNotExist) {
+	if err := mayWrite(at.dir); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := writable(filepath.Dir(at.dir)); err != nil {
+	if err := mayWrite(filepath.Dir(at.dir)); err != nil {
 		return fmt.Errorf("a folder is made, but none above it: %w", err)
 	}
 	return nil
 }
 
-func writable(dir string) error {
+func mayWrite(dir string) error {
 	st, err := os.Stat(dir)
 	if err != nil {
 		return err

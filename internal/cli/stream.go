@@ -15,6 +15,7 @@ import (
 	"videoqa/ingest/broker"
 	"videoqa/ingest/kafka"
 	"videoqa/ingest/media"
+	"videoqa/internal/fault"
 )
 
 // A stream is everything between the broker and the model, on one data folder.

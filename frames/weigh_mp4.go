@@ -1,0 +1,269 @@
+package frames
+
+import (
+	"bytes"
+	"compress/zlib"
+	"encoding/binary"
+	"io"
+	mathbits "math/bits"
+)
+
+// What FFmpeg (mov.c, 7.1) and the index make of an MP4 file's tables, in bytes.
+const (
+	mp4Sample   = 32  // an index entry and a time shift, as the tables have them
+	mp4Kept     = 120 // the same after edits, a row and what is made of it
+	mp4Fragment = 64  // a fragment, or a place where one is said to be,
+	mp4Part     = 80  // and what is known of each track in it
+	mp4Secret   = 200 // how a sample is encrypted
+	mp4Tag      = 300
+
+	mp4Unpacked = 16 << 20 // of a compressed moov: more than any has
+)
+
+// An mp4Weigher goes through the boxes of an MP4 file as FFmpeg does, which takes
+// tables wherever they are and believes their heads.
+type mp4Weigher struct {
+	*weight
+	view   *view
+	tracks int64
+	track  *mp4Track // nil: none yet, or the last one is closed
+
+	fragments, runs int64
+	movieScale      int64
+}
+
+// An mp4Track is what matters of a track's tables. Where a box is there twice, count
+// adds up, and which of the two is meant is not asked.
+type mp4Track struct {
+	samples          int64
+	scale            int64
+	stts, ctts, stss mp4Table
+	edits            mp4Table
+	wide             bool // edits are of 64 bits
+	twice            bool // a table is there twice
+}
+
+// An mp4Table is where the entries of a table are.
+type mp4Table struct{ at, count int64 }
+
+// mp4Deepest is how deep FFmpeg goes.
+const mp4Deepest = 11
+
+// walk goes through the boxes from at to end.
+func (m *mp4Weigher) walk(at, end int64, parent string, depth int) {
+	for at+8 <= end && m.err == nil {
+		head := m.view.get(at, 16)
+		if len(head) < 8 {
+			return
+		}
+		length, begin := int64(binary.BigEndian.Uint32(head)), int64(8)
+		switch {
+		case length == 1 && len(head) == 16:
+			length, begin = int64(binary.BigEndian.Uint64(head[8:])), 16
+		case length == 0:
+			length = end - at
+		}
+		if length < begin {
+			return
+		}
+		stop := end
+		if length < end-at {
+			stop = at + length
+		}
+		m.box(string(head[4:8]), at+begin, stop, parent, depth)
+		at = stop
+	}
+}
+
+// box goes into a box, or weighs it.
+func (m *mp4Weigher) box(kind string, at, end int64, parent string, depth int) {
+	switch kind {
+	case "trak":
+		m.finish()
+		m.tracks, m.track = m.tracks+1, &mp4Track{}
+		m.inside(at, end, kind, depth)
+		m.finish()
+		return
+	case "meta":
+		if hdlr := bytes.Index(m.view.get(at, int(min(end-at, 4096))), []byte("hdlr")); hdlr >= 4 {
+			at += int64(hdlr) - 4
+		}
+		m.inside(at, end, kind, depth)
+		return
+	case "moof":
+		m.fragments++
+		m.places(1)
+		m.inside(at, end, kind, depth)
+		return
+	case "cmov":
+		m.compressed(at, end, depth)
+		return
+	case "free", "hoov":
+		if inner := m.view.get(at, 8); len(inner) == 8 && (string(inner[4:]) == "mvhd" || string(inner[4:]) == "cmov") {
+			m.inside(at, end, "moov", depth)
+		}
+		return
+	case "moov", "mdia", "minf", "stbl", "edts", "dinf", "udta", "ilst", "mvex", "traf", "mfra", "wave", "sinf", "schi", "iprp", "tref":
+		if parent == "ilst" || parent == "udta" {
+			m.tag(1, mp4Tag)
+		}
+		m.inside(at, end, kind, depth)
+		return
+	}
+	if parent == "ilst" || parent == "udta" {
+		m.tag(1, mp4Tag)
+	}
+	m.leaf(kind, at, end)
+}
+
+func (m *mp4Weigher) inside(at, end int64, kind string, depth int) {
+	if depth < mp4Deepest {
+		m.walk(at, end, kind, depth+1)
+	}
+}
+
+// leaf weighs a box of tables by its head.
+func (m *mp4Weigher) leaf(kind string, at, end int64) {
+	head := m.view.get(at, int(min(end-at, 32)))
+	word := func(i int) int64 {
+		if len(head) < i+4 {
+			return 0
+		}
+		return int64(binary.BigEndian.Uint32(head[i:]))
+	}
+	long := len(head) > 0 && head[0] == 1
+	switch kind {
+	case "mvhd":
+		m.movieScale = word(ifElse(long, 20, 12))
+	case "trun":
+		m.trun(head, word(4), end-at)
+	case "sidx":
+		if i := ifElse(long, 30, 22); len(head) >= i+2 {
+			m.places(min(int64(binary.BigEndian.Uint16(head[i:])), (end-at)/12))
+		}
+	case "tfra":
+		m.places(min(word(12), (end-at)/11))
+	case "keys":
+		m.tag(word(4), 8)
+	case "chpl":
+		m.tag((end-at)/9, mp4Tag)
+	case "iinf", "iloc":
+		m.add(word(4), 8, "its list of pictures")
+	case "saiz":
+		m.add(max(word(5), word(13)), mp4Secret, "its encrypted samples")
+	case "senc":
+		m.add(word(4), mp4Secret, "its encrypted samples")
+	default:
+		m.sampleTable(kind, at, end, long, word)
+	}
+}
+
+// sampleTable takes note of a table of the track that is under way.
+func (m *mp4Weigher) sampleTable(kind string, at, end int64, long bool, word func(int) int64) {
+	t := m.track
+	if t == nil {
+		return
+	}
+	entries := func(table *mp4Table, each int64) {
+		t.twice = t.twice || table.count > 0
+		table.at = at + 8
+		table.count += min(word(4), max(0, end-at-8)/each)
+	}
+	switch kind {
+	case "mdhd":
+		t.scale = word(ifElse(long, 20, 12))
+	case "stsz", "stz2":
+		n := word(8)
+		if kind == "stz2" || word(4) == 0 {
+			n = min(n, 8*max(0, end-at-12)/ifElse64(kind == "stz2", 4, 32))
+		}
+		t.twice = t.twice || t.samples > 0
+		t.samples += n
+	case "stts":
+		entries(&t.stts, 8)
+	case "ctts":
+		entries(&t.ctts, 8)
+	case "stss":
+		entries(&t.stss, 4)
+	case "elst":
+		t.wide = long
+		entries(&t.edits, ifElse64(long, 20, 12))
+	}
+}
+
+// trun weighs a fragment's samples, which need not have any bytes of their own.
+func (m *mp4Weigher) trun(head []byte, n, length int64) {
+	m.runs++
+	if len(head) < 8 {
+		return
+	}
+	if each := 4 * int64(mathbits.OnesCount32(binary.BigEndian.Uint32(head)&0xf00)); each > 0 {
+		n = min(n, length/each+1)
+	}
+	m.add(n, mp4Kept, "the samples of its fragments")
+	m.steps(m.runs, m.fragments, "its fragments and the places where they are said to be")
+}
+
+// places weighs n places of fragments.
+func (m *mp4Weigher) places(n int64) {
+	m.fragments += n
+	m.add(n, mp4Fragment+mp4Part*m.tracks, "its fragments and the places where they are said to be")
+}
+
+// compressed goes through a moov that is stored compressed, as old QuickTime does.
+func (m *mp4Weigher) compressed(at, end int64, depth int) {
+	var packed []byte
+	for at+12 <= end {
+		head := m.view.get(at, 12)
+		if len(head) < 12 {
+			return
+		}
+		length := int64(binary.BigEndian.Uint32(head))
+		if length < 8 || length > end-at {
+			return
+		}
+		if string(head[4:8]) == "cmvd" {
+			packed = bytes.Clone(m.view.get(at+12, int(length-12)))
+		}
+		at += length
+	}
+	unpacker, err := zlib.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return
+	}
+	moov, _ := io.ReadAll(io.LimitReader(unpacker, mp4Unpacked+1))
+	if len(moov) > mp4Unpacked {
+		m.err = tooMuch(m.size, "its compressed index")
+		return
+	}
+	m.add(int64(len(moov)), 2, "its compressed index")
+	inner := mp4Weigher{weight: m.weight, view: &view{source: &source{r: bytes.NewReader(moov), size: int64(len(moov))}}, tracks: m.tracks, movieScale: m.movieScale}
+	inner.walk(0, int64(len(moov)), "moov", depth+1)
+	inner.finish()
+	m.tracks, m.movieScale = inner.tracks, inner.movieScale
+}
+
+// finish weighs the track that is under way: its samples, and once more as often as its
+// edit list shows them.
+func (m *mp4Weigher) finish() {
+	t := m.track
+	if m.track = nil; t == nil || !m.add(t.samples, mp4Sample, "the samples of a track") {
+		return
+	}
+	edits := max(1, t.edits.count)
+	m.steps(t.samples, edits, "its samples and edits")
+	most := t.samples * edits // 2^32 by the file's size
+	if room := (opening(m.size) - m.bytes) / mp4Kept; most > room || most/edits != t.samples {
+		if shown, ok := m.shown(t); ok {
+			most = shown
+		}
+	}
+	m.add(most, mp4Kept, "samples that its edit lists show")
+}
+
+func ifElse64(holds bool, yes, no int64) int64 {
+	if holds {
+		return yes
+	}
+	return no
+}
