@@ -79,6 +79,7 @@ func (s stream) run(ctx context.Context) (err error) {
 	if s.Peers != nil {
 		s.Work.Elsewhere = s.Peers.elsewhere
 	}
+	s.Observe.Health.Watch(partData, seldom(room(dir.path)))
 	s.Media.SpoolDir = dir.file("spool")
 	if s.Uploads != nil {
 		s.Media.Spool = s.Uploads
