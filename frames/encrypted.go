@@ -19,7 +19,8 @@ func (in *input) encrypted(s *astiav.Stream) bool {
 	case "mov":
 		return in.source.protects(int64(s.ID()))
 	case "matroska":
-		return s.Metadata().Get("enc_key_id", nil, astiav.NewDictionaryFlags(astiav.DictionaryFlagMatchCase)) != nil
+		said := s.Metadata() // nil: nothing at all
+		return said != nil && said.Get("enc_key_id", nil, astiav.NewDictionaryFlags(astiav.DictionaryFlagMatchCase)) != nil
 	case "mpegts":
 		return in.source.scrambles(s.ID())
 	}

@@ -179,8 +179,8 @@ func (in *input) open(head []byte, limits Limits, stream int) (err error) {
 	in.fc.SetPb(in.io)
 	in.fc.SetIOInterrupter(in.interrupter)
 	in.probing = newProbing(in.fc)
-	context := pointerTo(in.fc)
-	in.source.allowed = func() error { return checkTags(context) }
+	fc := pointerTo(in.fc)
+	in.source.allowed = func() error { return checkTags(fc) }
 	if in.format == "mpegts" {
 		in.source.most = 8 << 10 // which may name a thousand programs
 	}

@@ -79,7 +79,7 @@ func greedy(t testing.TB) map[string]struct {
 // the first is a picture.
 func matroska(before, picture, blocks []byte) []byte {
 	head := element(0x1a45dfa3, element(0x42f7, []byte{1}), element(0x4282, []byte("matroska")), element(0x4287, []byte{4}), element(0x4285, []byte{2}))
-	track := element(0xae, element(0xd7, []byte{1}), element(0x73c5, []byte{1}), element(0x83, []byte{1}), element(0x86, []byte("V_MJPEG")),
+	track := element(0xae, element(0xd7, []byte{1}), element(0x73c5, []byte{1}), element(0x83, []byte{1}), element(0x86, []byte("V_MJPEG")), element(0x22b59c, []byte("und")),
 		element(0xe0, element(0xb0, []byte{96}), element(0xba, []byte{64})))
 	cluster := element(0x1f43b675, element(0xe7, []byte{0}), element(0xa3, []byte{0x81, 0, 0, 0x80}, picture), blocks)
 	return append(head, element(0x18538067, element(0x1549a966, element(0x2ad7b1, []byte{0x0f, 0x42, 0x40})), element(0x1654ae6b, track), before, cluster)...)
