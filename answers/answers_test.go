@@ -220,6 +220,20 @@ func TestUnknownWordsAreNoted(t *testing.T) {
 	}
 }
 
+func TestFieldsThatMayBeMisspeltAreNoted(t *testing.T) {
+	s, sub := service(t, answers.Config{}), subject(t, "clips/cfr.mp4")
+	plain := ingest.Question{ID: "q-1", Text: "is there a dog?"}
+	odd := plain
+	odd.Unknown = []string{"kimd"}
+	given := ask(t, s, sub, plain, odd)
+	for i, want := range []bool{false, true} {
+		a := given[i]
+		if got := slices.Contains(a.Sampling.Notes, ingest.UnknownField); got != want || (len(a.UnknownFields) > 0) != want || a.ID != given[0].ID {
+			t.Errorf("the notes are %v, the unknown fields %q, the id %s", a.Sampling.Notes, a.UnknownFields, a.ID)
+		}
+	}
+}
+
 func TestQuestionsThatCannotBeAskedAreNamed(t *testing.T) {
 	s, sub := service(t, answers.Config{}), subject(t, "world/demo/yard.mp4")
 	results, err := s.Ask(t.Context(), sub, []ingest.Question{

@@ -55,7 +55,7 @@ func (f *form) next(last bool) (part *multipart.Part, name string, err error) {
 	case last:
 		return nil, "", f.wrong("it has a %s part, %.80q; it takes %s and %s only", place, name, f.json, mediaPart)
 	case name != f.json && name != mediaPart:
-		return nil, "", f.wrong("its first part or second has another name: the %s part is %.80q; it has to be %s", place, name, f.missing())
+		return nil, "", f.wrong("its %s part is %.80q; it has to be %s", place, name, f.missing())
 	}
 	f.seen = append(f.seen, name)
 	return part, name, unencoded(part, name)

@@ -5,9 +5,9 @@
 //
 // A file is named as its CloudEvents type, without what all begin with. examples
 // holds messages that each schema accepts. The tests hold schemas and code to each
-// other: the names, the lists and the limits are the same, and what one refuses
-// the other does, but for what a schema cannot say: that an end is after its start,
-// that a kind fits its question, and lengths in bytes.
+// other: the names, the lists and the limits are the same, and what one takes or
+// refuses the other does, but for what a schema cannot say: that an end is after its
+// start, and that no name stands twice.
 package schema
 
 import "embed"
