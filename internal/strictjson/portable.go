@@ -18,14 +18,14 @@ const (
 var errNotPortable = errors.New("not every JSON parser reads this")
 
 // Portable tells whether text is one JSON value that every parser reads, and reads alike:
-// valid UTF-8 without half surrogate pairs, equal names or U+0000, with numbers that a
-// double holds, and of modest depth.
+// valid UTF-8 without half surrogate pairs, equal names or U+0000 in a name, with numbers
+// that a double holds, and of modest depth.
 func Portable(text []byte) bool {
 	return walk(text, portableDepth, func(token jsontext.Token, name bool) error {
 		switch token.Kind() {
 		case '"':
 			s := token.String()
-			if strings.ContainsRune(s, 0) || name && len(s) > portableName {
+			if name && (strings.ContainsRune(s, 0) || len(s) > portableName) {
 				return errNotPortable
 			}
 		case '0':

@@ -48,8 +48,12 @@ type Unknown struct {
 // Name is the member's own name.
 func (u Unknown) Name() string { return jsontext.Pointer(u.Pointer).LastToken() }
 
-// Read reads text, one object, into the struct that into points to, and returns all members
-// that belong to no field, in the order of the text. Fields may be
+// MaxUnknown is how many members without a field Read tells of: to look for what each may
+// mean takes time, and a text may hold a hundred thousand.
+const MaxUnknown = 64
+
+// Read reads text, one object, into the struct that into points to, and returns the
+// first members that belong to no field, in the order of the text. Fields may be
 // strings, ints, structs, pointers, slices of these, encoding.TextUnmarshaler, []byte in
 // base64, and json.RawMessage, which takes any value and shares text's memory. Every error
 // is an [*Error]; unknown is then what was found before it.
@@ -191,7 +195,9 @@ func (r *reader) object(v reflect.Value) error {
 		}
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
 		if i < 0 {
-			r.unknown = append(r.unknown, Unknown{string(r.in.StackPointer()), meant(name, fields)})
+			if len(r.unknown) < MaxUnknown {
+				r.unknown = append(r.unknown, Unknown{string(r.in.StackPointer()), meant(name, fields)})
+			}
 			if err := r.in.SkipValue(); err != nil {
 				return r.syntax(err)
 			}
