@@ -50,7 +50,8 @@ jpeg=$PWD/turbojpeg-sys-1.2.0/libjpeg-turbo webp=$PWD/libwebp-sys-0.14.4/vendor
 mkdir -p "$out/lib/pkgconfig" "$out/include/webp" "$out/licences"
 
 step "stills: compiling libjpeg-turbo"
-cmake -S "$jpeg" -B jpeg -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER="${cc%% *}" -DCMAKE_POSITION_INDEPENDENT_CODE=ON \
+# CC reaches cmake through the environment, where it may hold arguments and a launcher.
+CC=$cc cmake -S "$jpeg" -B jpeg -DCMAKE_BUILD_TYPE=Release -DCMAKE_POSITION_INDEPENDENT_CODE=ON \
 	-DCMAKE_C_FLAGS="-ffile-prefix-map=$PWD=." -DENABLE_SHARED=OFF -DWITH_TURBOJPEG=OFF -DREQUIRE_SIMD=ON
 cmake --build jpeg --target jpeg-static -j "$jobs"
 cp jpeg/libjpeg.a "$out/lib/"
