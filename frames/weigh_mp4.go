@@ -147,8 +147,16 @@ func (m *mp4Weigher) leaf(kind string, at, end int64) {
 		m.tag(word(4), 8)
 	case "chpl":
 		m.tag((end-at)/9, mp4Tag)
-	case "iinf", "iloc":
-		m.add(word(4), 8, "its list of pictures")
+	case "iinf", "iloc": // of versions 0, and 1 of iloc, the count has 16 bits; iloc has the sizes of its fields before it
+		at, version := ifElse(kind == "iloc", 6, 4), byte(255)
+		if len(head) > 0 {
+			version = head[0]
+		}
+		count := word(at)
+		if version < byte(ifElse(kind == "iloc", 2, 1)) {
+			count >>= 16
+		}
+		m.add(count, 8, "its list of pictures")
 	case "saiz":
 		m.add(max(word(5), word(13)), mp4Secret, "its encrypted samples")
 	case "senc":
