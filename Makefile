@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps env build install dist dist-check demo test test-real faults rebalance fair soak scale stream-cost bench bench-answers bench-trace bench-serving bench-peers bench-device memory eval parity check gofmt vet staticcheck race house clean libraries deploy-check
+.PHONY: help deps env build install dist dist-check demo test test-real faults rebalance fair soak scale stream-cost bench bench-answers bench-trace bench-serving bench-peers bench-device memory eval eval-outside parity check gofmt vet staticcheck race house clean libraries deploy-check
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 # The version is ours to state: Go's own stamp fails where git distrusts the folder's owner, as in containers.
@@ -122,6 +122,9 @@ bench-peers: libraries ## sampling and resizing beside torchcodec, decord, PyAV,
 
 eval: build ## exact match on 500 fresh clips made from SEED (default 1)
 	"$$(deploy/venv.sh world testdata/world/requirements.txt)/bin/python" testdata/world/eval.py --seed $(SEED) --program bin/videoqa
+
+eval-outside: build ## what the demonstration model says to pictures that are not of its world: drawings, and all pictures and videos in FOLDER (one or more)
+	"$$(deploy/venv.sh world testdata/world/requirements.txt)/bin/python" testdata/world/eval_outside.py --program bin/videoqa $(FOLDER)
 
 parity: libraries ## full-size checkpoints against transformers
 	$(WITH_LIBRARIES) "$$(deploy/venv.sh parity testdata/parity/requirements.txt)/bin/python" testdata/parity/parity.py

@@ -8,6 +8,9 @@ import (
 	"testing"
 )
 
+// world has clips that the demonstration model was trained for.
+const world = "../../testdata/world/demo/"
+
 // questionsFile writes questions, one a line.
 func questionsFile(t *testing.T, lines ...string) string {
 	t.Helper()
@@ -24,7 +27,7 @@ func TestPrecisionCheckSaysHowFarAnswersAreApart(t *testing.T) {
 		asked = append(asked, "how many things are there?")
 	}
 	file := questionsFile(t, asked...)
-	status, out, errors := run(t, nil, "precision-check", "videoqa-small-world", clips+"cfr.mp4", clips+"one-gop.mkv", "--questions", file, "--precision", "int8", "--json")
+	status, out, errors := run(t, nil, "precision-check", "videoqa-small-world", world+"yard.mp4", world+"crossing.webm", "--questions", file, "--precision", "int8", "--json")
 	var r struct {
 		Model, Digest, Against, Precision string
 		Clips, Questions, Same            int
@@ -51,7 +54,7 @@ func TestPrecisionCheckSaysHowFarAnswersAreApart(t *testing.T) {
 
 func TestPrecisionCheckPrintsATable(t *testing.T) {
 	file := questionsFile(t, "what is this?", "is there a dog?")
-	status, out, errors := run(t, nil, "precision-check", "videoqa-small-world", clips+"cfr.mp4", "--questions", file, "--precision", "fp32+int8", "--kind", "yesno")
+	status, out, errors := run(t, nil, "precision-check", "videoqa-small-world", world+"yard.mp4", "--questions", file, "--precision", "fp32+int8", "--kind", "yesno")
 	if status != 0 || errors != "" || !strings.Contains(out, "videoqa-small-world in fp32+int8, beside fp32\n") || !strings.Contains(out, "questions asked        2\n") {
 		t.Errorf("status %d, %q, %q", status, out, errors)
 	}

@@ -161,11 +161,11 @@ func (p *process) outcome(q ingest.Question, headers ...ingest.Header) (found in
 
 func clipURI(t *testing.T) (roots, uri string) {
 	t.Helper()
-	folder, err := filepath.Abs("../../testdata/clips")
+	folder, err := filepath.Abs("../../testdata/world/demo")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return folder, "file://" + filepath.Join(folder, "cfr.mp4")
+	return folder, "file://" + filepath.Join(folder, "yard.mp4")
 }
 
 func TestOperatorsSeeWhatAServingProcessDoes(t *testing.T) {

@@ -10,5 +10,5 @@ import "embed"
 
 // Files is the checkpoint, its files at the root.
 //
-//go:embed config.json generation_config.json model.safetensors preprocessor_config.json tokenizer_config.json videoqa.json vocab.txt
+//go:embed config.json detector.safetensors generation_config.json model.safetensors preprocessor_config.json tokenizer_config.json videoqa.json vocab.txt
 var Files embed.FS

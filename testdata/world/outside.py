@@ -3,7 +3,10 @@
     for kind, picture in outside.drawn(random.Random(1), 100): ...
 
 Each is an RGB picture of a size of its own. Nothing is needed but numpy and Pillow, whose own font writes the text.
+
+usage: outside.py   writes one picture of each kind into outside/, for the tests
 """
+import pathlib
 import random
 
 import numpy as np
@@ -11,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 import world as W
 
-SIZES = [(96, 96), (160, 120), (256, 192), (320, 240), (360, 640), (480, 360), (640, 360)]
+SIZES = [(96, 96), (128, 96), (160, 120), (192, 144), (256, 192), (320, 240), (360, 640)]
 WORDS = ('the of and to in is that for it as was with be by on not he this are or his from at which but have an had they you '
          'were there one all we can her has their if will each about how up out them then she many some so these would other '
          'into more two time could no make than first been its who now people my made over did down only way find use may').split()
@@ -299,11 +302,49 @@ def drawn(rng, count, kinds=tuple(KINDS)):
         yield kind, KINDS[kind](rng, rng.choice(SIZES))
 
 
-def sheet(path, seed=1, each=6):
-    """Writes a picture of each kind beside each other, to look at."""
-    rng = random.Random(seed)
-    im = Image.new('RGB', (each * 100, len(KINDS) * 100))
-    for row, make in enumerate(KINDS.values()):
-        for column in range(each):
-            im.paste(make(rng, rng.choice(SIZES)).resize((96, 96)), (column * 100, row * 100))
-    im.save(path)
+PICTURES, VIDEOS = ('.jpg', '.jpeg', '.png', '.gif', '.webp'), ('.mp4', '.avi', '.mkv', '.webm', '.mov', '.ogv', '.mpg', '.ts')
+
+
+def files(folder):
+    """The pictures and the videos below a folder, each list in order of its paths."""
+    found = [p for p in sorted(folder.rglob('*')) if p.is_file()]
+    return [p for p in found if p.suffix.lower() in PICTURES], [p for p in found if p.suffix.lower() in VIDEOS]
+
+
+def opened(path, rng):
+    """A picture file as RGB; what is transparent gets a colour."""
+    im = Image.open(path)
+    im.draft('RGB', (600, 600))  # a JPEG need not be decoded at its full size
+    if im.mode not in ('RGBA', 'LA', 'P', 'PA'):
+        return im.convert('RGB')
+    im = im.convert('RGBA')
+    back = Image.new('RGBA', im.size, (255, 255, 255, 255) if rng.random() < .5 else colour(rng) + (255,))
+    return Image.alpha_composite(back, im).convert('RGB')
+
+
+def moments(path, most):
+    """At most so many pictures of a video's first 900, evenly spread."""
+    import av
+    with av.open(str(path)) as file:
+        stream = file.streams.video[0]
+        stream.thread_type = 'NONE'
+        count = stream.frames or int((file.duration or 5e6) / 1e6 * float(stream.average_rate or 25))
+        step, made = max(1, min(count, 900) // most), 0
+        for k, frame in enumerate(file.decode(stream)):
+            if k % step == 0:
+                yield frame.to_image()
+                made += 1
+            if made == most or k == 900:
+                return
+
+
+def main():
+    folder = pathlib.Path(__file__).resolve().parent / 'outside'
+    folder.mkdir(exist_ok=True)
+    rng = random.Random(2)
+    for kind, make in KINDS.items():
+        make(rng, (128, 96)).save(folder / f'{kind}.jpg', quality=85)
+
+
+if __name__ == '__main__':
+    main()
