@@ -177,7 +177,7 @@ func TestAListTellsWhichAnswersAreDamaged(t *testing.T) {
 		t.Errorf("%+v (%v)", list, err)
 	}
 	again := object{"clip_id": "c-1", "questions": []object{{"question_id": "q-1", "question": "what?"}}}
-	h.want(&call{method: "POST", path: "/v1/questions", body: again}, 200, "/problems/damaged-record", `"status":500`)
+	h.want(&call{method: "POST", path: "/v1/questions", body: again}, 500, "/problems/damaged-record", `"status":500`)
 }
 
 func TestADamagedClipIsMendedByItsDeletion(t *testing.T) {
