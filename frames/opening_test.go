@@ -234,7 +234,9 @@ func TestOrdinaryTablesAreWithinTheLimits(t *testing.T) {
 			keys = append(keys, words(i+1)...)
 		}
 	}
-	track := jpegTrack(n, box("edts", box("elst", list)), box("stsc", words(0, 1, 1, n, 1)), box("stsz", sizes), box("stco", words(0, 1, 16)), box("stss", keys))
+	secret := append([]byte{0, 0, 0, 0, 0}, words(n)...) // how much is encrypted of each sample, 16 bytes
+	secret = append(secret, bytes.Repeat([]byte{16}, n)...)
+	track := jpegTrack(n, box("edts", box("elst", list)), box("saiz", secret), box("stsc", words(0, 1, 1, n, 1)), box("stsz", sizes), box("stco", words(0, 1, 16)), box("stss", keys))
 	cut := movOf(make([]byte, 60*n), track)
 	if err := frames.Weigh(bytes.NewReader(cut), int64(len(cut)), "mov"); err != nil {
 		t.Errorf("a hundred cuts: %v", err)

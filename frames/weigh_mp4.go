@@ -157,8 +157,8 @@ func (m *mp4Weigher) leaf(kind string, at, end int64) {
 			count >>= 16
 		}
 		m.add(count, 8, "its list of pictures")
-	case "saiz":
-		m.add(max(word(5), word(13)), mp4Secret, "its encrypted samples")
+	case "saiz": // its count stands behind the kind of encryption, if flag 1 says that this is there
+		m.add(word(ifElse(word(0)&1 == 1, 13, 5)), mp4Secret, "its encrypted samples")
 	case "senc":
 		m.add(word(4), mp4Secret, "its encrypted samples")
 	default:
