@@ -106,17 +106,22 @@ func (p *printer) answer(out *strings.Builder, a ingest.Answer) {
 		question = "(caption)"
 	}
 	out.WriteString(wrap(question, "", "  ") + "\n")
-	score := fmt.Sprintf("%.0f %%", 100*a.Score)
-	if slices.Contains(a.Sampling.Notes, ingest.UnknownWords) {
+	text, score := printable(a.Text), fmt.Sprintf("%.0f %%", 100*a.Score)
+	unknown := slices.Contains(a.Sampling.Notes, ingest.UnknownWords)
+	switch {
+	case a.Abstained && unknown:
+		text, score = "(no answer)", ""
+	case a.Abstained:
+		text = "(no answer)"
+	case unknown:
 		out.WriteString(wrap("warning: the model does not know all words of this question, so what follows is a guess", "  ", "  ") + "\n")
 		score = "a guess" // how sure it is of an answer to another question tells nothing
 	}
-	text := printable(a.Text)
-	if a.Abstained {
-		text = "(no answer)"
-	}
 	lines := wrap(text, "  ", "  ")
 	gap := "   "
+	if score == "" {
+		gap = ""
+	}
 	if last := lines[strings.LastIndex(lines, "\n")+1:]; runewidth.StringWidth(last+gap+score) > lineWidth {
 		gap = "\n  "
 	}
@@ -138,7 +143,7 @@ func receipt(a ingest.Answer) []string {
 	}
 	lines := []string{looked}
 	for _, n := range a.Sampling.Notes {
-		if n != ingest.UnknownWords {
+		if n != ingest.UnknownWords || a.Abstained {
 			lines = append(lines, "note: "+string(n)+explained(n))
 		}
 	}
@@ -148,13 +153,18 @@ func receipt(a ingest.Answer) []string {
 // explained says what a note means, after its name.
 func explained(n ingest.Note) string {
 	meaning := map[ingest.Note]string{
-		ingest.Degraded:      "damaged frames were left out",
-		ingest.FewerFrames:   "there are fewer frames than were asked for",
-		ingest.Cut:           "the answer stopped at --max-tokens",
-		ingest.QuestionCut:   "only the last words of the question fit",
-		ingest.ClockJump:     "the file's clock restarts or jumps",
-		ingest.FirstPicture:  "of an animation only the first picture was looked at",
-		ingest.NoToneMapping: "colours are HDR, and were converted by their matrix only",
+		ingest.Degraded:          "damaged frames were left out",
+		ingest.Incomplete:        "not all of the range is recorded yet",
+		ingest.UnknownWords:      "the model does not know all words of the question",
+		ingest.UnknownField:      "a field of the event may be misspelt",
+		ingest.NoTime:            "the question is about time, and one picture has none",
+		ingest.OutOfDistribution: "the model was not trained on pictures like these",
+		ingest.FewerFrames:       "there are fewer frames than were asked for",
+		ingest.Cut:               "the answer stopped at --max-tokens",
+		ingest.QuestionCut:       "only the last words of the question fit",
+		ingest.ClockJump:         "the file's clock restarts or jumps",
+		ingest.FirstPicture:      "of an animation only the first picture was looked at",
+		ingest.NoToneMapping:     "colours are HDR, and were converted by their matrix only",
 	}[n]
 	if meaning == "" {
 		return ""
