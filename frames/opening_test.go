@@ -69,10 +69,20 @@ func greedy(t testing.TB) map[string]struct {
 		"chapters of a Matroska":         {matroska(element(0x1043a770, element(0x45b9, bytes.Repeat(element(0xb6), 50000))), picture, nil), "chapters"},
 		"tracks of a Matroska":           {matroska(element(0x1654ae6b, bytes.Repeat(element(0xae), 1e5)), picture, nil), "lists"},
 		"attachments of a Matroska":      {matroska(element(0x1941a469, bytes.Repeat(element(0x61a7), 1e6)), picture, nil), "lists"},
+		"chunks of sound":                {movOf(make([]byte, 100), soundTrack(1e8, 1<<31, 16)), "samples of a track"},
 		"sound in an AVI's index":        {aviOfSound(16, math.MaxInt32), "index"},
 		"metadata of an FLV":             {flvOfNames(50000), "tags"},
 		"programs of a transport stream": {transportOfPrograms(60), "programs"},
 	}
+}
+
+// soundTrack is a track of n samples of PCM of one byte, in chunks of so many samples.
+func soundTrack(n, perChunk uint32, chunks int) []byte {
+	stbl := box("stbl", box("stsd", words(0, 1), box("raw ", words(0, 1, 0, 0, 1<<16|8, 0, 8000<<16))), box("stts", words(0, 1, n, 1)),
+		box("stsc", words(0, 1, 1, perChunk, 1)), box("stsz", words(0, 1, n)), box("stco", words(0, uint32(chunks)), bytes.Repeat(words(16), chunks)))
+	return box("trak", box("tkhd", words(7, 0, 0, 2, 0, n, 0, 0, 0, 0), noTurn(), words(0, 0)),
+		box("mdia", box("mdhd", words(0, 0, 0, 8000, n, 0)), box("hdlr", words(0, 0), []byte("soun"), words(0, 0, 0)),
+			box("minf", box("smhd", words(0, 0)), box("dinf", box("dref", words(0, 1), box("url ", words(1)))), stbl)))
 }
 
 // matroska is a file of one MJPEG track, with something before its packets, of which
@@ -240,5 +250,9 @@ func TestOrdinaryTablesAreWithinTheLimits(t *testing.T) {
 	cut := movOf(make([]byte, 60*n), track)
 	if err := frames.Weigh(bytes.NewReader(cut), int64(len(cut)), "mov"); err != nil {
 		t.Errorf("a hundred cuts: %v", err)
+	}
+	hour := movOf(make([]byte, 8000*3600), soundTrack(8000*3600, 1000, 8*3600)) // a camera's, whose samples are bytes
+	if err := frames.Weigh(bytes.NewReader(hour), int64(len(hour)), "mov"); err != nil {
+		t.Errorf("an hour of PCM: %v", err)
 	}
 }

@@ -38,9 +38,11 @@ type mp4Track struct {
 	samples          int64
 	scale            int64
 	stts, ctts, stss mp4Table
+	stsc, stco       mp4Table // runs of chunks of one length, and the chunks
 	edits            mp4Table
 	wide             bool // edits are of 64 bits
 	twice            bool // a table is there twice
+	sound, pictures  bool // what its handlers say that it is
 }
 
 // An mp4Table is where the entries of a table are.
@@ -193,6 +195,15 @@ func (m *mp4Weigher) sampleTable(kind string, at, end int64, long bool, word fun
 		entries(&t.ctts, 8)
 	case "stss":
 		entries(&t.stss, 4)
+	case "stsc":
+		entries(&t.stsc, 12)
+	case "stco":
+		entries(&t.stco, 4)
+	case "co64":
+		entries(&t.stco, 8)
+	case "hdlr":
+		kind := m.view.get(at+8, 4)
+		t.sound, t.pictures = t.sound || string(kind) == "soun", t.pictures || string(kind) == "vide"
 	case "elst":
 		t.wide = long
 		entries(&t.edits, ifElse64(long, 20, 12))
@@ -255,7 +266,13 @@ func (m *mp4Weigher) compressed(at, end int64, depth int) {
 // edit list shows them.
 func (m *mp4Weigher) finish() {
 	t := m.track
-	if m.track = nil; t == nil || !m.add(t.samples, mp4Sample, "the samples of a track") {
+	if m.track = nil; t == nil {
+		return
+	}
+	if pieces, ok := m.pieces(t); ok {
+		t.samples = pieces
+	}
+	if !m.add(t.samples, mp4Sample, "the samples of a track") {
 		return
 	}
 	edits := max(1, t.edits.count)
