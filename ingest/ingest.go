@@ -33,7 +33,10 @@ var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
 
 // CheckID returns [fault.BadID], naming the field, if id is not one of our ids.
 func CheckID(field, id string) error {
-	if !idPattern.MatchString(id) {
+	switch {
+	case id == "":
+		return fmt.Errorf("ingest: check %s: it is missing or empty: %w", field, fault.BadID)
+	case !idPattern.MatchString(id):
 		return fmt.Errorf("ingest: check %s: %q does not match %s: %w", field, shorten(id, 140), idPattern, fault.BadID)
 	}
 	return nil

@@ -93,6 +93,7 @@ func TestClipValidate(t *testing.T) {
 	}{
 		{"a whole clip", func(c *ingest.Clip) {}, nil},
 		{"no uri", func(c *ingest.Clip) { c.URI = "" }, fault.BadEvent},
+		{"no id", func(c *ingest.Clip) { c.ID = "" }, fault.BadID},
 		{"a camera that is no id", func(c *ingest.Clip) { c.Camera = "dock 3" }, fault.BadID},
 		{"an end before its start", func(c *ingest.Clip) { c.End = at("2026-09-01T09:00:00Z") }, fault.BadEvent},
 		{"a digest of another kind", func(c *ingest.Clip) { c.Digest = "md5:0" }, fault.BadEvent},

@@ -19,6 +19,7 @@ const mediaPart = "media"
 // A form is read part by part: one that is JSON and one that is an upload, in either order
 // and no other. Each has to be read to its end before the next one is asked for.
 type form struct {
+	in    *incoming
 	parts *multipart.Reader
 	json  string   // name of the part that is JSON
 	seen  []string // names of the parts so far
@@ -28,7 +29,8 @@ func newForm(body io.Reader, boundary, json string) (*form, error) {
 	if boundary == "" {
 		return nil, fmt.Errorf("api: read body: the Content-Type multipart/form-data names no boundary: %w", fault.BadRequest)
 	}
-	return &form{parts: multipart.NewReader(body, boundary), json: json}, nil
+	in := &incoming{r: body}
+	return &form{in: in, parts: multipart.NewReader(in, boundary), json: json}, nil
 }
 
 var ordinals = []string{"first", "second", "third"}
@@ -43,8 +45,8 @@ func (f *form) next(last bool) (part *multipart.Part, name string, err error) {
 		return nil, "", nil
 	case err == io.EOF:
 		return nil, "", f.wrong("it has no part %s", f.missing())
-	case slow(err), errors.As(err, new(bodyError)):
-		return nil, "", brokenOff(err)
+	case err != nil && (slow(f.in.err) || errors.As(f.in.err, new(bodyError))): // err may be about the line that it cut
+		return nil, "", brokenOff(f.in.err)
 	case err != nil:
 		return nil, "", f.wrong("its %s part cannot be read: it breaks off there, or the boundary of the Content-Type is not the form's", place)
 	}

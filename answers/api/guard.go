@@ -100,6 +100,9 @@ func loopback(host string) bool {
 // content returns a request's content type, one of those wanted.
 func content(r *http.Request, wanted ...string) (string, map[string]string, error) {
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if r.Header.Get("Content-Type") == "" {
+		return "", nil, refusal{http.StatusUnsupportedMediaType, unsupported, 0, fmt.Errorf("api: the request has no Content-Type; this takes %s", strings.Join(wanted, " or "))}
+	}
 	if err != nil || !slices.Contains(wanted, kind) {
 		return "", nil, refusal{http.StatusUnsupportedMediaType, unsupported, 0, fmt.Errorf("api: content type %.80q; this takes %s", r.Header.Get("Content-Type"), strings.Join(wanted, " or "))}
 	}

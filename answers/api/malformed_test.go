@@ -13,7 +13,7 @@ import (
 )
 
 // goish is what only a Go programmer would understand.
-var goish = regexp.MustCompile(`json:|jsontext|json\.|strconv|reflect|multipart:|textproto|http:|mime:|gzip:|flate:|unexpected EOF|\bEOF\b|Go (value|struct|type)|\bint64\b|\bfloat64\b|\*?ingest\.[A-Z]|2006-01-02|cannot unmarshal|parsing time|%!|0x[0-9a-f]{6}|<nil>|panic|runtime error`)
+var goish = regexp.MustCompile(`json:|jsontext|json\.|strconv|reflect|multipart:|textproto|http:|mime:|gzip:|flate:|unexpected EOF|\bEOF\b|invalid character|Go (value|struct|type)|\bint64\b|\bfloat64\b|\*?ingest\.[A-Z]|2006-01-02|cannot unmarshal|parsing time|%!|0x[0-9a-f]{6}|<nil>|panic|runtime error`)
 
 // A malformed request is what somebody's client sends by mistake.
 type malformed struct {

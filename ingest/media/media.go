@@ -67,7 +67,7 @@ func New(cfg Config) (*Fetcher, error) {
 		cfg.Timeout = 2 * time.Minute
 	}
 	f := &Fetcher{cfg: cfg, web: newWeb(cfg.HTTP, cfg.allowed)}
-	f.web.why = cfg.whyNot
+	f.web.port, f.web.why = cfg.portAllowed, cfg.whyNot
 	for _, dir := range cfg.Roots {
 		r, err := openRoot(dir)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -26,6 +27,7 @@ const mostRedirects = 5
 type web struct {
 	client *http.Client
 	plain  bool                       // http is permitted
+	port   func(uint16) error         // judges a URL's port before its name is resolved; nil: not judged there
 	why    func(netip.AddrPort) error // an address is not allowed; nil: not said
 }
 
@@ -76,14 +78,35 @@ func (w *web) check(u *url.URL) error {
 		return fmt.Errorf("it names no host: %w", fault.RefusedURI)
 	case u.User != nil:
 		return errNamesUser
+	case w.port == nil:
+		return nil
 	}
-	return nil
+	port, err := portOf(u)
+	if err != nil {
+		return err
+	}
+	return w.port(port)
+}
+
+// portOf is the port that u names, or its scheme's.
+func portOf(u *url.URL) (uint16, error) {
+	switch {
+	case u.Port() == "" && u.Scheme == "http":
+		return 80, nil
+	case u.Port() == "":
+		return 443, nil
+	}
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	if err != nil {
+		return 0, fmt.Errorf("%.20s is no port: %w", u.Port(), fault.RefusedURI)
+	}
+	return uint16(n), nil
 }
 
 // allowed says whether a connection may be made to at: to the public internet, or
 // into a network that the operator permits, on a permitted port.
 func (c Config) allowed(at netip.AddrPort) bool {
-	if ports := c.Ports; len(ports) > 0 && !slices.Contains(ports, at.Port()) || len(ports) == 0 && at.Port() != 443 && at.Port() != 80 {
+	if c.portAllowed(at.Port()) != nil {
 		return false
 	}
 	a := at.Addr().Unmap()
@@ -99,15 +122,24 @@ var errNamesUser = fmt.Errorf("it holds a user name or a password, which an even
 
 var errOutside = fmt.Errorf("it leads to an address outside the public internet, in no network of --media-networks: %w", fault.RefusedURI)
 
-// whyNot says which rule keeps at from being connected to. The address itself is not
-// told: who asks may be somebody who should not learn what a name leads to in here.
-func (c Config) whyNot(at netip.AddrPort) error {
+// portAllowed returns an error that names the ports that may be connected to, if port
+// is none of them.
+func (c Config) portAllowed(port uint16) error {
 	ports := c.Ports
 	if len(ports) == 0 {
 		ports = []uint16{80, 443}
 	}
-	if !slices.Contains(ports, at.Port()) {
-		return fmt.Errorf("port %d may not be connected to, only %s (--media-ports): %w", at.Port(), strings.Trim(fmt.Sprint(ports), "[]"), fault.RefusedURI)
+	if slices.Contains(ports, port) {
+		return nil
+	}
+	return fmt.Errorf("port %d may not be connected to, only %s (--media-ports): %w", port, strings.Trim(fmt.Sprint(ports), "[]"), fault.RefusedURI)
+}
+
+// whyNot says which rule keeps at from being connected to. The address itself is not
+// told: who asks may be somebody who should not learn what a name leads to in here.
+func (c Config) whyNot(at netip.AddrPort) error {
+	if err := c.portAllowed(at.Port()); err != nil {
+		return err
 	}
 	return errOutside
 }

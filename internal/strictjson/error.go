@@ -143,6 +143,13 @@ func (r *reader) syntax(err error) error {
 	return syntaxError(r.in, err)
 }
 
+// plainly puts the decoder's words into those that the other errors use.
+var plainly = strings.NewReplacer(
+	"invalid character", "unexpected character", "invalid escape sequence", "unknown escape sequence",
+	"start of value", "the start of a value", "object name", "a field's name", "object value", "a field's value", "array element", "a list's item",
+	"object member name", "a field's name", "non-control character", "no control character",
+)
+
 func syntaxError(in *jsontext.Decoder, err error) error {
 	var s *jsontext.SyntacticError
 	switch {
@@ -153,7 +160,7 @@ func syntaxError(in *jsontext.Decoder, err error) error {
 	case errors.As(err, &s) && strings.Contains(s.Err.Error(), "surrogate"):
 		return &Error{Pointer: string(s.JSONPointer), What: "holds half of a surrogate pair, which is no character"}
 	case errors.As(err, &s):
-		what := fmt.Sprintf("is no JSON after %d bytes: %s", s.ByteOffset, s.Err)
+		what := fmt.Sprintf("is no JSON after %d bytes: %s", s.ByteOffset, plainly.Replace(s.Err.Error()))
 		if s.JSONPointer == "" {
 			what = "the text " + what
 		}
