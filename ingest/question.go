@@ -98,7 +98,7 @@ func (q Question) validateChoices() error {
 		return nil
 	}
 	if len(q.Choices) < 2 || len(q.Choices) > MaxChoices {
-		return q.bad("choices holds %d, from 2 to %d", len(q.Choices), MaxChoices)
+		return q.bad("choices holds %d; it has to hold from 2 to %d", len(q.Choices), MaxChoices)
 	}
 	for i, c := range q.Choices {
 		switch {

@@ -102,7 +102,7 @@ func isJSON(part *multipart.Part, name string) error {
 	}
 	kind, params, err := mime.ParseMediaType(given)
 	if err != nil || kind != jsonType {
-		return refusal{http.StatusUnsupportedMediaType, unsupported, 0, fmt.Errorf("api: the form's part %s has content type %.80q; it has to be %s, or none", name, given, jsonType)}
+		return refusal{http.StatusUnsupportedMediaType, unsupported, 0, fmt.Errorf("api: the form's part %s has content type %.80q; it has to be %s, or none; with curl, write ;type=%s after it", name, given, jsonType, jsonType)}
 	}
 	return inUTF8(params)
 }

@@ -67,7 +67,7 @@ func (c *Ask) split() (media, questions []string, err error) {
 	}
 	for _, text := range questions {
 		if what := looksLikeMedia(text); what != "" {
-			return nil, nil, fmt.Errorf("%s %s, and stands where a question is expected: with several media, only the questions go behind -q, each behind its own, as in videoqa ask a.mp4 b.mp4 -q 'what is it?': %w", text, what, fault.BadRequest)
+			return nil, nil, fmt.Errorf("%s %s, and stands where a question is expected: to ask about several files, put -q before each question, as in videoqa ask a.mp4 b.mp4 -q 'what is it?' -q 'where is it?': %w", text, what, fault.BadRequest)
 		}
 	}
 	if len(questions) == 0 {

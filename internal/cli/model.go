@@ -85,8 +85,8 @@ func (a *App) tellOfDemonstration(m *answers.Model) {
 		return
 	}
 	a.toldOfDemonstration = true
-	fmt.Fprintf(a.Err, "videoqa: %s is a demonstration model: it knows the small world that it was trained on, and cannot\n"+
-		"answer about real footage. For that: videoqa pull microsoft/git-base-msrvtt-qa, and then --model with that name.\n", m.Name())
+	fmt.Fprintln(a.Err, wrap("videoqa: "+m.Name()+" is a demonstration model: it knows the small world that it was trained on, and cannot answer about real footage."+
+		" For that: videoqa pull microsoft/git-base-msrvtt-qa, and then --model with that name.", "", ""))
 }
 
 func (f ModelFlags) checkpoint(a *App) (*checkpoint.Checkpoint, error) {

@@ -116,7 +116,7 @@ func TestEverythingThatIsWrongIsSaidWithItsPlace(t *testing.T) {
 		{"an unknown variable", "", []string{"VIDEOQA_SLOT=2"}, "VIDEOQA_SLOT: no such variable; the nearest is VIDEOQA_SLOTS"},
 		{"a number that is none", "\n\nslots: many\n", nil, `v.yaml:3: slots: expected a valid 64 bit int but got "many"`},
 		{"a variable's number that is none", "", []string{"VIDEOQA_SLOTS=many"}, `VIDEOQA_SLOTS: expected a valid 64 bit int but got "many"`},
-		{"a time without a unit", "wait: 30\n", nil, `v.yaml:1: wait: expected duration but got "30": time: missing unit in duration "30"`},
+		{"a time without a unit", "wait: 30\n", nil, `v.yaml:1: wait: "30" is not a time as 500ms, 10s, 1m30s or 24h`},
 		{"a value that is not offered", "device: tpu\n", nil, `v.yaml:1: device: "tpu" is none of cpu, gpu`},
 		{"a mapping for a value", "slots: {a: 1}\n", nil, "v.yaml:1: slots: a mapping, not a value"},
 		{"a list of lists", "kafka_brokers: [[a]]\n", nil, "v.yaml:1: kafka_brokers: an item is a list or a mapping, not one value"},

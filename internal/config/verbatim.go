@@ -21,7 +21,8 @@ func Verbatim() []kong.Option {
 	return []kong.Option{
 		kong.KindMapper(reflect.String, kong.MapperFunc(text)),
 		kong.TypeMapper(reflect.TypeFor[[]string](), list(func(item string) (string, error) { return item, nil })),
-		kong.TypeMapper(reflect.TypeFor[[]time.Duration](), list(time.ParseDuration)),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(aDuration)),
+		kong.TypeMapper(reflect.TypeFor[[]time.Duration](), list(duration)),
 		kong.TypeMapper(reflect.TypeFor[[]uint16](), list(port)),
 	}
 }
@@ -32,6 +33,27 @@ func port(item string) (uint16, error) {
 		return 0, fmt.Errorf("%q is not a number from 0 to 65535", item)
 	}
 	return uint16(n), nil
+}
+
+func duration(item string) (time.Duration, error) {
+	d, err := time.ParseDuration(item)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a time as 500ms, 10s, 1m30s or 24h", item)
+	}
+	return d, nil
+}
+
+func aDuration(ctx *kong.DecodeContext, target reflect.Value) error {
+	token, err := ctx.Scan.PopValue("time")
+	if err != nil {
+		return err
+	}
+	d, err := duration(written(token))
+	if err != nil {
+		return err
+	}
+	target.SetInt(int64(d))
+	return nil
 }
 
 func text(ctx *kong.DecodeContext, target reflect.Value) error {
