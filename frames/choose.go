@@ -26,10 +26,11 @@ func (in *input) probe(stream int) error {
 			return err
 		}
 	}
-	in.probing.begin()
+	most := probedOf(in.format, in.source.size)
+	in.probing.begin(most)
 	err := in.fc.FindStreamInfo(nil)
 	if in.probing.end() {
-		return tooMuch(in.source.size, fmt.Sprintf("packets that do not tell what is in its streams, %d of them", probed))
+		return tooMuch(in.source.size, fmt.Sprintf("packets that do not tell what is in its streams, %d of them", most))
 	}
 	if err != nil {
 		return fmt.Errorf("no stream can be made out in it (%w): %w", err, fault.BadVideo)
@@ -89,7 +90,8 @@ func (in *input) countsPictures() bool { return in.format == "mov" || in.format 
 func pictures(s *astiav.Stream) int { return max(indexed(s), int(s.NbFrames())) }
 
 // best returns the stream that a viewer would call the video. Moving pictures come
-// before a still one and before thumbnails, what can be decoded before what cannot,
+// before a still one and before thumbnails, one picture before none, what can be
+// decoded before what cannot,
 // what the container marks as the default before the rest, larger pictures before
 // smaller ones, and then the first.
 func (in *input) best(videos []*astiav.Stream, pictures func(*astiav.Stream) int) *astiav.Stream {
@@ -101,6 +103,7 @@ func (in *input) best(videos []*astiav.Stream, pictures func(*astiav.Stream) int
 		p, flags := s.CodecParameters(), s.DispositionFlags()
 		return []int{
 			ifElse(moves(s, pictures(s), most), 1, 0),
+			ifElse(pictures(s) > 0, 1, 0),
 			ifElse(decodable(p) && !in.encrypted(s), 1, 0),
 			ifElse(flags.Has(astiav.DispositionFlagDefault), 1, 0),
 			p.Width() * p.Height(),

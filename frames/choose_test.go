@@ -39,6 +39,24 @@ func TestTheVideoIsTheStreamThatAPlayerShows(t *testing.T) {
 	}
 }
 
+// A file whose default video has no packets, because a recorder was stopped, shows
+// the one picture of its other.
+func TestAStreamWithoutPicturesIsNotTheVideo(t *testing.T) {
+	track := func(number byte, standard ...[]byte) []byte {
+		return element(0xae, append([][]byte{element(0xd7, []byte{number}), element(0x73c5, []byte{number}), element(0x83, []byte{1}), element(0x86, []byte("V_MJPEG")), element(0x22b59c, []byte("und")),
+			element(0xe0, element(0xb0, []byte{96}), element(0xba, []byte{64}))}, standard...)...)
+	}
+	head := element(0x1a45dfa3, element(0x42f7, []byte{1}), element(0x4282, []byte("matroska")), element(0x4287, []byte{4}), element(0x4285, []byte{2}))
+	picture := jpegsOf(clip(t, "mjpeg.avi"))[0]
+	data := append(head, element(0x18538067, element(0x1549a966, element(0x2ad7b1, []byte{0x0f, 0x42, 0x40})),
+		element(0x1654ae6b, track(1, element(0x88, []byte{0})), track(2, element(0x88, []byte{1}))),
+		element(0x1f43b675, element(0xe7, []byte{0}), element(0xa3, []byte{0x81, 0, 0, 0x80}, picture)))...)
+	x, err := frames.Open(t.Context(), bytes.NewReader(data), int64(len(data)), frames.Upload())
+	if err != nil || x.Frames() != 1 {
+		t.Fatalf("%v; want its one picture", err)
+	}
+}
+
 // mapped is a transport stream whose program map says that its streams are of a
 // type, and scrambled one whose packets of a stream are marked as that.
 func mapped(ts []byte, from, to byte) []byte {

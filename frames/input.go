@@ -196,7 +196,7 @@ func (in *input) open(head []byte, limits Limits, stream int) (err error) {
 	for key, value := range map[string]string{
 		"protocol_whitelist": "none", "format_whitelist": "mov,matroska,avi,flv,mpeg,mpegts",
 		"codec_whitelist": codecs, "probesize": "5000000", "analyzeduration": "5000000",
-		"max_streams": fmt.Sprint(max(1, limits.Streams)), "max_probe_packets": "2500",
+		"max_streams": fmt.Sprint(max(1, limits.Streams)), "max_probe_packets": fmt.Sprint(mostProbes(in.format)),
 	} {
 		if err := options.Set(key, value, 0); err != nil {
 			return fmt.Errorf("set %s: %w", key, err)

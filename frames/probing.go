@@ -54,8 +54,31 @@ import (
 )
 
 // probed is how many packets FFmpeg may read, and keep, to make out what streams are.
-// A transport stream of 5 MB, which is as many bytes as it may look at, has 26,600.
-const probed = 1 << 15
+// A transport stream of 5 MB, which is as many bytes as it may look at, has 26,600. There
+// each packet whose length is not told lies in a buffer of its own, of which it touches
+// a page or more: perPacket bytes.
+const (
+	probed    = 1 << 15
+	perPacket = 16 << 10
+)
+
+// probedOf is how many packets of a file that may be.
+func probedOf(format string, size int64) int {
+	if format != "mpegts" {
+		return probed
+	}
+	return int(min(probed, opening(size)/perPacket))
+}
+
+// mostProbes is how many packets of a stream FFmpeg keeps while it makes out by them what
+// that is, at any time: streams that no program names appear later on. A transport
+// stream's may take a buffer of 200 KB each.
+func mostProbes(format string) int {
+	if format == "mpegts" {
+		return 250
+	}
+	return 2500
+}
 
 // A probing limits what FFmpeg does to make out streams. It lies in C memory, belongs to
 // an input, and is freed after its context.
@@ -66,11 +89,11 @@ func newProbing(fc *astiav.FormatContext) probing {
 	return probing{C.videoqa_watch((*C.AVFormatContext)(pointerTo(fc)))}
 }
 
-// begin limits what is read from now on, and end ends that. It tells whether more was
+// begin limits what is read from now on to so many packets, and end ends that. It tells whether more was
 // asked for.
-func (p probing) begin() {
+func (p probing) begin(most int) {
 	if p.c != nil {
-		C.videoqa_limit(p.c, probed)
+		C.videoqa_limit(p.c, C.int(most))
 	}
 }
 

@@ -28,8 +28,9 @@ type mp4Weigher struct {
 	tracks int64
 	track  *mp4Track // nil: none yet, or the last one is closed
 
-	fragments, runs int64
-	movieScale      int64
+	fragments, runs      int64
+	secrets, secretBytes int64 // boxes that help to find keys, and what they hold
+	movieScale           int64
 }
 
 // An mp4Track is what matters of a track's tables. Where a box is there twice, count
@@ -161,11 +162,21 @@ func (m *mp4Weigher) leaf(kind string, at, end int64) {
 		m.add(count, 8, "its list of pictures")
 	case "saiz": // its count stands behind the kind of encryption, if flag 1 says that this is there
 		m.add(word(ifElse(word(0)&1 == 1, 13, 5)), mp4Secret, "its encrypted samples")
+	case "pssh":
+		m.protection(end - at)
 	case "senc":
 		m.add(word(4), mp4Secret, "its encrypted samples")
 	default:
 		m.sampleTable(kind, at, end, long, word)
 	}
+}
+
+// protection weighs a box that tells how to get at keys. FFmpeg goes through all that it
+// has, and copies it, for each more.
+func (m *mp4Weigher) protection(length int64) {
+	m.secrets, m.secretBytes = m.secrets+1, m.secretBytes+length
+	m.tag(1, mp4Tag)
+	m.steps(m.secretBytes, m.secrets, "what its boxes say about keys, and the boxes")
 }
 
 // sampleTable takes note of a table of the track that is under way.
