@@ -197,16 +197,17 @@ def publish_all(client, world, seconds, before_burst=lambda n: None):
 
 
 def wait_for_all(client, world, patience):
-    until, before = time.time() + patience, -1
+    """Waits until each question has its outcome on a topic, as long as one comes every so many seconds."""
+    until, before = time.time() + patience, 0
     while time.time() < until:
         have = sum(1 for q in world.questions if q['question_id'] in client.records)
         if have == len(world.questions):
             return
         if have != before:
-            before = have
+            until, before = time.time() + patience, have
         time.sleep(.5)
     missing = [q['question_id'] for q in world.questions if q['question_id'] not in client.records]
-    sys.exit(f'{len(missing)} of {len(world.questions)} questions have no outcome after {patience} s: {missing[:20]}')
+    sys.exit(f'{len(missing)} of {len(world.questions)} questions have no outcome, and none came for {patience} s: {missing[:20]}')
 
 
 def outcomes(client, world):

@@ -128,6 +128,11 @@ class Group:
                     thread.join()
                 self.members[i] = self.make(i)
 
+    def kill(self):
+        """Leaves nothing running, whatever went wrong."""
+        for w in self.members.values():
+            w.process.kill()
+
     def end(self):
         for w in self.members.values():
             w.end()
@@ -157,6 +162,15 @@ def run(options, folder):
     front = Worker(options.program, 'front', folder, *flags, '--role', 'api', '--listen', f'127.0.0.1:{port}')
     front.ready()
     group = Group(options.program, folder, flags, options.seed)
+    try:
+        measure(options, folder, group, front, broker, port)
+    finally:
+        group.kill()
+        front.process.kill()
+        redis.kill()
+
+
+def measure(options, folder, group, front, broker, port):
     for w in group.members.values():
         w.ready()
     client, world = Client(broker), World(folder / 'clips', 100, 0, options.seed)
@@ -179,14 +193,13 @@ def run(options, folder):
     client.producer.flush(60)
     group.fill()
     world.questions = questions.asked
-    wait_for_all(client, world, 600)
+    wait_for_all(client, world, 300)
     took = time.time() - began
     time.sleep(8)  # for what is published again
     group.end()
     front.end()
     repeats = compare_with_store(client, world)
     client.close()
-    redis.kill()
     judge(client, questions)
     say(f'{len(questions.asked)} questions in {options.minutes:g} minutes, answered after {took:.0f} s; {dict(group.done)}; '
         f'each outcome is on its topic as it is stored, {repeats} records repeated')
