@@ -2,11 +2,13 @@ package sqlite_test
 
 import (
 	"database/sql"
+	"errors"
 	"path/filepath"
 	"testing"
 
 	"videoqa/answers/store"
 	"videoqa/answers/store/storetest"
+	"videoqa/internal/fault"
 )
 
 func TestDamagedRowsAreNoticed(t *testing.T) {
@@ -31,4 +33,31 @@ func TestDamagedRowsAreNoticed(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A row whose key is damaged is not found, and its checksum is not looked at.
+func TestAnOutcomeWhoseKeyIsDamagedIsNotUnknown(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	s := open(t, path)
+	o := store.Outcome{QuestionID: "q-1", Request: "h", State: store.Answered, Message: []byte("a dog"), About: store.About{ClipIDs: []string{"c-1"}}}
+	if _, _, err := s.Settle(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec("UPDATE outcomes SET question_id = 'q-0'"); err != nil {
+		t.Fatal(err)
+	}
+	if got, found, err := s.Outcome(t.Context(), "q-1"); !errors.Is(err, fault.Damaged) {
+		t.Errorf("Outcome = %+v, %v, %v; want it damaged", got, found, err)
+	}
+	if got, fresh, err := s.Settle(t.Context(), o); !errors.Is(err, fault.Damaged) {
+		t.Errorf("Settle = %+v, %v, %v; want it damaged", got, fresh, err)
+	}
+	if _, found, err := s.Outcome(t.Context(), "q-2"); found || err != nil {
+		t.Errorf("a question that nobody asked: %v, %v", found, err)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"videoqa/answers/store"
@@ -15,10 +16,27 @@ const outcomeByID = "SELECT " + store.OutcomeColumns + " FROM outcomes WHERE que
 // Outcome implements [store.Outcomes].
 func (s *Store) Outcome(ctx context.Context, id string) (store.Outcome, bool, error) {
 	row, found, err := scanOutcome(s.db.QueryRowContext(ctx, outcomeByID, id))
+	if err == nil && !found {
+		err = lost(s.db.QueryRowContext(ctx, traceOfOutcome, id))
+	}
 	if err != nil {
 		return store.Outcome{}, false, down("read outcome", err)
 	}
 	return row.Outcome, found, nil
+}
+
+// traceOfOutcome finds, by the index of another table, that a question has an outcome. Both are
+// written and deleted together.
+const traceOfOutcome = "SELECT count(*) FROM outcome_clips WHERE question_id = ?"
+
+// lost returns an error if an outcome that is not found was there: a row whose key is damaged is
+// not found under its question's id, and no checksum tells.
+func lost(trace scanner) error {
+	var n int
+	if err := trace.Scan(&n); err != nil || n == 0 {
+		return err
+	}
+	return fmt.Errorf("store: find outcome: it was stored and is not found under its question_id any more: %w", fault.Damaged)
 }
 
 // Answer implements [store.Outcomes].
@@ -71,6 +89,9 @@ func (s *Store) SettleAll(ctx context.Context, all []store.Outcome) (stored []st
 
 func settleOne(tx *sql.Tx, o store.Outcome) (stored store.Stored, err error) {
 	before, found, err := scanOutcome(tx.QueryRow(outcomeByID, o.QuestionID))
+	if err == nil && !found {
+		err = lost(tx.QueryRow(traceOfOutcome, o.QuestionID))
+	}
 	switch {
 	case errors.Is(err, fault.Damaged):
 		return store.Stored{Damage: err}, nil
