@@ -269,6 +269,10 @@ func TestOrdinaryTablesAreWithinTheLimits(t *testing.T) {
 	if err := frames.Weigh(bytes.NewReader(cut), int64(len(cut)), "mov"); err != nil {
 		t.Errorf("a hundred cuts: %v", err)
 	}
+	live := bytes.Repeat(box("moof", box("traf", box("trun", words(0, 1)))), 80000) // two hours and more, a picture a fragment
+	if err := frames.Weigh(bytes.NewReader(live), int64(len(live)), "mov"); err != nil {
+		t.Errorf("fragments of one picture: %v", err)
+	}
 	hour := movOf(make([]byte, 8000*3600), soundTrack(8000*3600, 1000, 8*3600)) // a camera's, whose samples are bytes
 	if err := frames.Weigh(bytes.NewReader(hour), int64(len(hour)), "mov"); err != nil {
 		t.Errorf("an hour of PCM: %v", err)

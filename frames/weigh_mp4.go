@@ -94,7 +94,6 @@ func (m *mp4Weigher) box(kind string, at, end int64, parent string, depth int) {
 		m.inside(at, end, kind, depth)
 		return
 	case "moof":
-		m.fragments++
 		m.places(1)
 		m.inside(at, end, kind, depth)
 		return
