@@ -160,7 +160,7 @@ func TestAListTellsWhichAnswersAreDamaged(t *testing.T) {
 	for _, id := range []string{"q-1", "q-2"} {
 		h.want(&call{method: "POST", path: "/v1/questions", body: object{"clip_id": "c-1", "questions": []object{{"question_id": id, "question": "what?"}}}}, 200)
 	}
-	db, err := sql.Open("sqlite", h.db)
+	db, err := sql.Open("sqlite", h.db+"?_pragma=busy_timeout(10000)")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func TestADamagedClipIsMendedByItsDeletion(t *testing.T) {
 	h := newHouse(t)
 	clip := object{"clip_id": "c-1", "uri": h.file("1", "a dog")}
 	h.want(&call{method: "POST", path: "/v1/clips", body: clip}, 201)
-	db, err := sql.Open("sqlite", h.db)
+	db, err := sql.Open("sqlite", h.db+"?_pragma=busy_timeout(10000)")
 	if err != nil {
 		t.Fatal(err)
 	}

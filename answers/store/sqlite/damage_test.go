@@ -19,7 +19,7 @@ func TestDamagedRowsAreNoticed(t *testing.T) {
 	}, func(store.Store) storetest.Spoil {
 		return func(t *testing.T, table, column, keyColumn, key string) {
 			t.Helper()
-			db, err := sql.Open("sqlite", path)
+			db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -43,7 +43,7 @@ func TestAnOutcomeWhoseKeyIsDamagedIsNotUnknown(t *testing.T) {
 	if _, _, err := s.Settle(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)")
 	if err != nil {
 		t.Fatal(err)
 	}
