@@ -37,7 +37,7 @@ func (c *ConfigCheck) Run(ctx context.Context, a *App) error {
 		return err
 	}
 	if err := c.uploadsApart(); err != nil {
-		fmt.Fprintln(a.Out, "warning:", err)
+		fmt.Fprintln(a.Err, "videoqa: warning:", err)
 	}
 	given := 0
 	for _, v := range a.values {

@@ -125,7 +125,7 @@ func TestTheExampleOfDeployIsTaken(t *testing.T) {
 		t.Fatal("there is no example")
 	}
 	a, out, errs := app(t, startable(t)...)
-	if status := a.run(t.Context(), []string{"config", "check", write(t, example[1])}); status != 0 || !strings.HasPrefix(out.String(), "ok: ") {
+	if status := a.run(t.Context(), []string{"config", "check", write(t, example[1])}); status != 0 || !strings.HasPrefix(out.String(), "ok: ") || errs.Len() > 0 {
 		t.Errorf("status %d, %s%s", status, out, errs)
 	}
 }
