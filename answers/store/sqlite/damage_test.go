@@ -3,7 +3,9 @@ package sqlite_test
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"videoqa/answers/store"
@@ -59,5 +61,29 @@ func TestAnOutcomeWhoseKeyIsDamagedIsNotUnknown(t *testing.T) {
 	}
 	if _, found, err := s.Outcome(t.Context(), "q-2"); found || err != nil {
 		t.Errorf("a question that nobody asked: %v, %v", found, err)
+	}
+}
+
+// An outcome that is stored while it is looked for is either not there yet or there.
+func TestAnOutcomeThatIsJustBeingStoredIsNotDamaged(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "store.db"))
+	for i := range 200 {
+		o := store.Outcome{QuestionID: fmt.Sprint("q-", i), Request: "h", State: store.Answered, Message: []byte("{}"), About: store.About{ClipIDs: []string{"c-1"}}}
+		var readers sync.WaitGroup
+		for range 3 {
+			readers.Go(func() {
+				for found := false; !found; {
+					var err error
+					if _, found, err = s.Outcome(t.Context(), o.QuestionID); err != nil {
+						t.Errorf("%s: %v", o.QuestionID, err)
+						return
+					}
+				}
+			})
+		}
+		if _, _, err := s.Settle(t.Context(), o); err != nil {
+			t.Error(err)
+		}
+		readers.Wait()
 	}
 }

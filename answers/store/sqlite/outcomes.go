@@ -15,9 +15,15 @@ const outcomeByID = "SELECT " + store.OutcomeColumns + " FROM outcomes WHERE que
 
 // Outcome implements [store.Outcomes].
 func (s *Store) Outcome(ctx context.Context, id string) (store.Outcome, bool, error) {
-	row, found, err := scanOutcome(s.db.QueryRowContext(ctx, outcomeByID, id))
+	read := func() (store.OutcomeRow, bool, error) { return scanOutcome(s.db.QueryRowContext(ctx, outcomeByID, id)) }
+	row, found, err := read()
 	if err == nil && !found {
-		err = lost(s.db.QueryRowContext(ctx, traceOfOutcome, id))
+		if trace := lost(s.db.QueryRowContext(ctx, traceOfOutcome, id)); trace != nil {
+			// It may have been stored between the two looks: then it is there now.
+			if row, found, err = read(); err == nil && !found {
+				err = trace
+			}
+		}
 	}
 	if err != nil {
 		return store.Outcome{}, false, down("read outcome", err)
