@@ -18,7 +18,7 @@ func processes(t *testing.T, open Open) {
 	if err != nil || len(others) != 1 || others[0].ID != "p-1" || others[0].Settings != "one" || others[0].Seen.Before(now.Add(-time.Second)) {
 		t.Errorf("the second sees %+v (%v)", others, err)
 	}
-	others, now, err = s.Beat(ctx, store.Process{ID: "p-1", Settings: "one changed"}, time.Minute)
+	others, _, err = s.Beat(ctx, store.Process{ID: "p-1", Settings: "one changed"}, time.Minute)
 	if err != nil || len(others) != 1 || others[0].Settings != "two" {
 		t.Errorf("then the first sees %+v (%v)", others, err)
 	}
