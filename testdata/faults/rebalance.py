@@ -103,10 +103,7 @@ class Group:
         """One joins or leaves."""
         gone = [i for i in range(3) if i not in self.members]
         if gone and (len(gone) == 2 or self.rng.random() < .6):
-            i = self.rng.choice(gone)
-            for thread in [t for n, t in self.ending if n == i]:
-                thread.join()  # its data folder is free again
-            self.members[i] = self.make(i)
+            self.start(self.rng.choice(gone))
             self.done['joined'] += 1
             return
         i = self.rng.choice(sorted(self.members))
@@ -121,12 +118,15 @@ class Group:
         self.ending.append((i, thread))
         self.done['left'] += 1
 
+    def start(self, i):
+        for thread in [t for n, t in self.ending if n == i]:
+            thread.join()  # its data folder is free again
+        self.members[i] = self.make(i)
+
     def fill(self):
         for i in range(3):
             if i not in self.members:
-                for thread in [t for n, t in self.ending if n == i]:
-                    thread.join()
-                self.members[i] = self.make(i)
+                self.start(i)
 
     def kill(self):
         """Leaves nothing running, whatever went wrong."""
