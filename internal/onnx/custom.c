@@ -78,10 +78,7 @@ static OrtStatus *share(OrtKernelContext *context, int (*task)(const void *, int
 	return s;
 }
 
-static int linear_task(const void *l, int64_t task) {
-	videoqa_kernels()->linear(l, task);
-	return 0;
-}
+static int linear_task(const void *l, int64_t task) { return videoqa_linear(l, task); }
 
 static OrtStatus *ORT_API_CALL compute_linear(void *kernel, OrtKernelContext *context) {
 	struct tensor in[3];
@@ -95,7 +92,7 @@ static OrtStatus *ORT_API_CALL compute_linear(void *kernel, OrtKernelContext *co
 	return s ? s : share(context, linear_task, &l, videoqa_linear_tasks(&l));
 }
 
-static int attention_task(const void *a, int64_t task) { return videoqa_kernels()->attend(a, task); }
+static int attention_task(const void *a, int64_t task) { return videoqa_attend(a, task); }
 
 static int attention_fits(const struct attention *a, const struct tensor *in) {
 	int64_t own = a->past + a->words;
@@ -158,7 +155,7 @@ static OrtStatus *ORT_API_CALL pack_half_keys(void *kernel, OrtKernelContext *co
 static OrtStatus *ORT_API_CALL pack_values(void *kernel, OrtKernelContext *context) { return pack(context, 1, 0); }
 static OrtStatus *ORT_API_CALL pack_half_values(void *kernel, OrtKernelContext *context) { return pack(context, 1, 1); }
 
-static int product_task(const void *p, int64_t task) { return videoqa_kernels()->wide.multiply(p, task); }
+static int product_task(const void *p, int64_t task) { return videoqa_product(p, task); }
 
 // product_of is that of rows of so many numbers, and whether its weights, biases and, of bytes, scales fit it.
 static int product_of(struct product *p, int64_t rows, int64_t in, const struct tensor *weight, const struct tensor *bias, const struct tensor *scales, int kind) {
@@ -217,7 +214,7 @@ static OrtStatus *ORT_API_CALL product_floats(void *kernel, OrtKernelContext *co
 static OrtStatus *ORT_API_CALL product_pairs(void *kernel, OrtKernelContext *context) { return compute_product(kernel, context, PAIRS); }
 static OrtStatus *ORT_API_CALL product_quads(void *kernel, OrtKernelContext *context) { return compute_product(kernel, context, QUADS); }
 
-static int perceptron_task(const void *p, int64_t task) { return videoqa_kernels()->wide.perceive(p, task); }
+static int perceptron_task(const void *p, int64_t task) { return videoqa_perceptron(p, task); }
 
 static OrtStatus *compute_perceptron(void *kernel, OrtKernelContext *context, int kind) {
 	struct tensor in[MOST_INPUTS];
@@ -239,12 +236,9 @@ static OrtStatus *ORT_API_CALL perceptron_floats(void *kernel, OrtKernelContext 
 static OrtStatus *ORT_API_CALL perceptron_pairs(void *kernel, OrtKernelContext *context) { return compute_perceptron(kernel, context, PAIRS); }
 static OrtStatus *ORT_API_CALL perceptron_quads(void *kernel, OrtKernelContext *context) { return compute_perceptron(kernel, context, QUADS); }
 
-static int tokens_task(const void *l, int64_t task) {
-	videoqa_kernels()->wide.pack_tokens(l, task);
-	return 0;
-}
+static int tokens_task(const void *l, int64_t task) { return videoqa_pack_tokens(l, task); }
 
-static int query_task(const void *l, int64_t task) { return videoqa_kernels()->wide.attend_self(l, task); }
+static int query_task(const void *l, int64_t task) { return videoqa_attend_self(l, task); }
 
 static OrtStatus *compute_self_attention(void *kernel, OrtKernelContext *context, int kind) {
 	struct tensor in;

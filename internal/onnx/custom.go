@@ -1,7 +1,7 @@
 package onnx
 
-// #cgo CFLAGS: -O3
-// #cgo LDFLAGS: -ldl -lm
+// #cgo CFLAGS: -O2 -I${SRCDIR}/kernels
+// #cgo LDFLAGS: -ldl
 // #include <stdlib.h>
 // #include "custom.h"
 import "C"
@@ -9,20 +9,21 @@ import "C"
 import (
 	"fmt"
 	"reflect"
-	"runtime"
 	"unsafe"
 
 	ort "github.com/yalue/onnxruntime_go"
+
+	"videoqa/internal/onnx/kernels"
 )
 
-// Operators of our own, for what the text step spends its time on: kernel.h says what
-// they compute, custom.c how ONNX Runtime calls them. They run on the CPU provider.
+// Operators of our own: package kernels computes them, and custom.c is how ONNX Runtime
+// calls it. They run on the CPU provider.
 
 // custom is their domain.
 const custom = "videoqa"
 
 // KeyLanes is how many keys lie side by side in [Graph.PrefixAttention].
-const KeyLanes = C.LANES
+const KeyLanes = kernels.Lanes
 
 // openDomain makes the process's domain in the library at path, which is loaded.
 func openDomain(path string) (unsafe.Pointer, error) {
@@ -100,11 +101,11 @@ func (g *Graph) PrefixAttention(name string, qkv, mask, keys, values, pastKeys, 
 }
 
 // KeyBlocks is how many blocks of keys that many tokens have.
-func KeyBlocks(tokens int) int { return (tokens + KeyLanes - 1) / KeyLanes }
+func KeyBlocks(tokens int) int { return kernels.Padded(tokens) / KeyLanes }
 
 // PackedHead is how many numbers a packed value of one head has, of which all behind
 // the first head are 0.
-func PackedHead(head int) int { return (head + KeyLanes - 1) / KeyLanes * KeyLanes }
+func PackedHead(head int) int { return kernels.Padded(head) }
 
 // PackKeys is [PackKeys] within a graph of the CPU provider.
 //
@@ -164,10 +165,11 @@ func NewPackedValues(t DType, tokens, heads, head int) Tensor {
 // for tokens that are not there. What float16 cannot hold becomes its largest number.
 func PackKeys(keys []float32, t DType, tokens, heads, head int) Tensor {
 	to := NewPackedKeys(t, tokens, heads, head)
-	for h := range heads {
-		p, done := packing(keys, to, tokens, heads, head)
-		C.videoqa_pack_keys(&p, C.int64_t(h))
-		done()
+	switch d := to.data.(type) {
+	case []float32:
+		kernels.PackKeys(d, keys, tokens, heads, head)
+	case []uint16:
+		kernels.PackKeys(d, keys, tokens, heads, head)
 	}
 	return to
 }
@@ -175,35 +177,11 @@ func PackKeys(keys []float32, t DType, tokens, heads, head int) Tensor {
 // PackValues lays values [tokens, heads, head] out as [heads, tokens, PackedHead].
 func PackValues(values []float32, t DType, tokens, heads, head int) Tensor {
 	to := NewPackedValues(t, tokens, heads, head)
-	for h := range heads {
-		p, done := packing(values, to, tokens, heads, head)
-		C.videoqa_pack_values(&p, C.int64_t(h))
-		done()
+	switch d := to.data.(type) {
+	case []float32:
+		kernels.PackValues(d, values, tokens, heads, head)
+	case []uint16:
+		kernels.PackValues(d, values, tokens, heads, head)
 	}
 	return to
-}
-
-// packing is what C needs to know, with Go's memory pinned until done; there is at least one number.
-func packing(from []float32, to Tensor, tokens, heads, head int) (C.struct_packing, func()) {
-	var pins runtime.Pinner
-	pins.Pin(&from[0])
-	pins.Pin(to.pointer())
-	return C.struct_packing{
-		from: (*C.float)(&from[0]), to: to.pointer(), stride: C.int64_t(heads * head), tokens: C.int64_t(tokens), heads: C.int64_t(heads), head: C.int64_t(head), half: half(to.dtype),
-	}, pins.Unpin
-}
-
-func half(t DType) C.int {
-	if t == Half {
-		return 1
-	}
-	return 0
-}
-
-// chooseKernels has those of that name compute from now on, "" for the best, and says
-// whether this processor has them. It is for tests.
-func chooseKernels(name string) bool {
-	c := C.CString(name)
-	defer C.free(unsafe.Pointer(c))
-	return C.videoqa_choose(c) != 0
 }

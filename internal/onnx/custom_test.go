@@ -8,14 +8,15 @@ import (
 	"testing"
 
 	"videoqa/internal/onnx"
+	"videoqa/internal/onnx/kernels"
 )
 
 // everyKernel runs test with each set of kernels that this processor has.
 func everyKernel(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
-	t.Cleanup(func() { onnx.ChooseKernels("") })
+	t.Cleanup(func() { kernels.Use("") })
 	for _, name := range []string{"plain", "AVX2", "AVX-512", "AVX-512 BF16"} {
-		if onnx.ChooseKernels(name) {
+		if kernels.Use(name) {
 			t.Run(name, test)
 		} else {
 			t.Logf("this processor has no %s", name)
@@ -24,7 +25,7 @@ func everyKernel(t *testing.T, test func(t *testing.T)) {
 }
 
 func TestOneSetOfKernelsIsAlwaysThere(t *testing.T) {
-	if !onnx.ChooseKernels("plain") || !onnx.ChooseKernels("") || onnx.ChooseKernels("abacus") {
+	if !kernels.Use("plain") || !kernels.Use("") || kernels.Use("abacus") {
 		t.Error("plain and the best are for every processor, and an abacus for none")
 	}
 }

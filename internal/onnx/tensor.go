@@ -99,14 +99,6 @@ func newTensor(t DType, dims ...int) Tensor {
 	return Floats(make([]float32, n), shape...)
 }
 
-// pointer is where t's elements lie, of which there is at least one.
-func (t Tensor) pointer() unsafe.Pointer {
-	if d, ok := t.first.(*uint16); ok {
-		return unsafe.Pointer(d)
-	}
-	return unsafe.Pointer(t.first.(*float32))
-}
-
 // DType returns the type of t's elements.
 func (t Tensor) DType() DType { return t.dtype }
 

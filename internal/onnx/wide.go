@@ -1,92 +1,32 @@
 package onnx
 
-// #include "kernel.h"
-import "C"
-
-import (
-	"encoding/binary"
-	"math"
-)
+import "videoqa/internal/onnx/kernels"
 
 // Products and attention of many rows by kernels of our own, for graphs over pictures
-// and prefixes: wide.h says what they compute.
+// and prefixes.
 
 // An Activation is what is done to each number of a product.
-type Activation int64
+type Activation = kernels.Activation
 
 // The activations.
 const (
-	NoActivation Activation = C.NOTHING
-	QuickGELU    Activation = C.QUICK_GELU // x·sigmoid(x)
-	GELU         Activation = C.GELU       // x·Φ(x)
-	TanhGELU     Activation = C.TANH_GELU  // GELU by its approximation with tanh
+	NoActivation = kernels.NoActivation
+	QuickGELU    = kernels.QuickGELU // x·sigmoid(x)
+	GELU         = kernels.GELU      // x·Φ(x)
+	TanhGELU     = kernels.TanhGELU  // GELU by its approximation with tanh
 )
 
-// middle is the byte that stands for 0 among weights.
-const middle = 128
-
-// perUnit is how many numbers of a row are multiplied together, by the type of a
-// product's weights.
-var perUnit = map[DType]int{Float: 1, BFloat16: 2, Uint8: 4}
+// formats are those of a product's weights, by their type.
+var formats = map[DType]kernels.Format{Float: kernels.Float32, BFloat16: kernels.BFloat16, Uint8: kernels.Int8}
 
 // PanelShape is the shape of a matrix [out, in] in panels, [ceil(out/16), units, 16]
 // for [Float]; for [BFloat16] and [Uint8] a unit has two and four numbers, on a fourth
 // axis.
-func PanelShape(t DType, out, in int) []int64 {
-	per := perUnit[t]
-	shape := []int64{int64(KeyBlocks(out)), int64((in + per - 1) / per), C.LANES}
-	if per > 1 {
-		shape = append(shape, int64(per))
-	}
-	return shape
-}
+func PanelShape(t DType, out, in int) []int64 { return kernels.PanelShape(formats[t], out, in) }
 
-// Panels lays w [out, in] out for [Graph.Product], little-endian: a panel has 16 rows
-// side by side, unit by unit, and zeros for rows and numbers that are not there. [Float]
-// keeps numbers as they are; [BFloat16] rounds them, to even between two. For [Uint8],
-// scales has one for each row, and a number becomes 128 and how many steps of that it
-// is.
+// Panels lays w [out, in] out for [Graph.Product], as [kernels.Panels] does.
 func Panels(t DType, w []float32, in int, scales []float32) []byte {
-	out, per := 0, perUnit[t]
-	if in > 0 {
-		out = len(w) / in
-	}
-	size := int(t.size())
-	unit := C.LANES * per * size
-	deep := (in + per - 1) / per
-	to := make([]byte, KeyBlocks(out)*deep*unit)
-	for o := range out {
-		row, at := w[o*in:][:in], to[o/C.LANES*deep*unit+o%C.LANES*per*size:]
-		switch t {
-		case Float:
-			for i, v := range row {
-				binary.LittleEndian.PutUint32(at[i*unit:], math.Float32bits(v))
-			}
-		case BFloat16:
-			for i, v := range row {
-				binary.LittleEndian.PutUint16(at[i/2*unit+i%2*2:], bfloat16(v))
-			}
-		case Uint8:
-			one := 0.0 // in steps
-			if scales[o] > 0 {
-				one = 1 / float64(scales[o])
-			}
-			for i, v := range row {
-				const magic = 3 << 51 // added, it rounds to a whole number, to even between two
-				at[i/4*unit+i%4] = byte(middle + int64(float64(v)*one+magic-magic))
-			}
-		}
-	}
-	return to
-}
-
-// bfloat16 rounds v to the nearest, to even between two.
-func bfloat16(v float32) uint16 {
-	bits := math.Float32bits(v)
-	if v != v {
-		return uint16(bits>>16) | 0x40
-	}
-	return uint16((bits + 0x7fff + bits>>16&1) >> 16)
+	return kernels.Panels(formats[t], w, in, scales)
 }
 
 // A Layer is a linear layer's weights in [Panels], and the scales that they were made

@@ -39,6 +39,22 @@ int64_t videoqa_attention_tasks(const struct attention *a) {
 	return a->heads * ((a->questions * a->words + ATTENTION_ROWS - 1) / ATTENTION_ROWS);
 }
 
+int videoqa_linear(const struct linear *l, int64_t task) {
+	videoqa_kernels()->linear(l, task);
+	return 0;
+}
+
+int videoqa_attend(const struct attention *a, int64_t task) { return videoqa_kernels()->attend(a, task); }
+int videoqa_product(const struct product *p, int64_t task) { return videoqa_kernels()->wide.multiply(p, task); }
+int videoqa_perceptron(const struct perceptron *p, int64_t task) { return videoqa_kernels()->wide.perceive(p, task); }
+
+int videoqa_pack_tokens(const struct self_attention *l, int64_t task) {
+	videoqa_kernels()->wide.pack_tokens(l, task);
+	return 0;
+}
+
+int videoqa_attend_self(const struct self_attention *l, int64_t task) { return videoqa_kernels()->wide.attend_self(l, task); }
+
 enum { DIMENSIONS = 64 }; // of a head that are done at a time
 
 // lay_keys puts dimensions [d, d+n) of up to LANES keys side by side, 0 for what is behind the last one.

@@ -54,6 +54,14 @@ int videoqa_choose(const char *name);
 int64_t videoqa_linear_tasks(const struct linear *);
 int64_t videoqa_attention_tasks(const struct attention *);
 
+// Each does one task by the chosen kernel set: 0, or -1 if there is no memory for it. Tasks may run at the same time, in any order.
+int videoqa_linear(const struct linear *, int64_t task);
+int videoqa_attend(const struct attention *, int64_t task);
+int videoqa_product(const struct product *, int64_t task);
+int videoqa_perceptron(const struct perceptron *, int64_t task);
+int videoqa_pack_tokens(const struct self_attention *, int64_t task); // all of these, then
+int videoqa_attend_self(const struct self_attention *, int64_t task);
+
 // A packing lays the keys or values of a layer, [tokens, heads, head], out for attention; from one token to the next it is stride
 // numbers.
 struct packing {
