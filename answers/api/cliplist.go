@@ -9,7 +9,7 @@ import (
 	"videoqa/internal/fault"
 )
 
-// clips lists clips by their start.
+// clips lists clips by their start. Of damaged ones it tells the ids.
 func (a *API) clips(w http.ResponseWriter, r *http.Request) error {
 	l, err := listingOf(r, "list clips", "untimed")
 	if err != nil {
@@ -23,12 +23,16 @@ func (a *API) clips(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return fmt.Errorf("api: list clips: untimed %.40q is neither true nor false: %w", text, fault.BadRequest)
 	}
-	page, next, err := a.cfg.Store.ListClips(r.Context(), q)
+	page, err := a.cfg.Store.ListClips(r.Context(), q)
 	if err != nil {
 		return err
 	}
+	if len(page.Damaged) > 0 {
+		a.cfg.Log.Error("clips are damaged and left out of a list", "clips", page.Damaged)
+	}
 	return reply(w, http.StatusOK, struct {
-		Clips []ingest.Clip `json:"clips"`
-		Next  string        `json:"next,omitempty"`
-	}{append([]ingest.Clip{}, page...), next})
+		Clips   []ingest.Clip `json:"clips"`
+		Damaged []string      `json:"damaged,omitempty"`
+		Next    string        `json:"next,omitempty"`
+	}{append([]ingest.Clip{}, page.Clips...), page.Damaged, page.Next})
 }

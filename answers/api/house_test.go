@@ -133,9 +133,9 @@ func (f *flaky) Answers(ctx context.Context, q store.AnswerQuery) (store.Page, e
 	return f.Store.Answers(ctx, q)
 }
 
-func (f *flaky) ListClips(ctx context.Context, q store.ClipQuery) ([]ingest.Clip, string, error) {
+func (f *flaky) ListClips(ctx context.Context, q store.ClipQuery) (store.ClipPage, error) {
 	if err := f.fail(); err != nil {
-		return nil, "", err
+		return store.ClipPage{}, err
 	}
 	return f.Store.ListClips(ctx, q)
 }

@@ -21,15 +21,35 @@ type ClipQuery struct {
 // NoStart is where clips without a start stand in a list by start: behind all others.
 const NoStart = math.MaxInt64
 
-// ClipPage cuts a page of at most limit clips from one that may hold one clip more.
-func ClipPage(clips []ingest.Clip, limit int) (page []ingest.Clip, next string) {
-	if len(clips) <= limit {
-		return clips, ""
+// A ClipPage is part of a list of clips.
+type ClipPage struct {
+	Clips   []ingest.Clip
+	Damaged []string // ids of clips that would stand here and are damaged
+	Next    string   // cursor of the next page; "": this is the last
+}
+
+// ReadClips reads at most limit clips of rows that hold [ClipColumns]; one row more
+// says that there is a next page.
+func ReadClips(rows Rows, limit int) (page ClipPage, err error) {
+	var last Cursor
+	for n := 0; rows.Next(); n++ {
+		if n == limit {
+			page.Next = last.String()
+			return page, nil
+		}
+		var r ClipRow
+		if err := rows.Scan(r.Into()...); err != nil {
+			return ClipPage{}, err
+		}
+		last = Cursor{NoStart, r.ID}
+		if r.Start != nil {
+			last.Millis = *r.Start
+		}
+		if r.Check() != nil {
+			page.Damaged = append(page.Damaged, r.ID)
+			continue
+		}
+		page.Clips = append(page.Clips, r.Clip())
 	}
-	last := clips[limit-1]
-	c := Cursor{NoStart, last.ID}
-	if last.Start != nil {
-		c.Millis = last.Start.UnixMilli()
-	}
-	return clips[:limit], c.String()
+	return page, rows.Err()
 }

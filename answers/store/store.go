@@ -43,6 +43,7 @@ type Store interface {
 	Letters
 	Processes
 	Properties
+	Health
 	Close() error
 }
 
@@ -66,9 +67,8 @@ type Clips interface {
 	// by their start; at most [MostClips]. Clips whose start or end is not known
 	// are not among them.
 	Overlapping(ctx context.Context, camera string, from, to time.Time) ([]ingest.Clip, error)
-	// ListClips lists clips that are there, by their start and then their id, and
-	// returns the cursor of the next page; "": this is the last.
-	ListClips(ctx context.Context, q ClipQuery) (page []ingest.Clip, next string, err error)
+	// ListClips lists clips that are there, by their start and then their id.
+	ListClips(ctx context.Context, q ClipQuery) (ClipPage, error)
 	// Reached returns up to when camera's recording has come: the latest end that
 	// an event told, of a clip or of its closing, deleted since or not. false: none.
 	Reached(ctx context.Context, camera string) (at time.Time, known bool, err error)

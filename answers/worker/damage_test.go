@@ -14,7 +14,7 @@ import (
 // spoil changes what is stored while no worker runs.
 func (h *house) spoil(statement string) {
 	h.t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(h.dir, "store.db")+"?_pragma=busy_timeout(10000)")
+	db, err := sql.Open("sqlite", filepath.Join(h.dir, "store.db")+"?_pragma=busy_timeout(10000)&vfs="+sqlite.FileSystem)
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -51,14 +51,14 @@ func (w *Worker) findFootage(ctx context.Context, q ingest.Question) (t target, 
 // footageHint says what a camera's clips lack to be found in a range of time, or to
 // end one, and how to give it.
 func (w *Worker) footageHint(ctx context.Context, camera string) (string, error) {
-	untimed, _, err := w.cfg.Store.ListClips(ctx, store.ClipQuery{Camera: camera, Untimed: true, Limit: 1})
+	page, err := w.cfg.Store.ListClips(ctx, store.ClipQuery{Camera: camera, Untimed: true, Limit: 1})
 	switch {
 	case err != nil:
 		return "", err
-	case len(untimed) == 0:
+	case len(page.Clips) == 0:
 		return "register clips of it with start and end, or end the recording by a videoqa.clip.closed.v1 event with camera and end (over HTTP POST /v1/clips/{clip_id}/close)", nil
-	case untimed[0].Start == nil:
-		return fmt.Sprintf("clip %s of it has no start, and so is in no range of time: register it again with start and end", untimed[0].ID), nil
+	case page.Clips[0].Start == nil:
+		return fmt.Sprintf("clip %s of it has no start, and so is in no range of time: register it again with start and end", page.Clips[0].ID), nil
 	}
-	return fmt.Sprintf("clip %[1]s of it has no end, and so is in no range of time: register it again with end, or close it by a videoqa.clip.closed.v1 event with end (over HTTP POST /v1/clips/%[1]s/close)", untimed[0].ID), nil
+	return fmt.Sprintf("clip %[1]s of it has no end, and so is in no range of time: register it again with end, or close it by a videoqa.clip.closed.v1 event with end (over HTTP POST /v1/clips/%[1]s/close)", page.Clips[0].ID), nil
 }

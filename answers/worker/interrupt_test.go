@@ -196,7 +196,7 @@ func perform(t *testing.T, s *scenario, at string, how interruption) (calls []st
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { checks.Close() })
-	rows, err := sql.Open("sqlite", "file:"+filepath.Join(h.dir, "store.db")+"?_pragma=busy_timeout(10000)")
+	rows, err := sql.Open("sqlite", "file:"+filepath.Join(h.dir, "store.db")+"?_pragma=busy_timeout(10000)&vfs="+sqlite.FileSystem)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"videoqa/ingest"
 	"videoqa/ingest/kafka"
 	"videoqa/ingest/media/spool"
+	"videoqa/internal/fault"
 	"videoqa/internal/ops"
 	"videoqa/internal/trail"
 )
@@ -26,6 +27,7 @@ const (
 	partStream = "stream"
 	partData   = "data folder" // of which SQLite, the embedded broker and the journal are part
 	partSpool  = "spool"
+	partPages  = "stored pages" // which the service works on without
 )
 
 const scrapePatience = 2 * time.Second // with the store
@@ -176,6 +178,21 @@ func (o observer) store(s store.Store) {
 			emit(float64(n))
 		}
 	}})
+}
+
+// condition has told what is wrong with a store as it was opened.
+func (o observer) condition(ctx context.Context, s store.Health, log *slog.Logger) {
+	advice, err := s.Health(ctx)
+	if advice != "" {
+		log.Warn("the store has been looked at", "advice", advice)
+	}
+	switch {
+	case errors.Is(err, fault.Damaged):
+		log.Error("the store is damaged", "error", err)
+		o.Health.Degrade(partPages, func(context.Context) error { return err })
+	case err != nil:
+		log.Warn("the store does not tell whether it is damaged", "error", err)
+	}
 }
 
 // stream has the numbers of the consumer told: one that consumes is ready once the

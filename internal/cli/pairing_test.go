@@ -241,7 +241,7 @@ func TestAFolderFromBeforeIsTakenAsItIs(t *testing.T) {
 // older makes a store what it would be after an update from a version without identities.
 func older(t *testing.T, path string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)")
+	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)&vfs="+sqlite.FileSystem)
 	if err != nil {
 		t.Fatal(err)
 	}

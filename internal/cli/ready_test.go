@@ -28,7 +28,7 @@ func TestAStoreThatIsBusyIsReadyAndOneThatTakesNothingIsNot(t *testing.T) {
 	if err := check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	full, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)")
+	full, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)&vfs="+sqlite.FileSystem)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -75,6 +75,7 @@ func (s stream) run(ctx context.Context) (err error) {
 		s.Kafka.Brokers, s.embedded = []string{b.Addr()}, true
 	}
 	s.Observe.store(db)
+	s.Observe.condition(ctx, db, s.Log)
 	s.Observe.Health.Watch(partData, seldom(room(dir.path)))
 	if s.Peers != nil {
 		s.Work.Elsewhere = s.Peers.elsewhere

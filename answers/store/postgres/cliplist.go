@@ -3,17 +3,14 @@ package postgres
 import (
 	"context"
 
-	"github.com/jackc/pgx/v5"
-
 	"videoqa/answers/store"
-	"videoqa/ingest"
 )
 
 // ListClips implements [store.Clips].
-func (s *Store) ListClips(ctx context.Context, q store.ClipQuery) (page []ingest.Clip, next string, err error) {
+func (s *Store) ListClips(ctx context.Context, q store.ClipQuery) (store.ClipPage, error) {
 	cursor, err := store.ParseCursor(q.Cursor)
 	if err != nil {
-		return nil, "", err
+		return store.ClipPage{}, err
 	}
 	limit := store.PageSize(q.Limit)
 	rows, err := s.pool.Query(ctx, selectClip+`c.put_ms IS NOT NULL AND `+live+`
@@ -24,15 +21,12 @@ func (s *Store) ListClips(ctx context.Context, q store.ClipQuery) (page []ingest
 		AND (coalesce(c.start_ms, 9223372036854775807), c.clip_id) > ($5, $6) ORDER BY coalesce(c.start_ms, 9223372036854775807), c.clip_id LIMIT $7`,
 		q.Camera, orNull(q.From), orNull(q.To), q.Untimed, cursor.Millis, cursor.QuestionID, limit+1)
 	if err != nil {
-		return nil, "", down("list clips", err)
+		return store.ClipPage{}, down("list clips", err)
 	}
-	page, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (ingest.Clip, error) {
-		c, err := scanClip(row)
-		return c.Clip(), err
-	})
+	defer rows.Close()
+	page, err := store.ReadClips(rows, limit)
 	if err != nil {
-		return nil, "", down("list clips", err)
+		return store.ClipPage{}, down("list clips", err)
 	}
-	page, next = store.ClipPage(page, limit)
-	return page, next, nil
+	return page, nil
 }

@@ -4,14 +4,13 @@ import (
 	"context"
 
 	"videoqa/answers/store"
-	"videoqa/ingest"
 )
 
 // ListClips implements [store.Clips].
-func (s *Store) ListClips(ctx context.Context, q store.ClipQuery) (page []ingest.Clip, next string, err error) {
+func (s *Store) ListClips(ctx context.Context, q store.ClipQuery) (store.ClipPage, error) {
 	cursor, err := store.ParseCursor(q.Cursor)
 	if err != nil {
-		return nil, "", err
+		return store.ClipPage{}, err
 	}
 	limit := store.PageSize(q.Limit)
 	where, values := "put_ms IS NOT NULL AND "+live, []any{}
@@ -34,19 +33,12 @@ func (s *Store) ListClips(ctx context.Context, q store.ClipQuery) (page []ingest
 	rows, err := s.db.QueryContext(ctx, "SELECT "+store.ClipColumns+" FROM clips WHERE "+where+
 		" AND (coalesce(start_ms, 9223372036854775807), clip_id) > (?, ?) ORDER BY coalesce(start_ms, 9223372036854775807), clip_id LIMIT ?", append(values, cursor.Millis, cursor.QuestionID, limit+1)...)
 	if err != nil {
-		return nil, "", down("list clips", err)
+		return store.ClipPage{}, down("list clips", err)
 	}
 	defer rows.Close()
-	for rows.Next() {
-		c, err := scanClip(rows)
-		if err != nil {
-			return nil, "", down("list clips", err)
-		}
-		page = append(page, c.Clip())
+	page, err := store.ReadClips(rows, limit)
+	if err != nil {
+		return store.ClipPage{}, down("list clips", err)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, "", down("list clips", err)
-	}
-	page, next = store.ClipPage(page, limit)
-	return page, next, nil
+	return page, nil
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"videoqa/answers/store"
+	"videoqa/answers/store/sqlite"
 	"videoqa/answers/store/storetest"
 	"videoqa/internal/fault"
 )
@@ -21,7 +22,7 @@ func TestDamagedRowsAreNoticed(t *testing.T) {
 	}, func(store.Store) storetest.Spoil {
 		return func(t *testing.T, table, column, keyColumn, key string) {
 			t.Helper()
-			db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)")
+			db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)&vfs="+sqlite.FileSystem)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -45,7 +46,7 @@ func TestAnOutcomeWhoseKeyIsDamagedIsNotUnknown(t *testing.T) {
 	if _, _, err := s.Settle(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)")
+	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)&vfs="+sqlite.FileSystem)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,6 +38,9 @@ func TestAFileOfAnEarlierSchemaIsBroughtUpToDate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	if !s.found.Checked || s.found.Pages < 20 {
+		t.Errorf("its pages have no checksums: %+v", s.found)
+	}
 	if at, known, err := s.Reached(t.Context(), "x"); !known || err != nil || at.UnixMilli() != 9000 {
 		t.Errorf("camera x has come to %v, %v (%v)", at, known, err)
 	}
@@ -47,8 +50,8 @@ func TestAFileOfAnEarlierSchemaIsBroughtUpToDate(t *testing.T) {
 	if rows, err := s.Take(t.Context(), time.Now(), time.Now(), 9); err != nil || len(rows) != 1 || rows[0].Attempts != 1 {
 		t.Errorf("%+v (%v)", rows, err)
 	}
-	if clips, _, err := s.ListClips(t.Context(), store.ClipQuery{Camera: "x"}); err != nil || len(clips) != 1 {
-		t.Errorf("listed are %+v (%v)", clips, err)
+	if page, err := s.ListClips(t.Context(), store.ClipQuery{Camera: "x"}); err != nil || len(page.Clips) != 1 {
+		t.Errorf("listed are %+v (%v)", page, err)
 	}
 	if q, found, err := s.WaitingFor(t.Context(), "q-2"); !found || err != nil || q.Reason != "" {
 		t.Errorf("%+v, %v (%v)", q, found, err)

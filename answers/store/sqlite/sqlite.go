@@ -142,6 +142,7 @@ CREATE TABLE properties (
 	name  TEXT PRIMARY KEY,
 	value TEXT NOT NULL
 ) WITHOUT ROWID;
+`, `-- pages have checksums; a program that does not write them must not write at all
 `}
 
 // checked is the step with which rows have checksums.
@@ -149,6 +150,9 @@ const checked = 8
 
 // identified is the step with which a file has an identity.
 const identified = 9
+
+// summed is the first version all of whose files have checksums of pages.
+const summed = 10
 
 // refuseUnchecked keeps a program from writing that knows of no checksums and has
 // had the file open since before.
@@ -161,12 +165,26 @@ func refuseUnchecked(tables ...string) (triggers string) {
 }
 
 // A Store is an open file.
-type Store struct{ db *sql.DB }
+type Store struct {
+	db    *sql.DB
+	found pages // when it was opened
+}
 
 var _ store.Store = (*Store)(nil)
 
-// Open opens the file at path, or makes it, for the process that serves from it.
-func Open(ctx context.Context, path string) (*Store, error) { return open(ctx, path, true) }
+// Open opens the file at path, or makes it, for the process that serves from it. It
+// looks at all of the file, and puts right what it can; see [store.Health].
+func Open(ctx context.Context, path string) (*Store, error) {
+	found, err := ready(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
+	}
+	s, err := open(ctx, path)
+	if err == nil {
+		s.found = found
+	}
+	return s, err
+}
 
 // Join opens a file that is there, beside a process that may be serving from it:
 // what that has taken stays taken.
@@ -174,21 +192,77 @@ func Join(ctx context.Context, path string) (*Store, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("sqlite: join %s: %w: %w", path, err, fault.NotFound)
 	}
-	return open(ctx, path, false)
+	s, err := open(ctx, path)
+	if err == nil {
+		if err = s.prepare(ctx, false); err != nil {
+			err = errors.Join(fmt.Errorf("sqlite: join %s: %w", path, err), s.Close())
+		}
+	}
+	return s, err
 }
 
-func open(ctx context.Context, path string, alone bool) (*Store, error) {
-	options := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)"}, "_txlock": {"immediate"}}
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: options.Encode()}).String())
+// ready brings a file up to date, and looks at its pages, before it is served from.
+func ready(ctx context.Context, path string) (found pages, err error) {
+	if err := begin(path); err != nil {
+		return found, err
+	}
+	look := func() (err error) {
+		s, err := open(ctx, path)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, s.Close()) }() // all of the log is in the file then
+		if err := s.prepare(ctx, true); err != nil {
+			return err
+		}
+		if _, err := s.db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+			return down("bring the log into the file", err)
+		}
+		if found, err = s.checkAll(ctx); err != nil {
+			return err
+		}
+		return s.free(ctx)
+	}
+	if err := look(); err != nil || found.Checked {
+		return found, err
+	}
+	if err := give(ctx, path); err != nil {
+		return found, fmt.Errorf("write it anew with checksums of its pages, which takes as much room again: %w", err)
+	}
+	return found, look()
+}
+
+func open(ctx context.Context, path string) (*Store, error) {
+	// Without spilling, no frame of the log is written twice, so that each can be checked.
+	db, err := connect(path, "busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "cache_spill(0)")
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
-	db.SetMaxOpenConns(1) // writers would only wait for each other
-	s := &Store{db}
-	if err := s.prepare(ctx, alone); err != nil {
-		return nil, errors.Join(fmt.Errorf("sqlite: open %s: %w", path, err), db.Close())
+	return &Store{db: db}, nil
+}
+
+// connect returns the one connection to a file: writers would only wait for each other.
+func connect(path string, pragmas ...string) (*sql.DB, error) {
+	if err := install(); err != nil {
+		return nil, err
 	}
-	return s, nil
+	db, err := sql.Open("sqlite", location(path, url.Values{"_pragma": pragmas, "_txlock": {"immediate"}, "vfs": {FileSystem}}))
+	if err == nil {
+		db.SetMaxOpenConns(1)
+	}
+	return db, err
+}
+
+func location(path string, options url.Values) string {
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: options.Encode()}).String()
+}
+
+// Health implements [store.Health], of the file as it was opened.
+func (s *Store) Health(context.Context) (advice string, err error) {
+	if n := len(s.found.Mended); n > 0 {
+		advice = fmt.Sprintf("%d of the %d pages of the store's file had wrong bits, and were put right: look at the disk, and at the memory, that it was on", n, s.found.Pages)
+	}
+	return advice, s.found.errDamaged()
 }
 
 func (s *Store) prepare(ctx context.Context, alone bool) error {
@@ -199,6 +273,11 @@ func (s *Store) prepare(ctx context.Context, alone bool) error {
 		}
 		if version > len(schema) {
 			return fmt.Errorf("the file has schema %d, this program knows up to %d", version, len(schema))
+		}
+		if version < len(schema) && version > 0 && alone && version < summed { // the file may be larger than memory
+			if _, err := tx.Exec("PRAGMA cache_spill = 1"); err != nil {
+				return err
+			}
 		}
 		before := version
 		for ; version < len(schema); version++ {
@@ -219,12 +298,21 @@ func (s *Store) prepare(ctx context.Context, alone bool) error {
 		if _, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", version)); err != nil {
 			return err
 		}
-		if !alone {
-			return nil
-		}
-		_, err := tx.Exec("UPDATE waiting SET lease_ms = 0") // taken by a process that has ended
+		return nil
+	})
+}
+
+// free gives back what a process that has ended had taken. Where that is damaged, it is
+// free when its lease ends.
+func (s *Store) free(ctx context.Context) error {
+	err := s.change(ctx, "give back what was taken", func(tx *sql.Tx) error {
+		_, err := tx.Exec("UPDATE waiting SET lease_ms = 0 WHERE lease_ms <> 0")
 		return err
 	})
+	if errors.Is(err, fault.Damaged) {
+		return nil
+	}
+	return err
 }
 
 // Close closes the file.
@@ -254,7 +342,7 @@ func down(what string, err error) error {
 	switch {
 	case errors.Is(err, fault.Damaged):
 		return fmt.Errorf("sqlite: %s: %w", what, err)
-	case errors.As(err, &failed) && (failed.Code()&0xff == corrupt || failed.Code()&0xff == notADatabase):
+	case errors.As(err, &failed) && (failed.Code()&0xff == corrupt || failed.Code()&0xff == notADatabase || failed.Code() == pageDamaged):
 		return fmt.Errorf("sqlite: %s: the file is damaged: %w: %w: %w", what, err, fault.Unavailable, fault.Damaged)
 	}
 	return fmt.Errorf("sqlite: %s: %w: %w", what, err, fault.Unavailable)
@@ -264,4 +352,6 @@ func down(what string, err error) error {
 const (
 	corrupt      = 11
 	notADatabase = 26
+
+	pageDamaged = 10 | 32<<8 // what our file system says
 )

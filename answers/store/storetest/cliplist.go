@@ -43,15 +43,15 @@ func clipList(t *testing.T, open Open) {
 		for _, limit := range []int{0, 1, 2} {
 			var got []string
 			for tc.q.Limit = limit; ; {
-				page, next, err := s.ListClips(ctx, tc.q)
+				page, err := s.ListClips(ctx, tc.q)
 				must(t, err)
-				if limit > 0 && len(page) > limit {
-					t.Errorf("%s: a page of %d clips; want %d", tc.name, len(page), limit)
+				if limit > 0 && len(page.Clips) > limit {
+					t.Errorf("%s: a page of %d clips; want %d", tc.name, len(page.Clips), limit)
 				}
-				for _, c := range page {
+				for _, c := range page.Clips {
 					got = append(got, c.ID)
 				}
-				if tc.q.Cursor = next; next == "" {
+				if tc.q.Cursor = page.Next; page.Next == "" {
 					break
 				}
 			}
@@ -60,10 +60,10 @@ func clipList(t *testing.T, open Open) {
 			}
 		}
 	}
-	if page, _, err := s.ListClips(ctx, store.ClipQuery{Camera: "y"}); err != nil || len(page) != 1 || page[0].URI != "file:///c-3" || !page[0].Start.Equal(at(5)) || !page[0].End.Equal(at(15)) {
+	if page, err := s.ListClips(ctx, store.ClipQuery{Camera: "y"}); err != nil || len(page.Clips) != 1 || page.Clips[0].URI != "file:///c-3" || !page.Clips[0].Start.Equal(at(5)) || !page.Clips[0].End.Equal(at(15)) {
 		t.Errorf("a clip is listed as %+v (%v)", page, err)
 	}
-	if _, _, err := s.ListClips(ctx, store.ClipQuery{Cursor: "x"}); !errors.Is(err, fault.BadRequest) {
+	if _, err := s.ListClips(ctx, store.ClipQuery{Cursor: "x"}); !errors.Is(err, fault.BadRequest) {
 		t.Errorf("a cursor that is none: %v", err)
 	}
 }

@@ -108,6 +108,19 @@ func RunDamaged(t *testing.T, open Open, spoil func(store.Store) Spoil) {
 			t.Errorf("%+v (%v)", page, err)
 		}
 	})
+	t.Run("a list leaves damaged clips out, and tells them", func(t *testing.T) {
+		s, _ := open(t)
+		furnish(t, s)
+		must(t, s.PutClip(ctx, ingest.Clip{ID: "c-2", URI: "file:///2", Camera: "x", Start: moment(8), End: moment(9)}, at(1)))
+		spoil(s)(t, "clips", "uri", "clip_id", "c-1")
+		page, err := s.ListClips(ctx, store.ClipQuery{Camera: "x", Limit: 1})
+		if err != nil || len(page.Clips) != 0 || len(page.Damaged) != 1 || page.Damaged[0] != "c-1" || page.Next == "" {
+			t.Fatalf("%+v (%v)", page, err)
+		}
+		if page, err = s.ListClips(ctx, store.ClipQuery{Camera: "x", Limit: 1, Cursor: page.Next}); err != nil || len(page.Clips) != 1 || page.Clips[0].ID != "c-2" || page.Next != "" {
+			t.Errorf("%+v (%v)", page, err)
+		}
+	})
 	t.Run("a damaged answer goes with its clip", func(t *testing.T) {
 		s, _ := open(t)
 		furnish(t, s)

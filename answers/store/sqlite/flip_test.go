@@ -1,0 +1,227 @@
+package sqlite_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"videoqa/answers/store"
+	"videoqa/answers/store/sqlite"
+	"videoqa/ingest"
+	"videoqa/internal/fault"
+)
+
+const rowsOfEach = 40
+
+// furnished makes a store with rows of every kind and returns the bytes of its file.
+func furnished(t *testing.T) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "store.db")
+	s := open(t, path)
+	ctx, began := t.Context(), time.UnixMilli(1_700_000_000_000)
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range rowsOfEach {
+		at := began.Add(time.Duration(i) * time.Second)
+		start, end := ingest.NewTime(at), ingest.NewTime(at.Add(time.Second))
+		clip := ingest.Clip{ID: fmt.Sprint("c-", i), URI: fmt.Sprint("file:///", i), Camera: fmt.Sprint("x-", i%7), Start: &start, End: &end}
+		check(s.PutClip(ctx, clip, at))
+		o := store.Outcome{QuestionID: fmt.Sprint("q-", i), Request: "h", State: store.Answered, Message: bytes.Repeat([]byte(fmt.Sprint(i)), 700),
+			About: store.About{AnswerID: fmt.Sprint("a-", i), Camera: clip.Camera, ClipIDs: []string{clip.ID}, Start: at, End: at.Add(time.Second)}}
+		if i%5 == 0 {
+			o.State, o.About = store.Dead, store.About{}
+		}
+		_, _, err := s.Settle(ctx, o)
+		check(err)
+		_, _, err = s.Wait(ctx, store.Row{QuestionID: fmt.Sprint("w-", i), Request: "h", Record: ingest.Record{Value: []byte("what is it?")}, For: store.ForClip("c"), Due: at, Until: at, FirstSeen: at})
+		check(err)
+		check(s.KeepLetter(ctx, store.Letter{ID: fmt.Sprint("t/0/", i), Message: []byte("a letter")}))
+		_, err = s.Claim(ctx, fmt.Sprint("n-", i), "first")
+		check(err)
+		_, err = s.UseUpload(ctx, fmt.Sprint("videoqa-media:", i), time.Time{}, store.QuestionUser(fmt.Sprint("q-", i), "h"))
+		check(err)
+	}
+	check(s.Close())
+	whole, err := os.ReadFile(path)
+	check(err)
+	return whole
+}
+
+// A found is what one question to a store has for a reply.
+type found struct {
+	what  string
+	value any
+	err   error
+}
+
+// readAll asks a store for all that furnished put there.
+func readAll(ctx context.Context, s *sqlite.Store) (all []found) {
+	note := func(what string, err error, value ...any) { all = append(all, found{what, value, err}) }
+	for i := range rowsOfEach {
+		o, there, err := s.Outcome(ctx, fmt.Sprint("q-", i))
+		note(fmt.Sprint("outcome ", i), err, o, there)
+		if i%5 != 0 {
+			o, there, err = s.Answer(ctx, fmt.Sprint("a-", i))
+			note(fmt.Sprint("answer ", i), err, o, there)
+		}
+		c, state, err := s.Clip(ctx, fmt.Sprint("c-", i))
+		note(fmt.Sprint("clip ", i), err, c.URI, state)
+		w, there, err := s.WaitingFor(ctx, fmt.Sprint("w-", i))
+		note(fmt.Sprint("waiting ", i), err, string(w.Record.Value), there)
+		l, there, err := s.Letter(ctx, fmt.Sprint("t/0/", i))
+		note(fmt.Sprint("letter ", i), err, string(l.Message), there)
+		content, there, err := s.Claimed(ctx, fmt.Sprint("n-", i))
+		if err != nil {
+			there = true
+		}
+		note(fmt.Sprint("claim ", i), err, content, there)
+	}
+	answers, err := s.Answers(ctx, store.AnswerQuery{Limit: 1000})
+	note("answers", err, answers)
+	dead, err := s.Dead(ctx, "", 1000)
+	note("dead letters", err, dead)
+	clips, err := s.ListClips(ctx, store.ClipQuery{Limit: 1000})
+	note("clips", err, len(clips.Clips), clips.Next)
+	waiting, _, err := s.WaitingList(ctx, "", 1000)
+	note("waiting list", err, len(waiting))
+	letters, _, err := s.Letters(ctx, "", 1000)
+	note("letters", err, letters)
+	for camera := range 7 {
+		at, known, err := s.Reached(ctx, fmt.Sprint("x-", camera))
+		note(fmt.Sprint("camera ", camera), err, at, known)
+	}
+	n, err := s.Waiting(ctx)
+	note("how many wait", err, n)
+	return all
+}
+
+// openSpoilt opens a store on the bytes of a file.
+func openSpoilt(t *testing.T, file []byte) (*sqlite.Store, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "store.db")
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := sqlite.Open(t.Context(), path)
+	if err == nil {
+		t.Cleanup(func() { s.Close() })
+	}
+	return s, err
+}
+
+func TestBitsFlippedInEveryPageArePutRight(t *testing.T) {
+	whole := furnished(t)
+	s, err := openSpoilt(t, whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := readAll(t.Context(), s)
+	for seed := range uint64(4) {
+		random, spoilt := rand.New(rand.NewPCG(seed, 1)), bytes.Clone(whole)
+		for page := 0; page < len(spoilt); page += 4096 {
+			for range 1 + seed%2 {
+				spoilt[page+random.IntN(4096)] ^= 1 << random.IntN(8)
+			}
+		}
+		s, err := openSpoilt(t, spoilt)
+		if err != nil {
+			t.Errorf("seed %d: %v", seed, err)
+			continue
+		}
+		var mended, pages int // a page that was written before is right already
+		advice, err := s.Health(t.Context())
+		if _, scanned := fmt.Sscanf(advice, "%d of the %d pages", &mended, &pages); scanned != nil || err != nil || pages != len(whole)/4096 || mended < pages-9 {
+			t.Errorf("seed %d: it says %q (%v)", seed, advice, err)
+		}
+		for i, got := range readAll(t.Context(), s) {
+			if got.err != nil || !reflect.DeepEqual(got.value, want[i].value) {
+				t.Errorf("seed %d: %s is %.200v (%v)", seed, got.what, got.value, got.err)
+			}
+		}
+	}
+}
+
+func TestWhatIsDamagedBeyondThatIsNeverServedAndNeverMissing(t *testing.T) {
+	whole := furnished(t)
+	s, err := openSpoilt(t, whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := readAll(t.Context(), s)
+	told, refused, unopened := 0, 0, 0
+	for page := 0; page < len(whole); page += 4096 {
+		random, spoilt := rand.New(rand.NewPCG(uint64(page), 1)), bytes.Clone(whole)
+		if at := page + 512*random.IntN(8); random.IntN(2) == 0 {
+			for i := range 512 {
+				spoilt[at+i] = byte(random.Uint32())
+			}
+		} else {
+			for range 5 {
+				spoilt[page+random.IntN(4096)] ^= byte(1 + random.IntN(255))
+			}
+		}
+		s, err := openSpoilt(t, spoilt)
+		if err != nil {
+			if unopened++; !errors.Is(err, fault.Damaged) {
+				t.Errorf("page %d: it does not open: %v", page/4096+1, err)
+			}
+			continue
+		}
+		if _, err := s.Health(t.Context()); !errors.Is(err, fault.Damaged) {
+			t.Errorf("page %d: the store's health is %v", page/4096+1, err)
+		}
+		for i, got := range readAll(t.Context(), s) {
+			switch {
+			case errors.Is(got.err, fault.Damaged):
+				refused++
+			case got.err != nil || !reflect.DeepEqual(got.value, want[i].value):
+				t.Errorf("page %d: %s is %.200v (%v)", page/4096+1, got.what, got.value, got.err)
+			default:
+				told++
+			}
+		}
+	}
+	if told < 1000 || refused < 100 {
+		t.Errorf("%d replies were as stored, %d refused, %d files did not open: the test shows little", told, refused, unopened)
+	}
+}
+
+// SQLite compares the sums of its log only when it opens it first.
+func TestADamagedLogIsNoticedWhileItIsInUse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	s := open(t, path)
+	for i := range 9 {
+		if _, err := s.Claim(t.Context(), fmt.Sprint("n-", i), "first"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log, err := os.ReadFile(path + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for frame := 32; frame < len(log); frame += 24 + 4096 {
+		log[frame+24+4000] ^= 4
+	}
+	if err := os.WriteFile(path+"-wal", log, 0); err != nil {
+		t.Fatal(err)
+	}
+	other, err := sqlite.Join(t.Context(), path)
+	if err == nil {
+		defer other.Close()
+		_, _, err = other.Claimed(t.Context(), "n-1")
+	}
+	if !errors.Is(err, fault.Damaged) {
+		t.Errorf("what is in the damaged log reads with %v", err)
+	}
+}
