@@ -38,7 +38,7 @@ func (x *Index) span(plan Plan) (from, to int64, err error) {
 	case plan.Count < 1:
 		return 0, 0, fmt.Errorf("frames: plan: %d pictures asked for: %w", plan.Count, fault.BadRequest)
 	case plan.From < 0 || plan.To < 0 || plan.To > 0 && plan.To <= plan.From:
-		return 0, 0, fmt.Errorf("frames: plan: from %v to %v is no span of time: %w", plan.From, plan.To, fault.BadRequest)
+		return 0, 0, fmt.Errorf("frames: plan: from %v to %v is not a span of time: %w", plan.From, plan.To, fault.BadRequest)
 	case from >= to:
 		return 0, 0, fmt.Errorf("frames: plan: from %v lies after the end, %v: %w", plan.From, x.Duration(), fault.BadRequest)
 	}

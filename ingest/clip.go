@@ -32,15 +32,19 @@ func (c Clip) Validate() error {
 		return err
 	}
 	if c.URI == "" {
-		return fmt.Errorf("ingest: check clip %s: uri is missing: %w", c.ID, fault.BadEvent)
+		return c.bad("uri is missing")
 	}
 	if c.Start != nil && c.End != nil && !c.End.After(c.Start.Time) {
-		return fmt.Errorf("ingest: check clip %s: end %s is not after start %s: %w", c.ID, c.End, c.Start, fault.BadEvent)
+		return c.bad("end %s is not after start %s", c.End, c.Start)
 	}
 	if c.Digest != "" && !digestPattern.MatchString(c.Digest) {
-		return fmt.Errorf("ingest: check clip %s: digest %q is not sha256: and 64 hex digits: %w", c.ID, shorten(c.Digest, 80), fault.BadEvent)
+		return c.bad("digest %q is not sha256: and 64 hex digits", shorten(c.Digest, 80))
 	}
 	return nil
+}
+
+func (c Clip) bad(format string, args ...any) error {
+	return &FieldError{Of: "clip " + c.ID, What: fmt.Sprintf(format, args...), Kind: fault.BadEvent}
 }
 
 func checkSource(uri, camera string) error {

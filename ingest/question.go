@@ -28,6 +28,14 @@ const (
 // Kinds lists every kind, in the order in which they are explained to a user.
 func Kinds() []Kind { return []Kind{Open, Caption, YesNo, Count, Choice} }
 
+func kindNames() string {
+	var names []string
+	for _, k := range Kinds() {
+		names = append(names, string(k))
+	}
+	return strings.Join(names, ", ")
+}
+
 // What happens to a question when there is more work than hands.
 const (
 	Wait = "wait"
@@ -62,7 +70,7 @@ func (q Question) Validate() error {
 	if err := CheckID("question_id", q.ID); err != nil {
 		return err
 	}
-	for _, check := range []func() error{q.ValidateAsked, q.validateTarget, q.validateOverload} {
+	for _, check := range []func() error{q.ValidateAsked, q.ValidateTarget, q.validateOverload} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -79,13 +87,13 @@ func (q Question) ValidateAsked() error {
 	case utf8.RuneCountInString(q.Text) > MaxQuestionLength:
 		return q.bad("question has %d characters, at most %d", utf8.RuneCountInString(q.Text), MaxQuestionLength)
 	case q.Kind != "" && !slices.Contains(Kinds(), q.Kind):
-		return q.bad("kind %q is none of %v", shorten(string(q.Kind), 40), Kinds())
+		return q.bad("kind %q is not one of %s", shorten(string(q.Kind), 40), kindNames())
 	case q.AsKind() == Caption && !q.blank():
 		return q.bad("kind caption takes an empty question")
 	case q.AsKind() != Caption && q.blank():
 		return q.bad("kind %s needs a question", q.AsKind())
 	case q.Frames < 0 || q.Frames > MaxFrames:
-		return q.bad("frames is %d, from 1 to %d", q.Frames, MaxFrames)
+		return q.bad("frames is %d; it has to be from 1 to %d", q.Frames, MaxFrames)
 	}
 	return q.validateChoices()
 }
@@ -107,13 +115,15 @@ func (q Question) validateChoices() error {
 		case utf8.RuneCountInString(c) > MaxChoiceLength:
 			return q.bad("choices[%d] has %d characters, at most %d", i, utf8.RuneCountInString(c), MaxChoiceLength)
 		case slices.Contains(q.Choices[:i], c):
-			return q.bad("choices[%d] %q stands there twice", i, c)
+			return q.bad("choices[%d] %q is given twice", i, c)
 		}
 	}
 	return nil
 }
 
-func (q Question) validateTarget() error {
+// ValidateTarget checks only what is asked about: one of ClipID, URI, or Camera with Start
+// and End.
+func (q Question) ValidateTarget() error {
 	if err := checkSource(q.URI, q.Camera); err != nil {
 		return err
 	}
@@ -148,7 +158,7 @@ func (q Question) bad(format string, args ...any) error {
 	if q.ID != "" {
 		name += " " + shorten(q.ID, 140)
 	}
-	return fmt.Errorf("ingest: check %s: %s: %w", name, fmt.Sprintf(format, args...), fault.BadEvent)
+	return &FieldError{Of: name, What: fmt.Sprintf(format, args...), Kind: fault.BadEvent}
 }
 
 func (q Question) blank() bool { return strings.TrimSpace(q.Text) == "" }

@@ -31,6 +31,10 @@ type Event struct {
 	Type string
 	Time Time  // the event's own time; that of its record where it has none
 	Data Datum // Clip, ClosedClip, DeletedClip or Question, by Type
+
+	// Misspelt are fields of the data that were ignored and may be meant for one that there
+	// is: "camra (did you mean camera?)".
+	Misspelt []string
 }
 
 // A Datum is the data of an event that comes in.
@@ -54,8 +58,8 @@ type envelope struct {
 // mode (headers ce_…), in structured mode (application/cloudevents+json), or
 // plain JSON, which is the data of the type usual, the one of the record's
 // topic. JSON is read by [strictjson]: names letter by letter, none twice, no null.
-// Unknown fields are ignored; a question tells of those that may be misspelt
-// ([Question.Unknown]). A question without an id gets the event's, else its record's
+// Unknown fields are ignored; [Event.Misspelt] and [Question.Unknown] tell of those that may
+// be misspelt. A question without an id gets the event's, else its record's
 // place. It returns [fault.UnknownSchema], [fault.BadEvent] or [fault.BadID]; with the last
 // two, Data is what could be read, so that a dead letter can name the question, or nil.
 func ReadEvent(r Record, usual string) (Event, error) { return readEvent(r, usual, readStrictly) }
@@ -92,7 +96,7 @@ func readEvent(r Record, usual string, read jsonReader) (Event, error) {
 		}
 		event.Time = NewTime(t.Time)
 	}
-	if event.Data, err = env.datum(r, read); err != nil {
+	if event.Data, event.Misspelt, err = env.datum(r, read); err != nil {
 		return event, fmt.Errorf("ingest: read event: %w", err)
 	}
 	return event, event.Data.Validate()
@@ -138,7 +142,7 @@ func checkHeaders(headers []Header) error {
 		}
 		before, twice := said[h.Key]
 		if twice && before != string(h.Value) {
-			return fmt.Errorf("the header %s stands there twice, as %q and as %q: %w", shorten(h.Key, 80), shorten(before, 80), shorten(string(h.Value), 80), fault.BadEvent)
+			return fmt.Errorf("the header %s is given twice, as %q and as %q: %w", shorten(h.Key, 80), shorten(before, 80), shorten(string(h.Value), 80), fault.BadEvent)
 		}
 		said[h.Key] = string(h.Value)
 	}
@@ -184,7 +188,7 @@ func (e envelope) check() error {
 	return nil
 }
 
-func (e envelope) datum(r Record, read jsonReader) (Datum, error) {
+func (e envelope) datum(r Record, read jsonReader) (data Datum, misspelt []string, err error) {
 	switch e.Type {
 	case TypeClipCreated:
 		return datumOf[Clip](e.Data, read)
@@ -197,37 +201,48 @@ func (e envelope) datum(r Record, read jsonReader) (Datum, error) {
 		unknown, err := read(e.Data, &q)
 		var wrong *strictjson.Error
 		if errors.As(err, &wrong) && !wrong.Missing {
-			return q, err // perhaps before its id was read
+			return q, nil, err // perhaps before its id was read
 		}
-		q.Unknown = misspelt(unknown)
+		q.Unknown = nearNames(unknown)
 		if q.ID == "" {
 			q.ID = e.ID
 		}
 		if q.ID == "" {
 			q.ID = r.Place()
 		}
-		return q, err
+		return q, hints(unknown), err
 	}
-	return nil, fmt.Errorf("type %q: %w", shorten(e.Type, 120), fault.UnknownSchema)
+	return nil, nil, fmt.Errorf("type %q: %w", shorten(e.Type, 120), fault.UnknownSchema)
 }
 
-func datumOf[T Datum](data []byte, read jsonReader) (datum T, err error) {
-	_, err = read(data, &datum)
-	return datum, err
+func datumOf[T Datum](text []byte, read jsonReader) (data T, misspelt []string, err error) {
+	unknown, err := read(text, &data)
+	return data, hints(unknown), err
 }
 
-// mostUnknown is how many unknown fields an answer tells of.
+// mostUnknown is how many unknown fields an answer, or a line of the log, tells of.
 const mostUnknown = 8
 
-// misspelt are those of a question's unknown fields that may be meant for one that there
-// is. Others are a producer's own, and nobody's business.
-func misspelt(unknown []strictjson.Unknown) (names []string) {
-	for _, u := range unknown {
-		if u.Meant != "" && len(names) < mostUnknown {
-			names = append(names, shorten(u.Name(), 80))
-		}
+// nearMisses are those unknown fields that may be meant for one that there is. Others are a
+// producer's own, and nobody's business.
+func nearMisses(unknown []strictjson.Unknown) []strictjson.Unknown {
+	near := slices.DeleteFunc(slices.Clone(unknown), func(u strictjson.Unknown) bool { return u.Meant == "" })
+	return near[:min(len(near), mostUnknown)]
+}
+
+func nearNames(unknown []strictjson.Unknown) (names []string) {
+	for _, u := range nearMisses(unknown) {
+		names = append(names, shorten(u.Name(), 80))
 	}
 	return names
+}
+
+// hints are the names with what they may be meant for.
+func hints(unknown []strictjson.Unknown) (hints []string) {
+	for _, u := range nearMisses(unknown) {
+		hints = append(hints, fmt.Sprintf("%s (did you mean %s?)", shorten(u.Name(), 80), u.Meant))
+	}
+	return hints
 }
 
 // readStrictly reads what comes in.

@@ -158,7 +158,7 @@ func TestMisspeltFieldsOfAQuestionAreTold(t *testing.T) {
 
 func TestADeadLetterCanNameTheQuestionThatWasRefused(t *testing.T) {
 	event, err := ingest.ReadEvent(record(`{"question_id":"q-1","queston":"a?","clip_id":"c-1"}`), ingest.TypeQuestionAsked)
-	if q, ok := event.Data.(ingest.Question); !ok || q.ID != "q-1" || q.ClipID != "c-1" || !strings.Contains(err.Error(), `question is missing; "queston" is no field`) {
+	if q, ok := event.Data.(ingest.Question); !ok || q.ID != "q-1" || q.ClipID != "c-1" || !strings.Contains(err.Error(), `question is missing; did you mean it by "queston"?`) {
 		t.Errorf("%+v, %v", event, err)
 	}
 }
@@ -321,4 +321,29 @@ func FuzzReadEvent(f *testing.F) {
 			t.Errorf("%q: %v is of no kind", value, err)
 		}
 	})
+}
+
+// What a producer misspells is ignored like what it adds of its own, and told.
+func TestMisspeltFieldsOfClipEventsAreTold(t *testing.T) {
+	for _, tc := range []struct {
+		kind, data string
+		want       []string
+	}{
+		{ingest.TypeClipCreated, `{"clip_id":"c-1","uri":"file:///a","camra":"dock-3","Start":"2026-09-01T10:00:00Z","mine":{"camra":1}}`, []string{"camra (did you mean camera?)", "Start (did you mean start?)"}},
+		{ingest.TypeClipCreated, `{"clip_id":"c-1","uri":"file:///a","mine":1}`, nil},
+		{ingest.TypeClipClosed, `{"clip_id":"c-1","End":"2026-09-01T10:00:00Z"}`, []string{"End (did you mean end?)"}},
+		{ingest.TypeClipDeleted, `{"clip_id":"c-1","kamera":"dock-3"}`, []string{"kamera (did you mean camera?)"}},
+		{ingest.TypeQuestionAsked, `{"clip_id":"c-1","question":"a?","frame":3}`, []string{"frame (did you mean frames?)"}},
+	} {
+		for form, r := range map[string]ingest.Record{
+			"binary":     record(tc.data, "ce_specversion", "1.0", "ce_type", tc.kind),
+			"structured": record(`{"specversion":"1.0","type":"` + tc.kind + `","data":` + tc.data + `}`),
+			"plain":      record(tc.data),
+		} {
+			event, err := ingest.ReadEvent(r, tc.kind)
+			if err != nil || !slices.Equal(event.Misspelt, tc.want) {
+				t.Errorf("%s, %s: %q, %v; want %q", form, tc.data, event.Misspelt, err, tc.want)
+			}
+		}
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"videoqa/answers/store"
 	"videoqa/ingest"
@@ -84,9 +85,9 @@ func parametersOf(r *http.Request, known ...string) (url.Values, error) {
 	for _, name := range slices.Sorted(maps.Keys(v)) {
 		switch {
 		case !slices.Contains(known, name):
-			return nil, fmt.Errorf("there is no parameter %.40q: %w", name, fault.BadRequest)
+			return nil, fmt.Errorf("unknown parameter %.40q; this takes %s: %w", name, strings.Join(slices.Sorted(slices.Values(known)), ", "), fault.BadRequest)
 		case len(v[name]) > 1:
-			return nil, fmt.Errorf("the parameter %s stands there twice: %w", name, fault.BadRequest)
+			return nil, fmt.Errorf("the parameter %s is given twice: %w", name, fault.BadRequest)
 		}
 	}
 	return v, nil

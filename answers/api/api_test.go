@@ -80,7 +80,7 @@ func clipsStep(h *house) {
 	h.want(&call{method: "GET", path: "/v1/clips/c-none"}, 404, "unknown-clip")
 	for body, says := range map[string]string{
 		`{"clip_id":"c/1","uri":"file:///a"}`: "bad-id", `{"clip_id":"c-2"}`: "uri is missing", `{"clip_id":"c-2","url":"x"}`: "url", `{`: "bad-request", `[]`: "bad-request",
-		`{"uri":"a"}{}`: "2 bytes stand behind", `{"URI":"file:///a"}`: "is uri meant?", `{"uri":"file:///a","uri":"file:///a"}`: "/uri stands there twice", `{"uri":null}`: "/uri is null",
+		`{"uri":"a"}{}`: "2 bytes follow", `{"URI":"file:///a"}`: "did you mean uri?", `{"uri":"file:///a","uri":"file:///a"}`: "/uri is given twice", `{"uri":null}`: "/uri is null",
 		"{\"uri\":\"file:///caf\xe9\"}": "not UTF-8", `{"uri":"file:///\ud800"}`: "surrogate", `{"uri":"a","start":"noon"}`: "not a time of RFC 3339",
 	} {
 		h.want(&call{method: "POST", path: "/v1/clips", body: body, wrong: true}, 400, says)
@@ -141,8 +141,8 @@ func questionsStep(h *house) {
 	h.want(&call{method: "GET", path: "/v1/questions/q-bad"}, 422, "/problems/bad-video", "torn off")
 	for body, says := range map[string]string{
 		`{"clip_id":"c-1","questions":[]}`: "from 1 to 64", `{"questions":[{"question":"a?"}]}`: "is missing", `{"clip_id":"c-1","uri":"file:///a","questions":[{"question":"a?"}]}`: "one of",
-		`{"clip_id":"c-1"}`: "/questions is missing", `{"clip_id":"c-1","questions":[{"question_id":"q"}]}`: "/questions/0/question is missing", `{"clip_id":"c-1","questions":[{"Question":"a?"}]}`: "is question meant?",
-		`{"clip_id":"c-1","questions":[{"question":"a?","question":"b?"}]}`: "/questions/0/question stands there twice", `{"clip_id":"c-1","questions":[{"question":"a?","frames":3.5}]}`: "whole number",
+		`{"clip_id":"c-1"}`: "/questions is missing", `{"clip_id":"c-1","questions":[{"question_id":"q"}]}`: "/questions/0/question is missing", `{"clip_id":"c-1","questions":[{"Question":"a?"}]}`: "did you mean question?",
+		`{"clip_id":"c-1","questions":[{"question":"a?","question":"b?"}]}`: "/questions/0/question is given twice", `{"clip_id":"c-1","questions":[{"question":"a?","frames":3.5}]}`: "whole number",
 		"{\"clip_id\":\"c-1\",\"questions\":[{\"question\":\"caf\xe9?\"}]}": "not UTF-8",
 		`{"clip_id":"c-1","questions":[{"question":"a?","kind":"poem"}]}`:   "questions[0]", `{"clip_id":"c-1","questions":[{"question_id":"q","question":"a?"},{"question_id":"q","question":"b?"}]}`: "twice",
 	} {
@@ -330,22 +330,20 @@ func refusalsStep(h *house) {
 
 // Whoever comes while as many wait as may is sent away, and told when to come again.
 func overloadStep(h *house) {
-	h.hold.Lock()
-	release := sync.OnceFunc(h.hold.Unlock)
-	h.t.Cleanup(release)
+	release := h.holdAsker()
 	h.want(&call{method: "POST", path: "/v1/clips", body: object{"clip_id": "c-slow", "uri": h.file("slow", "a snail")}}, 201)
 	ask := func(id, prefer string) *call {
 		return &call{method: "POST", path: "/v1/questions", body: object{"clip_id": "c-slow", "questions": []object{{"question_id": id, "question": "what is it?"}}}, header: map[string]string{"Prefer": prefer}}
 	}
-	done := make(chan *call, h.cfg.Waiting)
+	var waiting []<-chan *call
 	for i := range h.cfg.Waiting {
-		go func() {
+		waiting = append(waiting, h.begin(func() *call {
 			c := h.do(ask(fmt.Sprint("q-slow-", i), "wait=19"))
 			for c.status == http.StatusTooManyRequests { // the one below was in its place
 				c = h.do(ask(fmt.Sprint("q-slow-", i), "wait=19"))
 			}
-			done <- c
-		}()
+			return c
+		}))
 	}
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		c := h.do(ask("q-turned-away", "wait=0"))
@@ -360,8 +358,8 @@ func overloadStep(h *house) {
 		}
 	}
 	release()
-	for range h.cfg.Waiting {
-		if c := <-done; c.status != 200 || !strings.Contains(string(c.reply), "a snail") {
+	for _, begun := range waiting {
+		if c := h.replied(begun); c.status != 200 || !strings.Contains(string(c.reply), "a snail") {
 			h.t.Errorf("%d %s", c.status, c.reply)
 		}
 	}
@@ -371,18 +369,19 @@ func overloadStep(h *house) {
 	let := sync.OnceFunc(func() { close(pipe.release) })
 	h.t.Cleanup(let)
 	first := make(chan error, 1)
+	h.spool.forget()
 	go func() {
 		r, err := http.NewRequest("POST", h.url+"/v1/clips", pipe)
 		if err == nil {
 			r.Header.Set("Content-Type", kind)
 			var response *http.Response
-			if response, err = http.DefaultClient.Do(r); err == nil {
+			if response, err = client.Do(r); err == nil {
 				response.Body.Close()
 			}
 		}
 		first <- err
 	}()
-	<-h.spool.began
+	h.uploadBegins()
 	body, kind := form(h.t, "clip", `{}`, "y")
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		if c := h.do(&call{method: "POST", path: "/v1/clips", body: body, kind: kind}); c.status == 429 {

@@ -170,11 +170,17 @@ func (a *API) admitRest(r *http.Request) error {
 
 // readPart reads the part of a form that is JSON, and judges it.
 func (a *API) readPart(part *multipart.Part, name string, want reading) (text []byte, err error) {
-	if err := isJSON(part, name); err != nil {
+	ascii, err := isJSON(part, name)
+	if err != nil {
 		return nil, err
 	}
 	if text, err = a.readJSON(part); err != nil {
 		return nil, err
+	}
+	if ascii {
+		if err := isASCII(text, name); err != nil {
+			return nil, err
+		}
 	}
 	return text, want.check(text, true)
 }
@@ -241,16 +247,28 @@ func (i *incoming) Read(p []byte) (int, error) {
 func decode(text []byte, into any) error {
 	unknown, err := strictjson.Read(text, into)
 	if len(unknown) > 0 {
-		hint := ""
-		if meant := unknown[0].Meant; meant != "" {
-			hint = fmt.Sprintf(" (is %s meant?)", meant)
-		}
-		return fmt.Errorf("api: read body: %.120q is no field that this takes%s: %w", unknown[0].Pointer, hint, fault.BadRequest)
+		return fmt.Errorf("api: read body: %s: %w", unknownFields(unknown), fault.BadRequest)
 	}
 	if err != nil {
 		return fmt.Errorf("api: read body: %w", ingest.Malformed(err, fault.BadRequest))
 	}
 	return nil
+}
+
+// mostTold is how many unknown fields are told of.
+const mostTold = 8
+
+// unknownFields says which fields of a body there are not, and what they may be meant for.
+func unknownFields(unknown []strictjson.Unknown) string {
+	var told []string
+	for _, u := range unknown[:min(len(unknown), mostTold)] {
+		text := fmt.Sprintf("unknown field %.120q", u.Pointer)
+		if u.Meant != "" {
+			text += fmt.Sprintf(" (did you mean %s?)", u.Meant)
+		}
+		told = append(told, text)
+	}
+	return strings.Join(told, ", ")
 }
 
 // enter takes a token of a bounded number; whoever finds none is to come again.

@@ -143,7 +143,11 @@ func (in announced) clip(n naming, b body) (ingest.Clip, error) {
 	case b.upload != "":
 		c.URI, c.Digest = b.uri, b.upload
 	}
-	return c, c.Validate()
+	err := c.Validate()
+	if in.ID == "" {
+		err = nameless(err)
+	}
+	return c, err
 }
 
 // known returns a clip that is there.

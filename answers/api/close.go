@@ -1,8 +1,10 @@
 package api
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -49,8 +51,11 @@ func (a *API) closeClip(w http.ResponseWriter, r *http.Request) error {
 	return reply(w, http.StatusOK, c)
 }
 
-// readEnded reads a request's body, which has to be JSON.
+// readEnded reads a request's body, which is JSON or left out.
 func (a *API) readEnded(r *http.Request) (in ended, err error) {
+	if leftOut(r) {
+		return in, nil
+	}
 	if _, _, err := content(r, jsonType); err != nil {
 		return in, err
 	}
@@ -59,6 +64,21 @@ func (a *API) readEnded(r *http.Request) (in ended, err error) {
 		accept: func(body) error { return nil },
 	})
 	return in, err
+}
+
+// leftOut tells whether a request has no body, or an empty one. Of a body whose length is not
+// said it waits for the first byte, which is read again.
+func leftOut(r *http.Request) bool {
+	if r.ContentLength >= 0 {
+		return r.ContentLength == 0
+	}
+	in := bufio.NewReaderSize(r.Body, 16)
+	_, err := in.Peek(1)
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{in, r.Body}
+	return err == io.EOF // any other error comes again
 }
 
 // event is the data of the event that closes c.

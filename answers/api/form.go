@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
 
 	"videoqa/internal/fault"
 )
@@ -53,11 +54,11 @@ func (f *form) next(last bool) (part *multipart.Part, name string, err error) {
 	name = part.FormName()
 	switch {
 	case slices.Contains(f.seen, name):
-		return nil, "", f.wrong("its %s part is %q, which stands there twice", place, name)
+		return nil, "", f.wrong("its %s part is %q, which is given twice", place, name)
 	case last:
-		return nil, "", f.wrong("it has a %s part, %.80q; it takes %s and %s only", place, name, f.json, mediaPart)
+		return nil, "", f.wrong("it has a %s part, %.80q; this takes %s and %s only", place, name, f.json, mediaPart)
 	case name != f.json && name != mediaPart:
-		return nil, "", f.wrong("its %s part is %.80q; it has to be %s", place, name, f.missing())
+		return nil, "", f.wrong("its %s part is called %.80q; it has to be called %s", place, name, f.missing())
 	}
 	f.seen = append(f.seen, name)
 	return part, name, unencoded(part, name)
@@ -93,18 +94,34 @@ func unencoded(part *multipart.Part, name string) error {
 // slow tells whether it was the body's slowness that ended it.
 func slow(err error) bool { return errors.As(err, new(refusal)) }
 
-// isJSON wants a part that says it is JSON, or nothing: the fields of a form, as most
-// clients send them, have no type. What a web page sends is refused by its origin.
-func isJSON(part *multipart.Part, name string) error {
+// jsonPartTypes are the content types of a form's part that may be JSON: its own, and those
+// that clients give to any text and to any file. The part's name says what it is. What a web
+// page sends is refused by its origin.
+var jsonPartTypes = []string{jsonType, "text/plain", "application/octet-stream"}
+
+// isJSON refuses a part whose content type says that it is something else than JSON in UTF-8.
+// ascii says that its bytes have to be ASCII, which its charset and UTF-8 have in common.
+func isJSON(part *multipart.Part, name string) (ascii bool, err error) {
 	given := part.Header.Get("Content-Type")
 	if given == "" {
-		return nil
+		return false, nil
 	}
 	kind, params, err := mime.ParseMediaType(given)
-	if err != nil || kind != jsonType {
-		return refusal{http.StatusUnsupportedMediaType, unsupported, 0, fmt.Errorf("api: the form's part %s has content type %.80q; it has to be %s, or none; with curl, write ;type=%s after it", name, given, jsonType, jsonType)}
+	if err != nil || !slices.Contains(jsonPartTypes, kind) {
+		return false, refusal{http.StatusUnsupportedMediaType, unsupported, 0, fmt.Errorf("api: the form's part %s has content type %.80q; send it as %s, or without a type; with curl, write ;type=%s after it", name, given, jsonType, jsonType)}
 	}
-	return inUTF8(params)
+	if charset := strings.ToLower(params["charset"]); kind != jsonType && slices.Contains([]string{"iso-8859-1", "windows-1252"}, charset) {
+		return true, nil // what Java's clients say of any text
+	}
+	return false, inUTF8(params)
+}
+
+// isASCII refuses JSON of another charset, if that makes a difference.
+func isASCII(text []byte, name string) error {
+	if slices.ContainsFunc(text, func(b byte) bool { return b > unicode.MaxASCII }) {
+		return refusal{http.StatusUnsupportedMediaType, unsupported, 0, fmt.Errorf("api: the form's part %s is in another charset than UTF-8, by its content type; send it as %s in UTF-8", name, jsonType)}
+	}
+	return nil
 }
 
 // inUTF8 refuses JSON that is said to be in another encoding.

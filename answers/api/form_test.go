@@ -78,19 +78,19 @@ func TestAFormThatIsNotTwoPartsIsRefusedByName(t *testing.T) {
 	}{
 		{"a third part", []part{clip, media, {name: "note", content: "x"}}, 400, "a third part, \\\"note\\\""},
 		{"a third part behind the other order", []part{media, clip, {name: "note", content: "x"}}, 400, "a third part"},
-		{"the JSON twice", []part{clip, clip, media}, 400, "its second part is \\\"clip\\\", which stands there twice"},
-		{"the media twice", []part{media, media, clip}, 400, "media\\\", which stands there twice"},
-		{"the JSON again, last", []part{clip, media, clip}, 400, "its third part is \\\"clip\\\", which stands there twice"},
+		{"the JSON twice", []part{clip, clip, media}, 400, "its second part is \\\"clip\\\", which is given twice"},
+		{"the media twice", []part{media, media, clip}, 400, "media\\\", which is given twice"},
+		{"the JSON again, last", []part{clip, media, clip}, 400, "its third part is \\\"clip\\\", which is given twice"},
 		{"no media", []part{clip}, 400, "no part media"},
 		{"no JSON", []part{media}, 400, "no part clip"},
 		{"no part", nil, 400, "no part clip or media"},
-		{"another name", []part{{name: "Clip", content: `{}`}, media}, 400, "first part is \\\"Clip\\\""},
-		{"another name, second", []part{media, {name: "request", content: `{}`}}, 400, "second part is \\\"request\\\""},
+		{"another name", []part{{name: "Clip", content: `{}`}, media}, 400, "first part is called \\\"Clip\\\""},
+		{"another name, second", []part{media, {name: "request", content: `{}`}}, 400, "second part is called \\\"request\\\""},
 		{"a bad id behind the media", []part{media, {name: "clip", content: `{"clip_id":"c/1"}`}}, 400, "bad-id"},
 		{"JSON that is none behind the media", []part{media, {name: "clip", content: `{`}}, 400, "breaks off"},
-		{"two documents", []part{{name: "clip", content: `{}{}`}, media}, 400, "stand behind"},
-		{"a name twice", []part{{name: "clip", content: `{"camera":"a","camera":"b"}`}, media}, 400, "/camera stands there twice"},
-		{"names in other letters", []part{{name: "clip", content: `{"Camera":"a"}`}, media}, 400, "is camera meant?"},
+		{"two documents", []part{{name: "clip", content: `{}{}`}, media}, 400, "follow the JSON object"},
+		{"a name twice", []part{{name: "clip", content: `{"camera":"a","camera":"b"}`}, media}, 400, "/camera is given twice"},
+		{"names in other letters", []part{{name: "clip", content: `{"Camera":"a"}`}, media}, 400, "did you mean camera?"},
 		{"too much JSON", []part{media, {name: "clip", content: strings.Repeat(" ", 2<<20)}}, 413, "too-large"},
 		{"media in base64", []part{clip, {"media", "YQ==", map[string]string{"Content-Transfer-Encoding": "base64"}}}, 415, "Content-Transfer-Encoding"},
 		{"media in gzip", []part{clip, {"media", "x", map[string]string{"Content-Encoding": "gzip"}}}, 415, "Content-Encoding"},
@@ -191,7 +191,7 @@ func TestAnUploadThatPausesGivesItsPlaceBack(t *testing.T) {
 	l := h.dial()
 	l.head("/v1/clips", kind, len(body))
 	l.say(body[:10_000])
-	<-h.spool.began
+	h.uploadBegins()
 	small, smallKind := form(t, "clip", `{}`, "a hen")
 	for c := (&call{}); c.status != 201; {
 		if c = h.do(&call{method: "POST", path: "/v1/clips", body: small, kind: smallKind}); c.status != 201 && c.status != 429 {

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"videoqa/internal/fault"
 )
 
 // guard lets requests in: those with a key, or, where nobody has one, those that
@@ -99,14 +101,22 @@ func loopback(host string) bool {
 
 // content returns a request's content type, one of those wanted.
 func content(r *http.Request, wanted ...string) (string, map[string]string, error) {
-	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if r.Header.Get("Content-Type") == "" {
-		return "", nil, refusal{http.StatusUnsupportedMediaType, unsupported, 0, fmt.Errorf("api: the request has no Content-Type; this takes %s", strings.Join(wanted, " or "))}
+	given := r.Header.Get("Content-Type")
+	kind, params, err := mime.ParseMediaType(given)
+	unfit := func(format string, args ...any) error {
+		return refusal{http.StatusUnsupportedMediaType, unsupported, 0, fmt.Errorf("api: "+format+"; this takes %s", append(args, strings.Join(wanted, " or "))...)}
 	}
-	if err != nil || !slices.Contains(wanted, kind) {
-		return "", nil, refusal{http.StatusUnsupportedMediaType, unsupported, 0, fmt.Errorf("api: content type %.80q; this takes %s", r.Header.Get("Content-Type"), strings.Join(wanted, " or "))}
+	switch {
+	case given == "" && r.ContentLength == 0:
+		return "", nil, fmt.Errorf("api: read body: the request has none; this takes %s: %w", strings.Join(wanted, " or "), fault.BadRequest)
+	case given == "":
+		return "", nil, unfit("the request has no Content-Type")
+	case err == nil && slices.Contains(wanted, kind):
+		return kind, params, nil
+	case kind == "application/x-www-form-urlencoded": // curl -d says so of anything
+		return "", nil, unfit("content type %.80q (with curl, give -H 'content-type: application/json')", given)
 	}
-	return kind, params, nil
+	return "", nil, unfit("content type %.80q", given)
 }
 
 const (

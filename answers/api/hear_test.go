@@ -176,7 +176,7 @@ func TestABodyThatGoesOnIsHeard(t *testing.T) {
 	h.want(&call{method: "POST", path: "/v1/clips", body: object{"clip_id": "c-1", "uri": h.file("1", "a dog")}}, 201)
 	const grace = time.Second
 	h.impatient(grace)
-	h.hold.Lock()
+	release := h.holdAsker()
 	body := `{"clip_id":"c-1","questions":[{"question":"what is it?"}]}` + strings.Repeat(" ", 6<<10)
 	l := h.dial()
 	l.head("/v1/questions", "application/json", len(body))
@@ -186,7 +186,7 @@ func TestABodyThatGoesOnIsHeard(t *testing.T) {
 		body = body[n:]
 	}
 	l.say(body)
-	time.AfterFunc(grace*3/2, h.hold.Unlock)
+	time.AfterFunc(grace*3/2, release)
 	if r, text := l.reply(); r.StatusCode != 200 || !strings.Contains(text, "a dog") {
 		t.Errorf("%d %s", r.StatusCode, text)
 	}

@@ -37,6 +37,12 @@ import (
 	"videoqa/internal/fault"
 )
 
+// patience is how long a test waits for anything at all. What takes so long is stuck.
+const patience = time.Minute
+
+// client gives up on a reply that does not come, so that a test fails and says where.
+var client = &http.Client{Timeout: patience}
+
 // A house is the interface with a real broker, store, spool and worker behind it.
 type house struct {
 	t       *testing.T
@@ -48,7 +54,7 @@ type house struct {
 	store   *flaky
 	spool   telling
 	client  *kafka.Client
-	hold    sync.RWMutex // locked: the asker waits
+	hold    sync.RWMutex // locked by holdAsker: the asker waits
 
 	document libopenapi.Document
 	contract validator.Validator
@@ -66,8 +72,16 @@ type kept interface {
 // A telling spool says when an upload begins, and can be made to remove nothing.
 type telling struct {
 	kept
-	began chan struct{}
+	began chan struct{} // holds one token once an upload has begun, whoever listens and when
 	stuck *atomic.Bool
+}
+
+// forget forgets uploads that have begun before.
+func (s telling) forget() {
+	select {
+	case <-s.began:
+	default:
+	}
 }
 
 func (s telling) Put(ctx context.Context, r io.Reader, accept func(string) error) (digest string, size int64, err error) {
@@ -220,7 +234,7 @@ func newHouseWith(t *testing.T, uploads kept) *house {
 		t.Fatal(err)
 	}
 	h.store = &flaky{Store: db}
-	h.spool = telling{uploads, make(chan struct{}), new(atomic.Bool)}
+	h.spool = telling{uploads, make(chan struct{}, 1), new(atomic.Bool)}
 	h.work(db)
 	h.cfg = api.Config{
 		Stream: h.client, Store: h.store, Spool: h.spool, Pictures: h, Wait: 20 * time.Second, Waiting: 4, Uploads: 1,
@@ -265,6 +279,45 @@ func (h *house) work(db *sqlite.Store) {
 			h.t.Error(err)
 		}
 	})
+}
+
+// holdAsker lets the asker wait until release is called, or the test ends: the worker's
+// end waits for the asker.
+func (h *house) holdAsker() (release func()) {
+	h.hold.Lock()
+	release = sync.OnceFunc(h.hold.Unlock)
+	h.t.Cleanup(release)
+	return release
+}
+
+// uploadBegins waits until an upload has begun since the last [telling.forget].
+func (h *house) uploadBegins() {
+	h.t.Helper()
+	select {
+	case <-h.spool.began:
+	case <-time.After(patience):
+		h.t.Fatalf("no upload has begun after %v", patience)
+	}
+}
+
+// begin sends a call, and gives it to whoever waits for its reply with [house.replied].
+func (h *house) begin(send func() *call) <-chan *call {
+	replied := make(chan *call, 1)
+	go func() {
+		defer close(replied) // also after a failure, which ends this goroutine only
+		replied <- send()
+	}()
+	return replied
+}
+
+// replied is what a call that began was replied.
+func (h *house) replied(begun <-chan *call) *call {
+	h.t.Helper()
+	c, ok := <-begun
+	if !ok {
+		h.t.Fatal("a call that began had no reply")
+	}
+	return c
 }
 
 // serve serves an interface until the test ends.
@@ -332,7 +385,7 @@ func (h *house) do(c *call) *call {
 		r.Host = c.host
 		return r
 	}
-	response, err := http.DefaultClient.Do(make())
+	response, err := client.Do(make())
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -420,6 +473,20 @@ func (h *house) want(c *call, status int, texts ...string) *call {
 		}
 	}
 	return c
+}
+
+// wantOf is want, of a request that a [call] cannot describe.
+func (h *house) wantOf(r *http.Request, status int, text string) {
+	h.t.Helper()
+	response, err := client.Do(r)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	reply, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != status || !strings.Contains(string(reply), text) {
+		h.t.Errorf("%s %s replies %d %s, %v; want %d and %s", r.Method, r.URL.Path, response.StatusCode, reply, err, status, text)
+	}
 }
 
 // form is a body of two parts.

@@ -40,9 +40,13 @@ func (a asking) questions(n naming) ([]ingest.Question, error) {
 	if len(a.Questions) == 0 || len(a.Questions) > ingest.MaxQuestions {
 		return nil, fmt.Errorf("api: ask: %d questions, from 1 to %d: %w", len(a.Questions), ingest.MaxQuestions, fault.BadRequest)
 	}
+	if err := (ingest.Question{ClipID: a.ClipID, URI: a.URI, Camera: a.Camera, Start: a.Start, End: a.End}).ValidateTarget(); err != nil {
+		return nil, fmt.Errorf("api: ask: %w", nameless(err))
+	}
 	list, ids := make([]ingest.Question, len(a.Questions)), map[string]bool{}
 	for i, q := range a.Questions {
-		if q.ID == "" {
+		named := q.ID != ""
+		if !named {
 			q.ID = n.question(i)
 		}
 		list[i] = ingest.Question{
@@ -50,14 +54,26 @@ func (a asking) questions(n naming) ([]ingest.Question, error) {
 			ClipID: a.ClipID, URI: a.URI, Camera: a.Camera, Start: a.Start, End: a.End, Deadline: a.Deadline, OnOverload: a.OnOverload,
 		}
 		if err := list[i].Validate(); err != nil {
+			if !named {
+				err = nameless(err)
+			}
 			return nil, fmt.Errorf("api: ask: questions[%d]: %w", i, err)
 		}
 		if ids[q.ID] {
-			return nil, fmt.Errorf("api: ask: questions[%d]: question_id %s stands there twice: %w", i, q.ID, fault.BadRequest)
+			return nil, fmt.Errorf("api: ask: questions[%d]: question_id %s is given twice: %w", i, q.ID, fault.BadRequest)
 		}
 		ids[q.ID] = true
 	}
 	return list, nil
+}
+
+// nameless is what is wrong with something that its asker gave no id.
+func nameless(err error) error {
+	var wrong *ingest.FieldError
+	if errors.As(err, &wrong) {
+		return fmt.Errorf("%s: %w", wrong.What, wrong.Kind)
+	}
+	return err
 }
 
 // A Result is what became of one question.

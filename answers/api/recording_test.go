@@ -3,6 +3,8 @@ package api_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -84,20 +86,44 @@ func recordingStep(h *house) {
 	}
 	h.want(&call{method: "POST", path: "/v1/clips/c-nowhere/close", body: object{"end": "2026-09-01T12:00:20.000Z"}}, 404, "unknown-clip")
 	h.want(&call{method: "POST", path: close, body: "end", kind: "text/plain", wrong: true}, 415)
-	answered := make(chan *call, 1)
-	go func() {
-		answered <- h.do(&call{method: "POST", path: "/v1/questions", body: object{"camera": "yard", "start": "2026-09-01T12:00:02.000Z", "end": "2026-09-01T12:00:15.000Z", "deadline": ingest.NewTime(time.Now().Add(time.Hour)), "questions": []object{{"question_id": "q-range", "question": "a?"}}}})
-	}()
+	answered := h.begin(func() *call {
+		return h.do(&call{method: "POST", path: "/v1/questions", body: object{"camera": "yard", "start": "2026-09-01T12:00:02.000Z", "end": "2026-09-01T12:00:15.000Z", "deadline": ingest.NewTime(time.Now().Add(time.Hour)), "questions": []object{{"question_id": "q-range", "question": "a?"}}}})
+	})
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); { // until it waits for the recording
 		if c := h.do(&call{method: "GET", path: "/v1/questions/q-range"}); strings.Contains(string(c.reply), `"for":"footage"`) && strings.Contains(string(c.reply), "POST /v1/clips/c-yard-1/close") {
 			break
 		}
 	}
+	// Without a body it is as with {}: whatever its type is said to be, and whether its length is said.
+	for _, kind := range []string{"", "application/json", "application/x-www-form-urlencoded"} {
+		r, err := http.NewRequest("POST", h.url+close, nil)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		if kind != "" {
+			r.Header.Set("Content-Type", kind)
+		}
+		h.wantOf(r, 400, "end is missing")
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader("")), -1
+		h.wantOf(r, 400, "end is missing")
+	}
+	chunked, err := http.NewRequest("POST", h.url+close, io.MultiReader(strings.NewReader(`{"ende":1}`)))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.wantOf(chunked, 415, "no Content-Type")
+	chunked.Body, chunked.Header["Content-Type"] = io.NopCloser(strings.NewReader(`{"ende":1}`)), []string{"application/json"}
+	h.wantOf(chunked, 400, "did you mean end?")
 	for range 2 { // closing twice is no error
 		h.want(&call{method: "POST", path: close, body: object{"end": "2026-09-01T12:00:20.000Z"}}, 200, `"end":"2026-09-01T12:00:20.000Z"`)
 	}
 	h.want(&call{method: "POST", path: close, body: object{}}, 200, `"end":"2026-09-01T12:00:20.000Z"`)
-	if c := <-answered; c.status != 200 || !strings.Contains(string(c.reply), `"question_id":"q-range"`) {
+	h.want(&call{method: "POST", path: close}, 200, `"end":"2026-09-01T12:00:20.000Z"`)
+	for _, path := range []string{"/v1/questions", "/v1/clips"} { // which say nothing without a body
+		h.want(&call{method: "POST", path: path, wrong: true}, 400, "the request has none")
+		h.want(&call{method: "POST", path: path, body: "", wrong: true}, 400, "it is empty")
+	}
+	if c := h.replied(answered); c.status != 200 || !strings.Contains(string(c.reply), `"question_id":"q-range"`) {
 		h.t.Errorf("a question about the range: %d %s", c.status, c.reply)
 	}
 }

@@ -145,13 +145,13 @@ func TestAnUploadThatWasAskedAboutGoesWithTheClipOfItsAnswer(t *testing.T) {
 
 func TestAnUploadStaysWhileAQuestionWaits(t *testing.T) {
 	h := newHouse(t)
-	h.hold.Lock()
+	release := h.holdAsker()
 	body, kind := form(t, "request", `{"questions":[{"question_id":"q-1","question":"what is it?"},{"question_id":"q-2","question":"where is it?"}]}`, "a hen")
 	h.want(&call{method: "POST", path: "/v1/questions", body: body, kind: kind, header: map[string]string{"Prefer": "respond-async"}}, 202)
 	h.upload("/v1/clips", "clip", `{"clip_id":"c-1"}`, "a hen")
 	h.want(&call{method: "DELETE", path: "/v1/clips/c-1"}, 204)
 	h.wantKept("while questions wait that brought it, too", "a hen")
-	h.hold.Unlock()
+	release()
 	c := h.want(&call{method: "POST", path: "/v1/questions", body: body, kind: kind}, 200)
 	if got := fmt.Sprint(answersIn(t, c)); got != "[q-1: answered a hen q-2: answered a hen]" {
 		t.Error(got)
@@ -264,14 +264,33 @@ func TestTheSameBytesAreTakenAndRefusedAtOnce(t *testing.T) {
 
 func TestAFormsJSONIsNotSaidToBeSomethingElse(t *testing.T) {
 	h := newHouse(t)
-	for _, partType := range []string{"text/plain", `application/json; charset=utf-16`, "application/x-www-form-urlencoded", "application/json-seq", "nonsense;"} {
+	for _, partType := range []string{
+		"text/xml", "text/html", "image/png", "video/mp4", "application/xml", "multipart/mixed; boundary=b", "application/x-www-form-urlencoded", "application/json-seq", "nonsense;",
+		"application/json; charset=utf-16", "application/json; charset=iso-8859-1", "text/plain; charset=utf-16", "application/octet-stream; charset=ebcdic",
+	} {
 		for path, as := range map[string]string{"/v1/clips": "clip", "/v1/questions": "request"} {
 			body, kind := formOf(t, as, partType, `{"questions":[{"question":"what is it?"}]}`, "a hen")
 			h.want(&call{method: "POST", path: path, body: body, kind: kind}, 415, "unsupported-media-type")
 		}
 	}
-	for _, partType := range []string{`Application/JSON; charset="utf-8"`, ""} { // requests.post(data=…) and curl -F say nothing
-		body, kind := formOf(t, "clip", partType, `{"clip_id":"c-1"}`, "a hen")
-		h.want(&call{method: "POST", path: "/v1/clips", body: body, kind: kind}, 201)
+}
+
+// The name says which part is JSON. Clients give it the type of any text, or of any file.
+func TestAFormsJSONMayHaveTheTypeThatItsClientGivesIt(t *testing.T) {
+	h := newHouse(t)
+	for client, partType := range map[string]string{
+		"requests.post(data=…), curl -F with a value": "", "one that knows": `Application/JSON; charset="utf-8"`, "aiohttp": "text/plain; charset=utf-8", "Spring": "text/plain;charset=UTF-8",
+		"curl -F of a .txt file": "text/plain", "Apache HttpClient": "text/plain; charset=ISO-8859-1", "curl -F of a .json file": "application/octet-stream", "text that is ASCII": "text/plain; charset=us-ascii",
+	} {
+		t.Run(client, func(t *testing.T) {
+			body, kind := formOf(t, "clip", partType, `{"clip_id":"c-1"}`, "a hen")
+			h.want(&call{method: "POST", path: "/v1/clips", body: body, kind: kind}, 201)
+			body, kind = formOf(t, "request", partType, `{"questions":[{"question":"what is it?"}]}`, "a hen")
+			h.want(&call{method: "POST", path: "/v1/questions", body: body, kind: kind}, 200, "a hen")
+		})
 	}
+	body, kind := formOf(t, "request", "text/plain; charset=ISO-8859-1", "{\"questions\":[{\"question\":\"caf\xe9?\"}]}", "a hen")
+	h.want(&call{method: "POST", path: "/v1/questions", body: body, kind: kind}, 415, "UTF-8")
+	body, kind = formOf(t, "request", "text/plain", "{\"questions\":[{\"question\":\"caf\xe9?\"}]}", "a hen")
+	h.want(&call{method: "POST", path: "/v1/questions", body: body, kind: kind}, 400, "not UTF-8")
 }

@@ -173,6 +173,8 @@ type Worker struct {
 
 	lent lent
 
+	misspelt misspellings
+
 	// hard ends with the grace time. It is a field because a question that came
 	// twice goes on under it when the first is put down, whoever does that and
 	// under whichever context.
@@ -240,6 +242,7 @@ func (w *Worker) handle(ctx context.Context, d *ingest.Delivery) {
 		w.finish(d, w.publishDead(ctx, w.refusal(d.Record, event.Data, err)))
 		return
 	}
+	w.tellMisspelt(event, d)
 	at := event.Time.Time
 	switch data := event.Data.(type) {
 	case ingest.Question:

@@ -83,7 +83,7 @@ func (s Security) mechanism() (sasl.Mechanism, error) {
 	case "SCRAM-SHA-512":
 		algorithm = scram.SHA512
 	default:
-		return nil, fmt.Errorf("kafka: check SASL: %q is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", s.SASL)
+		return nil, fmt.Errorf("kafka: check SASL: %q is not one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", s.SASL)
 	}
 	m, err := scram.Mechanism(algorithm, s.User, s.Password)
 	if err != nil {

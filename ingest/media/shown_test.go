@@ -52,7 +52,7 @@ func TestAnErrorNamesTheAddressTheRuleAndTheSetting(t *testing.T) {
 		{rooted, "http://127.0.0.1:80/a.mp4", fault.RefusedURI, false, []string{"http://127.0.0.1:80: ", "--media-networks"}},
 		{rooted, "http://127.0.0.1:8554/a.mp4", fault.RefusedURI, false, []string{"http://127.0.0.1:8554", "port 8554", "80 443", "--media-ports"}},
 		{rooted, "https://nowhere.invalid:8443/a.mp4", fault.RefusedURI, false, []string{"https://nowhere.invalid:8443", "port 8443", "80 443", "--media-ports"}}, // judged before its name is looked up
-		{rooted, "https://nowhere.invalid:99999/a.mp4", fault.RefusedURI, false, []string{"https://nowhere.invalid:99999", "99999 is no port"}},
+		{rooted, "https://nowhere.invalid:99999/a.mp4", fault.RefusedURI, false, []string{"https://nowhere.invalid:99999", "99999 is not a port"}},
 		{rooted, "http://user:hunter2@127.0.0.1/a.mp4?token=hunter2", fault.RefusedURI, false, []string{"http://127.0.0.1: ", "password"}},
 		{rooted, "s3://footage/dock-3/a.mp4", fault.RefusedURI, false, []string{"s3://footage/dock-3/a.mp4", "--s3-endpoint"}},
 		{rooted, spool.URI(digest("one")), fault.UnreachableURI, true, []string{spool.URI(digest("one")), "--spool-url"}},

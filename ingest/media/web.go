@@ -98,7 +98,7 @@ func portOf(u *url.URL) (uint16, error) {
 	}
 	n, err := strconv.ParseUint(u.Port(), 10, 16)
 	if err != nil {
-		return 0, fmt.Errorf("%.20s is no port: %w", u.Port(), fault.RefusedURI)
+		return 0, fmt.Errorf("%.20s is not a port: %w", u.Port(), fault.RefusedURI)
 	}
 	return uint16(n), nil
 }

@@ -36,7 +36,7 @@ func openArchive(b []byte) (*archive, error) {
 			continue
 		}
 		if a.records[name] != nil {
-			return nil, fmt.Errorf("record %s stands there twice", f.Name)
+			return nil, fmt.Errorf("record %s is given twice", f.Name)
 		}
 		a.records[name] = f
 	}

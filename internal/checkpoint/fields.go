@@ -29,7 +29,7 @@ func parseFields(data []byte) (*fields, error) {
 		return nil, err
 	}
 	if f.raw == nil {
-		return nil, errors.New("null is no object")
+		return nil, errors.New("null is not an object")
 	}
 	return f, nil
 }

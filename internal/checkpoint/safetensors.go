@@ -78,7 +78,7 @@ func parseHeader(header []byte) ([]entry, error) {
 		}
 		name := key.(string) // inside an object the decoder gives nothing else
 		if seen[name] {
-			return nil, fmt.Errorf("%s stands there twice", name)
+			return nil, fmt.Errorf("%s is given twice", name)
 		}
 		seen[name] = true
 		var raw json.RawMessage

@@ -40,7 +40,7 @@ func badFiles() map[string]struct {
 		"an object that does not end":    {file(`{`+one, 8), "EOF"},
 		"bytes after the object":         {file(`{`+one+`}{}`, 8), "follow the closing brace"},
 		"metadata that is not text":      {file(`{"__metadata__":{"a":1},`+one+`}`, 8), "__metadata__"},
-		"a tensor twice":                 {file(`{`+one+`,`+one+`}`, 8), "a stands there twice"},
+		"a tensor twice":                 {file(`{`+one+`,`+one+`}`, 8), "a is given twice"},
 		"an unknown type":                {file(`{"a":{"dtype":"F33","shape":[2],"data_offsets":[0,8]}}`, 8), `"F33"`},
 		"no shape":                       {file(`{"a":{"dtype":"F32","data_offsets":[0,8]}}`, 8), "shape is missing"},
 		"an unknown key":                 {file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":1}}`, 8), "unknown key x"},

@@ -245,10 +245,10 @@ func stateDict(state any) ([]Tensor, error) {
 		}
 		t, ok := value.(*Tensor)
 		if !ok {
-			return fmt.Errorf("%q is a %T, not a tensor: this is no state dict", name, value)
+			return fmt.Errorf("%q is a %T, not a tensor: this is not a state dict", name, value)
 		}
 		if seen[name] {
-			return fmt.Errorf("%s stands there twice", name)
+			return fmt.Errorf("%s is given twice", name)
 		}
 		seen[name] = true
 		tensors = append(tensors, Tensor{Name: name, DType: t.DType, Shape: t.Shape, Bytes: t.Bytes})

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"videoqa/ingest"
 	"videoqa/internal/fault"
+	"videoqa/internal/strictjson"
 )
 
 // AskFlags say what is looked at and how answers are made.
@@ -31,7 +33,7 @@ type AskFlags struct {
 type Ask struct {
 	Args      []string `arg:"" name:"media" help:"Videos or pictures: paths, https URLs, or - for standard input. Without -q, one of them, and what follows are questions."`
 	Questions []string `name:"question" short:"q" sep:"none" placeholder:"TEXT" help:"What to ask about each of the media; may be given several times. An empty question asks for a caption."`
-	Kind      string   `default:"" enum:",${kinds}" placeholder:"KIND" help:"What kind of answer is wanted: ${kinds}. Without it, open, or caption for an empty question."`
+	Kind      string   `placeholder:"KIND" help:"What kind of answer is wanted: ${kinds}. Without it, open, or caption for an empty question."`
 	Choices   []string `placeholder:"TEXT" help:"The answers to choose from, for kind choice."`
 	AskFlags
 }
@@ -48,6 +50,9 @@ func (c *Ask) Run(ctx context.Context, a *App) error {
 	if err != nil {
 		return err
 	}
+	if err := c.checkKind(); err != nil {
+		return err
+	}
 	questions := make([]ingest.Question, len(texts))
 	for i, text := range texts {
 		questions[i] = ingest.Question{Text: text, Kind: ingest.Kind(c.Kind), Choices: c.Choices, Frames: c.Count}
@@ -56,6 +61,27 @@ func (c *Ask) Run(ctx context.Context, a *App) error {
 		}
 	}
 	return c.AskFlags.run(ctx, a, media, questions)
+}
+
+// checkKind finds what is wrong with --kind and --choices, in the words of the command line.
+func (c *Ask) checkKind() error {
+	switch kind := ingest.Kind(c.Kind); {
+	case kind != "" && !slices.Contains(ingest.Kinds(), kind):
+		return fmt.Errorf("--kind %q is not one of %s: %w", c.Kind, kindNames(), fault.BadRequest)
+	case kind == ingest.Choice && len(c.Choices) == 0:
+		return fmt.Errorf("--kind choice needs --choices, as --choices 'red, green': %w", fault.BadRequest)
+	case kind != "" && kind != ingest.Choice && len(c.Choices) > 0:
+		return fmt.Errorf("--choices goes with --kind choice, not with --kind %s: %w", kind, fault.BadRequest)
+	}
+	return nil
+}
+
+func kindNames() string {
+	var names []string
+	for _, kind := range ingest.Kinds() {
+		names = append(names, string(kind))
+	}
+	return strings.Join(names, ", ")
 }
 
 // split tells media from questions. With -q all arguments are media; without, all
@@ -115,6 +141,16 @@ func (c *Caption) Run(ctx context.Context, a *App) error {
 	return c.AskFlags.run(ctx, a, c.Media, []ingest.Question{{Kind: ingest.Caption, Frames: c.Count}})
 }
 
+// checkQuestion finds what is wrong with a question of the command line, which has no id.
+func checkQuestion(q ingest.Question) error {
+	err := q.ValidateAsked()
+	var wrong *ingest.FieldError
+	if errors.As(err, &wrong) {
+		return fmt.Errorf("question %q: %s: %w", strictjson.Shorten(q.Text, 60), wrong.What, fault.BadRequest)
+	}
+	return err
+}
+
 func (f AskFlags) check(media []string, questions []ingest.Question) error {
 	switch {
 	case f.From < 0 || f.To < 0 || f.Every < 0:
@@ -123,11 +159,11 @@ func (f AskFlags) check(media []string, questions []ingest.Question) error {
 		return fmt.Errorf("--max-tokens %d: an answer has one token at least: %w", f.MaxTokens, fault.BadRequest)
 	}
 	if first := slices.Index(media, "-"); first >= 0 && slices.Contains(media[first+1:], "-") {
-		return fmt.Errorf("- stands there twice, and standard input can be read once: %w", fault.BadRequest)
+		return fmt.Errorf("- is given twice, and standard input can be read once: %w", fault.BadRequest)
 	}
 	for _, q := range questions {
-		if err := q.ValidateAsked(); err != nil {
-			return fmt.Errorf("%w: %w", fault.BadRequest, err)
+		if err := checkQuestion(q); err != nil {
+			return err
 		}
 	}
 	return nil

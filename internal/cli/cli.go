@@ -59,6 +59,7 @@ type App struct {
 
 	args   []string       // of the command that runs
 	values []config.Value // its settings, with who said so
+	wrong  error          // with the file of settings and the variables; for [Settings.prepare] to tell with the rest
 }
 
 // Exit statuses.
@@ -77,7 +78,7 @@ func Main(version string, args []string, in io.Reader, out, errors io.Writer, en
 	return (&App{In: in, Out: out, Err: errors, Getenv: lookup(environ), Environ: environ, Version: version}).run(ctx, args)
 }
 
-// lookup finds variables in an environment; of a name that stands there twice
+// lookup finds variables in an environment; of a name that is given twice
 // the last counts, as for the shell's children.
 func lookup(environ []string) func(string) string {
 	values := make(map[string]string, len(environ))
@@ -106,16 +107,27 @@ func (a *App) run(ctx context.Context, args []string) (status int) {
 	}
 	a.args = args
 	parsed, values, err := a.parse(ctx)
-	if err != nil {
+	if err != nil && (parsed == nil || !tellsAllItself(parsed)) {
 		a.complain(err)
 		fmt.Fprintln(a.Err, "Try 'videoqa --help', or 'videoqa COMMAND --help'.")
 		return misused
 	}
-	a.values = values
+	a.values, a.wrong = values, err
 	return a.report(ctx, parsed.Run())
 }
 
-// parse reads the command line, the variables and the file of settings.
+// tellsAllItself says whether a command tells what is wrong with the file of settings and the
+// variables together with what it finds wrong itself.
+func tellsAllItself(parsed *kong.Context) bool {
+	switch parsed.Selected().Target.Addr().Interface().(type) {
+	case *Serve, *ConfigCheck:
+		return true
+	}
+	return false
+}
+
+// parse reads the command line, the variables and the file of settings. If only something
+// in the file or a variable is wrong, the rest comes with the error.
 func (a *App) parse(ctx context.Context) (*kong.Context, []config.Value, error) {
 	var settings *config.Settings
 	parser, err := kong.New(&Commands{}, append(config.Verbatim(), kong.Name("videoqa"),
@@ -123,24 +135,24 @@ func (a *App) parse(ctx context.Context) (*kong.Context, []config.Value, error) 
 		kong.Writers(a.Out, a.Err), kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(func(value *kong.Value) string { return settings.Help(value) }),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(a), kong.Vars{"kinds": "open,caption,yesno,count,choice", "version": "videoqa " + a.Version})...)
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(a), kong.Vars{"kinds": kindNames(), "version": "videoqa " + a.Version})...)
 	if err != nil {
 		panic(err) // the struct above is wrong
 	}
 	settings = config.Take(parser.Model.Node)
 	args := flagsFirst(parser.Model.Node, a.args)
-	sources, err := a.sources(parser, settings, args)
-	if err != nil {
-		return nil, nil, err
+	sources, wrong := a.sources(parser, settings, args)
+	if sources == nil {
+		return nil, nil, wrong
 	}
 	if err := kong.Resolvers(sources).Apply(parser); err != nil {
 		return nil, nil, err
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, errors.Join(err, wrong)
 	}
-	return parsed, sources.Values(parsed), nil
+	return parsed, sources.Values(parsed), wrong
 }
 
 // sources reads the variables, and the file if the command that args name takes

@@ -19,7 +19,7 @@ type Config struct {
 type ConfigCheck struct {
 	File   string `arg:"" name:"file" optional:"" help:"The file, instead of --config."`
 	Files  bool   `negatable:"" default:"true" help:"Look for the files and folders that the settings name; --no-files if they are for another machine."`
-	Online bool   `help:"Also ask the servers that the settings name, which changes nothing in them."`
+	Online bool   `help:"Also ask the servers that the settings name, and compare with the processes that serve from the same store; nothing is changed."`
 	Settings
 }
 
@@ -30,8 +30,7 @@ func (ConfigCheck) Help() string {
 
 const settingsArgument = "file" // names the file of settings, as --config does
 
-// Run goes as far as serve does without a server. What is wrong with the file itself
-// was found on the way here.
+// Run goes as far as serve does without a server.
 func (c *ConfigCheck) Run(ctx context.Context, a *App) error {
 	if err := c.prepare(ctx, a, c.Files); err != nil {
 		return err
@@ -59,6 +58,9 @@ func (c *ConfigCheck) online(ctx context.Context, a *App) error {
 			return
 		}
 		fmt.Fprintf(a.Out, "%s: answers\n", name)
+		if name == serverStore {
+			failed = append(failed, c.tellBeside(ctx, a))
+		}
 	})
 	return errors.Join(failed...)
 }

@@ -86,7 +86,7 @@ func checkKind(kind string) error {
 	if kind == "" || slices.Contains(fault.Names(), kind) {
 		return nil
 	}
-	return fmt.Errorf("--kind %.40q is no error_kind; there are %s: %w", kind, strings.Join(fault.Names(), ", "), fault.BadRequest)
+	return fmt.Errorf("--kind %.40q is not an error_kind; these are %s: %w", kind, strings.Join(fault.Names(), ", "), fault.BadRequest)
 }
 
 // DLQShow is videoqa dlq show.
@@ -224,7 +224,7 @@ func (c *DLQReplay) Run(ctx context.Context, a *App) error {
 		}
 		for _, id := range c.IDs {
 			if strings.Contains(id, "/") {
-				err := fmt.Errorf("cli: replay %s: it is no question's outcome; correct the event and send it again: %w", id, fault.BadRequest)
+				err := fmt.Errorf("cli: replay %s: it is not a question's outcome; correct the event and send it again: %w", id, fault.BadRequest)
 				if err := try(store.Outcome{}, ingest.DeadLetter{}, err); err != nil {
 					return err
 				}

@@ -69,7 +69,7 @@ func TestADeadQuestionIsListedShownAndReplayed(t *testing.T) {
 	command(t, failed, "dlq", "show", "q-9", "--data-dir", data)
 	for _, args := range [][]string{{"list", "--kind", "bad-vdeo"}, {"replay", "--all", "--kind", "bad-vdeo"}, {"explain", "bad-vdeo"}, {"explain", ""}} {
 		out := command(t, misused, append([]string{"dlq"}, args...)...)
-		if args[len(args)-1] != "" && (!strings.Contains(out, `"bad-vdeo" is no error_kind`) || !strings.Contains(out, "bad-video")) {
+		if args[len(args)-1] != "" && (!strings.Contains(out, `"bad-vdeo" is not an error_kind`) || !strings.Contains(out, "bad-video")) {
 			t.Errorf("%v: %s", args, out)
 		}
 	}
@@ -141,7 +141,7 @@ func TestLettersWithoutAQuestionAndQuestionsThatWaitAreListed(t *testing.T) {
 	if out := command(t, 0, "dlq", "list", "--kind", "bad-id", "--json", "--data-dir", data); strings.Count(out, "\n") != 1 || !strings.Contains(out, `"error_kind":"bad-id"`) {
 		t.Error(out)
 	}
-	if out := command(t, failed, "dlq", "replay", id, "--data-dir", data); !strings.Contains(out, "no question's outcome") {
+	if out := command(t, failed, "dlq", "replay", id, "--data-dir", data); !strings.Contains(out, "not a question's outcome") {
 		t.Error(out)
 	}
 	if out := command(t, 0, "dlq", "explain", "refused-uri"); !strings.Contains(out, "--media-roots") || !strings.HasPrefix(out, "refused-uri\n  cause:  ") {

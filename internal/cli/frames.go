@@ -119,7 +119,7 @@ func (c *Frames) look(a *App) (answers.Look, error) {
 		return answers.Look{}, err
 	}
 	if c.Count < 0 {
-		return answers.Look{}, fmt.Errorf("--count %d: %w", c.Count, fault.BadRequest)
+		return answers.Look{}, fmt.Errorf("--count %d has to be at least 1: %w", c.Count, fault.BadRequest)
 	}
 	if c.Count > 0 {
 		look.Count = c.Count

@@ -18,7 +18,7 @@ func (l *Level) UnmarshalText(text []byte) error {
 		}
 	}
 	if err := l.Level.UnmarshalText([]byte(name)); err != nil {
-		return fmt.Errorf("%q is none of debug, info, warn (warning) and error", text)
+		return fmt.Errorf("%q is not one of debug, info, warn (warning) and error", text)
 	}
 	return nil
 }

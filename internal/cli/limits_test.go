@@ -68,7 +68,7 @@ func TestAnUploadsLimitsAreOne(t *testing.T) {
 		status        int // of a clip and of a question
 	}{
 		{"--spool-max-duration=1s", "at most 1s", 413},
-		{fmt.Sprintf("--spool-max-bytes=%d", len(video)-1), fmt.Sprintf("more than %d bytes", len(video)-1), 413},
+		{fmt.Sprintf("--spool-max-bytes=%d", len(video)-1), fmt.Sprintf("%d bytes at most (--spool-max-bytes)", len(video)-1), 413},
 		{fmt.Sprintf("--spool-max-bytes=%d", len(video)), "", 0},
 	} {
 		p := launch(t, "--data-dir", filepath.Join(t.TempDir(), "data"), tc.setting)

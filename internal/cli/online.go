@@ -15,6 +15,8 @@ import (
 
 const serverPatience = 10 * time.Second // of config check --online, with each server
 
+const serverStore = "store"
+
 // A server is one that the settings name.
 type server struct {
 	name string
@@ -27,7 +29,7 @@ func (s *Settings) servers() (all []server) {
 		all = append(all, server{"kafka", s.askKafka})
 	}
 	if s.Store.URL != "" {
-		all = append(all, server{"store", func(ctx context.Context) error { return postgres.Ping(ctx, s.Store.URL) }})
+		all = append(all, server{serverStore, func(ctx context.Context) error { return postgres.Ping(ctx, s.Store.URL) }})
 	}
 	if s.Redis.URL != "" {
 		all = append(all, server{"redis", s.askRedis})

@@ -98,14 +98,7 @@ func (p *peers) beat(ctx context.Context, s store.Processes) {
 	if took := time.Since(asked); took < time.Second {
 		p.compareClock(now, asked.Add(took/2))
 	}
-	var profiles []profile
-	for _, other := range others {
-		var o profile
-		if json.Unmarshal([]byte(other.Settings), &o) == nil { // else of a version to come
-			profiles = append(profiles, o)
-		}
-	}
-	found := findings(own, profiles)
+	found := findings(own, profilesOf(others))
 	if p.lonely != nil {
 		if err := p.lonely(ctx); err != nil {
 			found = append(found, finding{partPeers, err.Error()})

@@ -116,8 +116,8 @@ func (c *PrecisionCheck) read() ([]ingest.Question, error) {
 			continue
 		}
 		q := ingest.Question{Text: line, Kind: ingest.Kind(c.Kind)}
-		if err := q.ValidateAsked(); err != nil {
-			return nil, fmt.Errorf("%s, line %d: %w: %w", c.Questions, n+1, fault.BadRequest, err)
+		if err := checkQuestion(q); err != nil {
+			return nil, fmt.Errorf("%s, line %d: %w", c.Questions, n+1, err)
 		}
 		questions = append(questions, q)
 	}

@@ -38,6 +38,9 @@ type preparation struct {
 // for: the settings are for another machine.
 func (s *Settings) prepare(ctx context.Context, a *App, files bool) error {
 	wrong := s.wrong(a)
+	if a.wrong != nil {
+		wrong = append([]error{a.wrong}, wrong...)
+	}
 	told := map[string]bool{}
 	for _, err := range wrong {
 		told[err.Error()] = true
@@ -126,7 +129,7 @@ func brokerAddress(address string) error {
 
 func checkPort(port string) error {
 	if _, err := net.LookupPort("tcp", port); err != nil {
-		return fmt.Errorf("%q is no port, from 0 to 65535: %w", port, fault.BadRequest)
+		return fmt.Errorf("%q is not a port, from 0 to 65535: %w", port, fault.BadRequest)
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func TestConfigCheckRefusesWhatServeRefusesWithoutAServer(t *testing.T) {
 	file := write(t, "no certificate\n")
 	for _, tc := range []struct{ name, settings, says string }{
 		{"a broker's address with a scheme", "kafka_brokers: ['kafka://k:9092']\nsingle_process: true", "--kafka-brokers"},
-		{"a broker's port that is none", "kafka_brokers: ['k:99999']\nsingle_process: true", `"99999" is no port`},
+		{"a broker's port that is none", "kafka_brokers: ['k:99999']\nsingle_process: true", `"99999" is not a port`},
 		{"an authority of Kafka's that is missing", "kafka: {brokers: ['k:1'], tls: true, ca_file: /none/ca.pem}\nsingle_process: true", "/none/ca.pem"},
 		{"a key of Kafka's that is missing", "kafka: {brokers: ['k:1'], tls: true, cert_file: /none/c.pem, key_file: /none/k.pem}\nsingle_process: true", "/none/c.pem"},
 		{"an authority that is none", "kafka: {brokers: ['k:1'], tls: true, ca_file: " + file + "}\nsingle_process: true", "holds no certificate"},
@@ -47,7 +47,7 @@ func TestConfigCheckRefusesWhatServeRefusesWithoutAServer(t *testing.T) {
 		{"an endpoint that is more than a host", "s3_endpoint: https://host/path", "--s3-endpoint"},
 		{"an address without a port", "ops_listen: localhost", "--ops-listen"},
 		{"an address of another machine", "ops_listen: 192.0.2.1:8081", "--ops-listen"},
-		{"a port that is none", "listen: 127.0.0.1:http-and-more", "no port"},
+		{"a port that is none", "listen: 127.0.0.1:http-and-more", "not a port"},
 		{"a number of cores that is none", "threads: -1", "--threads"},
 		{"two at once", "media_roots: [/none/clips]\nredis_url: http://cache", "/none/clips"},
 	} {

@@ -22,7 +22,7 @@ type profile struct {
 	Group   string            `json:"group"`
 	Single  bool              `json:"single"`   // it says that it is the only one
 	Brokers []string          `json:"brokers"`  // none: one of its own
-	Uploads string            `json:"uploads"`  // names where it keeps and looks for uploads
+	Uploads string            `json:"uploads"`  // names where it keeps and looks for uploads; "": not known, of who only checks settings
 	Takes   bool              `json:"takes"`    // uploads, over HTTP
 	ClockMS int64             `json:"clock_ms"` // its clock, less the store's
 	Alike   map[string]string `json:"alike"`    // settings by their flags
@@ -46,23 +46,30 @@ var (
 
 // profile is that of the process that serves with s; model is what answers.
 func (s *Settings) profile(a *App, model api.Model, kept uploads) (p profile, err error) {
-	p = profile{
-		PID: os.Getpid(), Role: s.Role, Group: s.Kafka.Group, Single: s.Single, Brokers: s.Kafka.Brokers,
-		Takes: s.servesHTTP() && s.uploadsApart() == nil, Alike: s.alike(a, model),
+	p = s.profileBut(a)
+	p.Alike["--model"] = model.Name + " " + model.Digest
+	if s.Role != roleAPI {
+		p.Alike["--precision"] = model.Precision // as it was decided for this machine
 	}
 	if p.Host, err = os.Hostname(); err != nil {
 		p.Host = "a host without a name"
 	}
-	if p.Uploads, err = s.spoolName(kept); err != nil {
-		return p, err
+	p.Uploads, err = s.spoolName(kept)
+	return p, err
+}
+
+// profileBut is the part of a profile that needs neither the model nor the uploads.
+func (s *Settings) profileBut(a *App) profile {
+	return profile{
+		PID: os.Getpid(), Role: s.Role, Group: s.Kafka.Group, Single: s.Single, Brokers: s.Kafka.Brokers,
+		Takes: s.servesHTTP() && s.uploadsApart() == nil, Alike: s.alike(a),
 	}
-	return p, nil
 }
 
 func (s *Settings) servesHTTP() bool { return s.Role != roleWorker && s.Listen != "" }
 
 // alike are the settings that other processes are to have too.
-func (s *Settings) alike(a *App, model api.Model) map[string]string {
+func (s *Settings) alike(a *App) map[string]string {
 	wanted := slices.Clone(alikeOfAll)
 	if s.Role != roleAPI {
 		wanted = append(wanted, alikeOfWorkers...)
@@ -70,10 +77,7 @@ func (s *Settings) alike(a *App, model api.Model) map[string]string {
 	if s.servesHTTP() {
 		wanted = append(wanted, alikeOfAskers...)
 	}
-	alike := map[string]string{"--model": model.Name + " " + model.Digest}
-	if s.Role != roleAPI {
-		alike["--precision"] = model.Precision // as it was decided for this machine
-	}
+	alike := map[string]string{}
 	for _, v := range a.values {
 		if slices.Contains(wanted, v.Name) {
 			alike["--"+strings.ReplaceAll(v.Name, "_", "-")] = v.Shown
@@ -89,7 +93,11 @@ func (s *Settings) spoolName(kept uploads) (string, error) {
 		return "folder " + id, err
 	}
 	at, err := spoolPlace(s.Spool.URL, s.DataDir)
-	return strings.Join([]string{"bucket", s.S3.Endpoint, at.bucket, at.prefix}, " "), err
+	return s.bucketName(at), err
+}
+
+func (s *Settings) bucketName(at place) string {
+	return strings.Join([]string{"bucket", s.S3.Endpoint, at.bucket, at.prefix}, " ")
 }
 
 // A finding is something that processes which share a store have to have alike, and
@@ -108,7 +116,7 @@ const mostClockApart = 2 * time.Second
 func findings(own profile, others []profile) (all []finding) {
 	add := func(part, format string, args ...any) { all = append(all, finding{part, fmt.Sprintf(format, args...)}) }
 	for _, other := range others {
-		if (own.Takes && other.works() || own.works() && other.Takes) && own.Uploads != other.Uploads {
+		if (own.Takes && other.works() || own.works() && other.Takes) && own.Uploads != "" && own.Uploads != other.Uploads {
 			add(partUploads, "this process and %s keep uploads in different places, so that a question about one may come to a process that does not see it: give all one --spool-url, as file:///srv/uploads of a folder that all see, or s3://bucket/prefix", other.name())
 		}
 		if apart := time.Duration(own.ClockMS-other.ClockMS) * time.Millisecond; apart.Abs() > mostClockApart {

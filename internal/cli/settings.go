@@ -72,7 +72,7 @@ type StoreSettings struct {
 
 // KafkaSettings name the broker.
 type KafkaSettings struct {
-	Brokers   []string      `env:"VIDEOQA_KAFKA_BROKERS" placeholder:"HOST:PORT,…" help:"Kafka to serve. Without it, a broker of its own is started."`
+	Brokers   []string      `env:"VIDEOQA_KAFKA_BROKERS" placeholder:"HOST:PORT" help:"Kafka to serve. Without it, a broker of its own is started."`
 	Listen    string        `env:"VIDEOQA_KAFKA_LISTEN" default:"127.0.0.1:9092" placeholder:"ADDRESS:PORT" help:"Where its own broker listens, on loopback (${default})."`
 	Group     string        `env:"VIDEOQA_KAFKA_GROUP" default:"videoqa" placeholder:"NAME" help:"Consumer group (${default})."`
 	Session   time.Duration `env:"VIDEOQA_KAFKA_SESSION" default:"6s" placeholder:"TIME" help:"After this silence the group gives a process's partitions to the others (${default})."`
@@ -93,10 +93,10 @@ func (k KafkaSettings) security() kafka.Security {
 
 // MediaSettings say what an event may name.
 type MediaSettings struct {
-	Roots       []string      `env:"VIDEOQA_MEDIA_ROOTS" placeholder:"DIR,…" verbatim:"" help:"Folders that a file: URI may name; without it, none."`
+	Roots       []string      `env:"VIDEOQA_MEDIA_ROOTS" placeholder:"DIR" verbatim:"" help:"Folders that a file: URI may name; without it, none."`
 	HTTP        bool          `env:"VIDEOQA_MEDIA_HTTP" help:"Fetch http: URIs too, which nobody on the way is kept from reading or changing."`
-	Ports       []uint16      `env:"VIDEOQA_MEDIA_PORTS" placeholder:"N,…" help:"Ports that may be connected to for media; without it, 80 and 443."`
-	Networks    []string      `env:"VIDEOQA_MEDIA_NETWORKS" placeholder:"PREFIX,…" help:"Networks of yours that media may be fetched from, as 10.2.0.0/16; without it, only the public internet."`
+	Ports       []uint16      `env:"VIDEOQA_MEDIA_PORTS" placeholder:"N" help:"Ports that may be connected to for media; without it, 80 and 443."`
+	Networks    []string      `env:"VIDEOQA_MEDIA_NETWORKS" placeholder:"PREFIX" help:"Networks of yours that media may be fetched from, as 10.2.0.0/16; without it, only the public internet."`
 	MaxBytes    Bytes         `env:"VIDEOQA_MEDIA_MAX_BYTES" default:"64MiB" placeholder:"SIZE" help:"Most that is fetched of one clip over the network, and asked about (${default})."`
 	MaxDuration time.Duration `env:"VIDEOQA_MEDIA_MAX_DURATION" default:"10m" placeholder:"TIME" help:"Longest clip over the network that is asked about (${default})."`
 	Timeout     time.Duration `env:"VIDEOQA_MEDIA_TIMEOUT" default:"2m" placeholder:"TIME" help:"Longest that fetching one clip may take (${default})."`
@@ -116,7 +116,7 @@ type S3Settings struct {
 	Region    string   `env:"VIDEOQA_S3_REGION" default:"us-east-1" placeholder:"NAME" help:"Its region (${default})."`
 	AccessKey string   `env:"VIDEOQA_S3_ACCESS_KEY" placeholder:"ID" help:"Who asks it."`
 	SecretKey string   `env:"VIDEOQA_S3_SECRET_KEY" secret:"" placeholder:"KEY" help:"And that key's secret; better as a variable than as a flag."`
-	Prefixes  []string `env:"VIDEOQA_S3_PREFIXES" placeholder:"BUCKET/PREFIX,…" help:"What s3: URIs may name; without it, nothing."`
+	Prefixes  []string `env:"VIDEOQA_S3_PREFIXES" placeholder:"BUCKET/PREFIX" help:"What s3: URIs may name; without it, nothing."`
 }
 
 // WorkSettings say how questions are worked on.
@@ -125,7 +125,7 @@ type WorkSettings struct {
 	Queue    int             `env:"VIDEOQA_WORK_QUEUE" default:"256" placeholder:"N" help:"Questions that may wait before those that say on_overload: drop are dropped, and those of a camera that floods wait in the store (${default})."`
 	Ahead    int             `env:"VIDEOQA_WORK_AHEAD" default:"64" placeholder:"N" help:"Clips that may wait to be looked at ahead of questions; -1: none is looked at ahead (${default})."`
 	Wait     time.Duration   `env:"VIDEOQA_WORK_WAIT" default:"10m" placeholder:"TIME" help:"How long a question without a deadline waits for its clip or footage (${default})."`
-	Retries  []time.Duration `env:"VIDEOQA_WORK_RETRIES" default:"10s,1m,10m" placeholder:"TIME,…" help:"Pauses before a failed question is tried again (${default})."`
+	Retries  []time.Duration `env:"VIDEOQA_WORK_RETRIES" default:"10s,1m,10m" placeholder:"TIME" help:"Pauses before a failed question is tried again (${default})."`
 	Patience time.Duration   `env:"VIDEOQA_WORK_PATIENCE" default:"5m" placeholder:"TIME" help:"Longest that one clip's questions may be worked on, fetching aside (${default})."`
 	Grace    time.Duration   `env:"VIDEOQA_WORK_GRACE" default:"20s" placeholder:"TIME" help:"Longest that work in hand may take when the process is told to stop (${default})."`
 }
@@ -150,8 +150,26 @@ func refusal(wrong []error) error {
 	if len(wrong) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: %w", fault.BadRequest, errors.Join(wrong...))
+	return wrongSettings(wrong)
 }
+
+// wrongSettings is what is wrong with settings, a line each.
+type wrongSettings []error
+
+// Error implements [error].
+func (w wrongSettings) Error() string {
+	lines := strings.Split(errors.Join(w...).Error(), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimSuffix(line, ": "+fault.BadRequest.Error()) // it is said of them all
+	}
+	if len(lines) == 1 {
+		return lines[0]
+	}
+	return "these settings are wrong:\n  " + strings.Join(lines, "\n  ")
+}
+
+// Unwrap is for [errors.Is].
+func (w wrongSettings) Unwrap() []error { return append([]error{fault.BadRequest}, w...) }
 
 func (s *Settings) wrong(a *App) (wrong []error) {
 	wrong = append(wrong, s.checkHTTP()...)
@@ -329,7 +347,7 @@ func prefixes(texts []string) (list []netip.Prefix, err error) {
 	for _, text := range texts {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
-			return nil, fmt.Errorf("--media-networks: %q is no network, as 10.2.0.0/16", text)
+			return nil, fmt.Errorf("--media-networks: %q is not a network, as 10.2.0.0/16", text)
 		}
 		list = append(list, p.Masked())
 	}

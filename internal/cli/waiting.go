@@ -41,7 +41,7 @@ type waitingLine struct {
 // Run prints some lines each.
 func (c *WaitingList) Run(ctx context.Context, a *App) error {
 	if c.For != "" && !slices.Contains(ingest.WaitsFor(), c.For) {
-		return fmt.Errorf("--for %.40q is none of %s: %w", c.For, strings.Join(ingest.WaitsFor(), ", "), fault.BadRequest)
+		return fmt.Errorf("--for %.40q is not one of %s: %w", c.For, strings.Join(ingest.WaitsFor(), ", "), fault.BadRequest)
 	}
 	return c.with(ctx, a, func(s store.Store) error {
 		for cursor := ""; ; {

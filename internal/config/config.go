@@ -112,7 +112,7 @@ func (s Setting) check(text string) error {
 	target := reflect.New(s.flag.Target.Type()).Elem()
 	err := s.flag.Mapper.Decode(&kong.DecodeContext{Value: s.flag.Value, Scan: kong.Scan().PushTyped(text, kong.FlagValueToken)}, target)
 	if err == nil && s.flag.Enum != "" && !s.flag.IsSlice() && !s.flag.EnumMap()[text] {
-		err = fmt.Errorf("%q is none of %s", text, strings.Join(s.flag.EnumSlice(), ", "))
+		err = fmt.Errorf("%q is not one of %s", text, strings.Join(s.flag.EnumSlice(), ", "))
 	}
 	if err != nil && s.Secret {
 		return fmt.Errorf("its value, which is not shown, cannot be used")

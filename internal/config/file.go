@@ -25,7 +25,7 @@ type reader struct {
 }
 
 // readFile returns the values of a file; an error is one line for each thing
-// that is wrong, "file:line: key: …".
+// that is wrong, "file:line: key: …". nil: it does not hold settings at all.
 func (s *Settings) readFile(path string) (map[string]given, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -33,19 +33,22 @@ func (s *Settings) readFile(path string) (map[string]given, error) {
 	}
 	defer file.Close()
 	r := &reader{file: path, settings: s, values: map[string]given{}}
-	r.read(file)
+	if !r.read(file) {
+		return nil, errors.Join(r.wrong...)
+	}
 	return r.values, errors.Join(r.wrong...)
 }
 
-func (r *reader) read(text io.Reader) {
+// read returns false if text is no mapping.
+func (r *reader) read(text io.Reader) bool {
 	var document, more yaml.Node
 	decoder := yaml.NewDecoder(text)
 	switch err := decoder.Decode(&document); {
 	case errors.Is(err, io.EOF):
-		return // an empty file changes nothing
+		return true // an empty file changes nothing
 	case err != nil:
 		r.wrong = append(r.wrong, r.syntax(err))
-		return
+		return false
 	}
 	if err := decoder.Decode(&more); !errors.Is(err, io.EOF) {
 		r.fail(&more, "", "a second document; one file holds one")
@@ -55,7 +58,9 @@ func (r *reader) read(text io.Reader) {
 		r.mapping("", root)
 	case root.Tag != "!!null":
 		r.fail(root, "", "settings are written as KEY: VALUE")
+		return false
 	}
+	return true
 }
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
@@ -118,7 +123,7 @@ func (r *reader) take(key, value *yaml.Node, s Setting) {
 		return
 	}
 	if earlier, twice := r.values[s.Name]; twice {
-		r.fail(key, s.Name, "stands there twice, first at %s", earlier.origin)
+		r.fail(key, s.Name, "is given twice, first at %s", earlier.origin)
 		return
 	}
 	r.values[s.Name] = given{text, fmt.Sprintf("%s:%d", r.file, key.Line)}

@@ -22,7 +22,8 @@ type Sources struct {
 // the command: variables of settings that it does not have are left alone, and
 // all are if it has none. The error tells everything that is wrong, one line
 // each: keys and variables that nobody knows, with the nearest that exists, and
-// values that cannot be used.
+// values that cannot be used. With it come the sources of what is right, or nil if
+// the file cannot be read as one of settings.
 func (s *Settings) Read(file string, environ []string, flags []*kong.Flag) (*Sources, error) {
 	from := &Sources{settings: s, values: map[string]given{}}
 	wanted := map[string]bool{} // variables
@@ -32,15 +33,21 @@ func (s *Settings) Read(file string, environ []string, flags []*kong.Flag) (*Sou
 		}
 	}
 	var wrong []error
+	readable := true
 	if file != "" {
 		values, err := s.readFile(file)
 		wrong = append(wrong, err)
-		from.values = values
+		if readable = values != nil; readable {
+			from.values = values
+		}
 	}
 	for _, entry := range environ {
 		if len(wanted) > 0 {
 			wrong = append(wrong, from.variable(entry, wanted))
 		}
+	}
+	if !readable {
+		return nil, errors.Join(wrong...)
 	}
 	return from, errors.Join(wrong...)
 }

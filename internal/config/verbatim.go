@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -20,6 +21,8 @@ import (
 func Verbatim() []kong.Option {
 	return []kong.Option{
 		kong.KindMapper(reflect.String, kong.MapperFunc(text)),
+		kong.KindMapper(reflect.Int, kong.MapperFunc(whole)),
+		kong.KindMapper(reflect.Float64, kong.MapperFunc(number)),
 		kong.TypeMapper(reflect.TypeFor[[]string](), list(func(item string) (string, error) { return item, nil })),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(aDuration)),
 		kong.TypeMapper(reflect.TypeFor[[]time.Duration](), list(duration)),
@@ -53,6 +56,32 @@ func aDuration(ctx *kong.DecodeContext, target reflect.Value) error {
 		return err
 	}
 	target.SetInt(int64(d))
+	return nil
+}
+
+func whole(ctx *kong.DecodeContext, target reflect.Value) error {
+	token, err := ctx.Scan.PopValue("whole number")
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(written(token))
+	if err != nil {
+		return fmt.Errorf("%q is not a whole number", written(token))
+	}
+	target.SetInt(int64(n))
+	return nil
+}
+
+func number(ctx *kong.DecodeContext, target reflect.Value) error {
+	token, err := ctx.Scan.PopValue("number")
+	if err != nil {
+		return err
+	}
+	x, err := strconv.ParseFloat(written(token), 64)
+	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
+		return fmt.Errorf("%q is not a number", written(token))
+	}
+	target.SetFloat(x)
 	return nil
 }
 

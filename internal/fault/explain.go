@@ -10,7 +10,7 @@ func Explanations() []Explanation {
 			"What the store kept is not what was written: a disk or a hand changed it.",
 			"Ask again under another `question_id`; delete a damaged clip and register it again. Look at the store's disk, and go back to a backup if there is more of it."},
 		{"bad-event",
-			"The record is not the event that its topic and type say: it is no JSON, a required field is missing, or a value is over a limit. `reason` names the field.",
+			"The record is not the event that its topic and type say: it is not JSON, a required field is missing, or a value is over a limit. `reason` names the field.",
 			"Correct the event by its schema in ingest/schema and send it again. It may keep its id: nothing was stored under it."},
 		{"bad-id",
 			"An id is not 1 to 128 letters, digits, dots, underscores, colons and hyphens that begin with a letter or a digit. `reason` names the field.",

@@ -90,7 +90,7 @@ func check(text []byte) error {
 	case len(trimmed) == 0:
 		return &Error{What: "there is no JSON: it is empty"}
 	case bytes.HasPrefix(trimmed, []byte("\xef\xbb\xbf")):
-		return &Error{What: "a byte order mark stands before the JSON"}
+		return &Error{What: "the JSON begins with a byte order mark"}
 	case !utf8.Valid(text):
 		return &Error{What: fmt.Sprintf("the JSON is not UTF-8 after %d bytes", invalidAt(text))}
 	case trimmed[0] != '{':
@@ -119,7 +119,7 @@ func walk(text []byte, depth int, do func(token jsontext.Token, name bool) error
 		}
 	}
 	if rest := bytes.TrimLeft(text[in.InputOffset():], blank); len(rest) > 0 {
-		return &Error{What: fmt.Sprintf("%d bytes stand behind the JSON object, which ends after %d", len(rest), in.InputOffset())}
+		return &Error{What: fmt.Sprintf("%d bytes follow the JSON object, which ends after %d", len(rest), in.InputOffset())}
 	}
 	return nil
 }
@@ -156,15 +156,15 @@ func syntaxError(in *jsontext.Decoder, err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return &Error{What: fmt.Sprintf("the JSON breaks off after %d bytes", in.InputOffset()+int64(len(in.UnreadBuffer())))}
 	case errors.Is(err, jsontext.ErrDuplicateName) && errors.As(err, &s):
-		return &Error{Pointer: string(s.JSONPointer), What: "stands there twice"}
+		return &Error{Pointer: string(s.JSONPointer), What: "is given twice"}
 	case errors.As(err, &s) && strings.Contains(s.Err.Error(), "surrogate"):
 		return &Error{Pointer: string(s.JSONPointer), What: "holds half of a surrogate pair, which is no character"}
 	case errors.As(err, &s):
-		what := fmt.Sprintf("is no JSON after %d bytes: %s", s.ByteOffset, plainly.Replace(s.Err.Error()))
+		what := fmt.Sprintf("is not JSON after %d bytes: %s", s.ByteOffset, plainly.Replace(s.Err.Error()))
 		if s.JSONPointer == "" {
 			what = "the text " + what
 		}
 		return &Error{Pointer: string(s.JSONPointer), What: what}
 	}
-	return &Error{What: "it is no JSON"}
+	return &Error{What: "it is not JSON"}
 }

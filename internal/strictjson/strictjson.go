@@ -227,7 +227,7 @@ func (r *reader) object(v reflect.Value) error {
 func (r *reader) misspelt(name string, before int) string {
 	for _, u := range r.unknown[before:] {
 		if Near(u.Name(), name) {
-			return fmt.Sprintf("; %.40q is no field: names are compared letter by letter", u.Name())
+			return fmt.Sprintf("; did you mean it by %.40q? Names are compared letter by letter", u.Name())
 		}
 	}
 	return ""

@@ -60,6 +60,35 @@ func (s *Store) Serving(ctx context.Context, within time.Duration) (all []store.
 	return all, now, err
 }
 
+// Serving is [Store.Serving] for who changes nothing on the server: where there are no
+// tables yet it makes none, and nobody serves. Errors are Open's.
+func Serving(ctx context.Context, url string, within time.Duration) (all []store.Process, now time.Time, err error) {
+	cfg, err := configOf(url)
+	if err != nil {
+		return nil, now, err
+	}
+	conn, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
+	if err != nil {
+		return nil, now, down("list processes", err)
+	}
+	defer conn.Close(ctx)
+	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if now, err = clock(ctx, tx); err != nil {
+			return err
+		}
+		var made bool
+		if err := tx.QueryRow(ctx, "SELECT to_regclass('videoqa_processes') IS NOT NULL").Scan(&made); err != nil || !made {
+			return err
+		}
+		all, err = processes(ctx, tx, now.Add(-within), "")
+		return err
+	})
+	if err != nil {
+		return nil, now, down("list processes", err)
+	}
+	return all, now, nil
+}
+
 // End implements [store.Processes].
 func (s *Store) End(ctx context.Context, id string) error {
 	return s.do(ctx, "forget a process", "DELETE FROM videoqa_processes WHERE process_id = $1", id)

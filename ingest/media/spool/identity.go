@@ -30,6 +30,16 @@ func (f *Folder) Identity() (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
+// IdentityOf is the name that [Folder.Identity] gave to the folder dir; "": it has none yet.
+// Nothing is made.
+func IdentityOf(dir string) (string, error) {
+	text, err := os.ReadFile((&Folder{cfg: Config{Dir: dir}}).identity())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("spool: read the folder's identity: %w: %w", err, fault.Unavailable)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
 // name gives the folder a name, unless another process does so first. The file gets its
 // own name when it is whole.
 func (f *Folder) name() error {

@@ -43,7 +43,7 @@ func (t *tally) fits(ctx context.Context, more int64) error {
 	}
 	t.at, t.total = time.Now(), total
 	if total > t.quota {
-		return fmt.Errorf("all uploads together would be %d bytes, more than %d: %w", total, t.quota, fault.Overloaded)
+		return full(total, t.quota)
 	}
 	return nil
 }
@@ -61,12 +61,17 @@ func (t *tally) admits(ctx context.Context, size int64) error {
 	}
 	t.at, t.total = time.Now(), total
 	if total+size > t.quota || total == t.quota {
-		return fmt.Errorf("spool: all uploads together would be %d bytes, more than %d: %w", total+size, t.quota, fault.Overloaded)
+		return fmt.Errorf("spool: %w", full(total+size, t.quota))
 	}
 	return nil
 }
 
+// full is how an upload is refused with which all would be too many bytes.
+func full(total, quota int64) error {
+	return fmt.Errorf("all uploads together would have %d bytes, and may have %d (--spool-quota): %w", total, quota, fault.Overloaded)
+}
+
 // tooLarge is how an upload of more than most bytes is refused.
 func tooLarge(most int64) error {
-	return fmt.Errorf("more than %d bytes: %w", most, fault.TooLarge)
+	return fmt.Errorf("an upload may have %d bytes at most (--spool-max-bytes): %w", most, fault.TooLarge)
 }

@@ -150,7 +150,7 @@ func ParseRepo(text string) (Repo, error) {
 		return Repo{}, fmt.Errorf("hub: read name %q: want org/name or org/name@revision: %w", text, fault.BadRequest)
 	}
 	if !revisionForm.MatchString(revision) || strings.Contains(revision, "..") {
-		return Repo{}, fmt.Errorf("hub: read name %q: %q is no revision: %w", text, revision, fault.BadRequest)
+		return Repo{}, fmt.Errorf("hub: read name %q: %q is not a revision: %w", text, revision, fault.BadRequest)
 	}
 	return Repo{name, revision}, nil
 }

@@ -77,7 +77,7 @@ func choose(all []string) ([]string, error) {
 		}
 	}
 	if !slices.Contains(needed, "config.json") {
-		return nil, fmt.Errorf("it has no config.json, so it is no checkpoint of transformers: %w", fault.NotFound)
+		return nil, fmt.Errorf("it has no config.json, so it is not a checkpoint of transformers: %w", fault.NotFound)
 	}
 	if !slices.Contains(needed, "tokenizer.json") && !slices.Contains(needed, "vocab.txt") {
 		return nil, fmt.Errorf("it has neither tokenizer.json nor vocab.txt: %w", fault.NotFound)

@@ -64,7 +64,7 @@ func (p *pull) list(ctx context.Context) (commit string, files []string, err err
 		return "", nil, fmt.Errorf("read the list of files: %w: %w", err, fault.UnreachableURI)
 	}
 	if !commitForm.MatchString(info.SHA) {
-		return "", nil, fmt.Errorf("read the list of files: %q is no commit; is %s a Hub?: %w", info.SHA, p.hub.endpoint(), fault.UnreachableURI)
+		return "", nil, fmt.Errorf("read the list of files: %q is not a commit; is %s a Hub?: %w", info.SHA, p.hub.endpoint(), fault.UnreachableURI)
 	}
 	all := make([]string, len(info.Siblings))
 	for i, s := range info.Siblings {

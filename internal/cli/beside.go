@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"videoqa/answers/store"
+	"videoqa/answers/store/postgres"
+	"videoqa/ingest/media/spool"
+)
+
+// beside compares a process that would serve with these settings with those that serve from
+// the same store, as it would itself: found is what has to be alike and is not, n how many
+// serve. It changes nothing in the store. Without files, what only this machine's files tell
+// is left out: the model and a folder of uploads.
+func (s *Settings) beside(ctx context.Context, a *App, files bool) (found []finding, n int, err error) {
+	own := s.profileBut(a)
+	if files {
+		model, err := s.modelOf(a)
+		if err != nil {
+			return nil, 0, err
+		}
+		own.Alike["--model"] = model.Name + " " + model.Digest
+		if s.Role != roleAPI {
+			own.Alike["--precision"] = model.Precision
+		}
+	}
+	if own.Uploads, err = s.spoolNameBefore(a, files); err != nil {
+		return nil, 0, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, serverPatience)
+	defer cancel()
+	asked := time.Now()
+	all, now, err := postgres.Serving(ctx, s.Store.URL, beatWithin)
+	if err != nil {
+		return nil, 0, err
+	}
+	own.ClockMS = asked.Add(time.Since(asked) / 2).Sub(now).Milliseconds()
+	return findings(own, profilesOf(all)), len(all), nil
+}
+
+// spoolNameBefore is what spoolName will be, without making anything; "": it cannot be known.
+func (s *Settings) spoolNameBefore(a *App, files bool) (name string, err error) {
+	dir := s.DataDir
+	if dir == "" && s.Spool.URL == "" {
+		if dir, err = a.defaultDataDir(); err != nil {
+			return "", err
+		}
+	}
+	at, err := spoolPlace(s.Spool.URL, dir)
+	switch {
+	case err != nil:
+		return "", err
+	case at.bucket != "":
+		return s.bucketName(at), nil
+	case !files:
+		return "", nil
+	}
+	id, err := spool.IdentityOf(at.dir)
+	if id == "" {
+		id = "that is not made yet"
+	}
+	return "folder " + id, err
+}
+
+// profilesOf reads what processes told of themselves.
+func profilesOf(all []store.Process) (profiles []profile) {
+	for _, one := range all {
+		var p profile
+		if json.Unmarshal([]byte(one.Settings), &p) == nil { // else of a version to come
+			profiles = append(profiles, p)
+		}
+	}
+	return profiles
+}
+
+// tellBeside prints what [Settings.beside] found. It is a warning, because serve would start.
+func (c *ConfigCheck) tellBeside(ctx context.Context, a *App) error {
+	found, n, err := c.beside(ctx, a, c.Files)
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		_, err := fmt.Fprintf(a.Out, "peers: %d serve from this store; nothing that has to be alike differs\n", n)
+		return err
+	}
+	for _, f := range found {
+		fmt.Fprintf(a.Err, "videoqa: warning: %s: %s\n", f.part, printable(f.text))
+	}
+	return nil
+}
