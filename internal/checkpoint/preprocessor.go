@@ -19,8 +19,9 @@ const (
 )
 
 // A Preprocessor is how a picture becomes the numbers of the image encoder. Steps
-// run in the order of the fields. What the file leaves out, or has as null, has the
-// default of its class in transformers, which versions 4.56.2 and 5.24 agree on.
+// run in the order of the fields. What the file leaves out has the default of its class
+// in transformers, which versions 4.56.2 and 5.24 agree on. A step that is null is not
+// taken, and what a step needs may not be null.
 type Preprocessor struct {
 	// Class is CLIPImageProcessor or VideoMAEImageProcessor. The classes with "Fast"
 	// or "Pil" behind it, and that of transformers 5 without, have the same settings;
@@ -141,13 +142,14 @@ func parsePreprocessor(file string, data []byte) (Preprocessor, error) {
 	if err != nil {
 		return Preprocessor{}, fmt.Errorf("read %s: %w: %w", file, err, fault.BadModel)
 	}
-	f.dropNulls()
+	nulls := f.dropNulls()
 	p := defaultPreprocessor(classOf(f), 224)
 	p.File = file
-	p.Resize = f.boolean("do_resize", true)
-	p.CenterCrop = f.boolean("do_center_crop", true)
-	p.Rescale = f.boolean("do_rescale", true)
-	p.Normalize = f.boolean("do_normalize", true)
+	p.Resize = f.boolean("do_resize", !nulls["do_resize"])
+	p.CenterCrop = f.boolean("do_center_crop", !nulls["do_center_crop"])
+	p.Rescale = f.boolean("do_rescale", !nulls["do_rescale"])
+	p.Normalize = f.boolean("do_normalize", !nulls["do_normalize"])
+	p.refuseNulls(f, nulls)
 	p.readFilter(f)
 	p.RescaleFactor = f.number("rescale_factor", p.RescaleFactor)
 	p.Mean = f.channels("image_mean", p.Mean)
@@ -164,11 +166,34 @@ func parsePreprocessor(file string, data []byte) (Preprocessor, error) {
 	return p, nil
 }
 
-// dropNulls takes null for a field that is left out, as transformers does.
-func (f *fields) dropNulls() {
+// dropNulls removes the fields that are null and tells which they were.
+func (f *fields) dropNulls() map[string]bool {
+	nulls := map[string]bool{}
 	for key := range f.raw {
 		if f.absent(key) {
+			nulls[key] = true
 			delete(f.raw, key)
+		}
+	}
+	return nulls
+}
+
+// refuseNulls refuses null for what a step needs, as transformers does when it comes to that step.
+func (p Preprocessor) refuseNulls(f *fields, nulls map[string]bool) {
+	for _, step := range []struct {
+		name  string
+		taken bool
+		needs []string
+	}{
+		{"do_resize", p.Resize, []string{"size", "resample"}},
+		{"do_center_crop", p.CenterCrop, []string{"crop_size"}},
+		{"do_rescale", p.Rescale, []string{"rescale_factor"}},
+		{"do_normalize", p.Normalize, []string{"image_mean", "image_std"}},
+	} {
+		for _, key := range step.needs {
+			if step.taken && nulls[key] {
+				f.fail(key, "is null, and %s is not off", step.name)
+			}
 		}
 	}
 }
@@ -224,10 +249,13 @@ func (p *Preprocessor) readSize(f *fields) {
 	}
 	size := f.object("size")
 	size.dropNulls()
+	exact := size.has("height") && size.has("width")
 	switch {
+	case size.has("shortest_edge") && exact:
+		f.fail("size", "%s has both shortest_edge and height and width", clip(f.raw["size"]))
 	case size.has("shortest_edge"):
 		p.ShortestEdge = size.integer("shortest_edge", 0)
-	case size.has("height") && size.has("width"):
+	case exact:
 		p.ShortestEdge, p.Height, p.Width = 0, size.integer("height", 0), size.integer("width", 0)
 	default:
 		f.fail("size", "%s has neither shortest_edge nor height and width", clip(f.raw["size"]))

@@ -135,6 +135,10 @@ func TestSettingsMayLieInEitherFile(t *testing.T) {
 	square.ShortestEdge, square.Height, square.Width, square.CropHeight, square.CropWidth = 0, 36, 30, 24, 20
 	bounded := nested(224)
 	bounded.ShortestEdge, bounded.Height, bounded.Width = 0, 64, 64
+	stepless := nested(224)
+	stepless.Resize, stepless.CenterCrop, stepless.Rescale, stepless.Normalize = false, false, false, false
+	raw := nested(224)
+	raw.Normalize = false
 	for _, tc := range []struct {
 		name, processor, preprocessor string
 		want                          checkpoint.Preprocessor
@@ -149,7 +153,10 @@ func TestSettingsMayLieInEitherFile(t *testing.T) {
 		{"neither", `{"processor_class":"GitProcessor"}`, "", own},
 		{"neither file", "", "", own},
 		{"an empty object stands for the class's defaults", `{"image_processor":{}}`, "", nested(224)},
-		{"so does null for each setting", `{"image_processor":{"size":null,"crop_size":null,"do_resize":null,"resample":null,"image_mean":null,"do_pad":null,"rescale_factor":null}}`, "", nested(224)},
+		{"null for what is no step, nor needed by one", `{"image_processor":{"do_pad":null,"image_processor_type":null,"data_format":null,"device":null}}`, "", nested(224)},
+		{"a step that is null is not taken, as in transformers, and what it needs may be null", `{"image_processor":{"do_resize":null,"size":null,"resample":null,
+			"do_center_crop":null,"crop_size":null,"do_rescale":null,"rescale_factor":null,"do_normalize":null,"image_mean":null,"image_std":null}}`, "", stepless},
+		{"and so of each by itself", `{"image_processor":{"do_normalize":null}}`, "", raw},
 		{"Pillow's classes have the same settings", `{"image_processor":{"image_processor_type":"CLIPImageProcessorPil"}}`, "", nested(224)},
 		{"lists are height and width", `{"image_processor":{"size":[36,30],"crop_size":[24,20]}}`, "", square},
 		{"a number is a square if the file says so", `{"image_processor":{"size":64,"default_to_square":true}}`, "", bounded},
@@ -182,6 +189,12 @@ func TestNestedSettingsThatCannotBeDoneAreNamedByFileAndField(t *testing.T) {
 		{`{"image_processor":{"size":{"max_height":3,"max_width":4}}}`, "processor_config.json: size"},
 		{`{"image_processor":{"size":[224]}}`, "processor_config.json: size"},
 		{`{"image_processor":{"do_pad":true}}`, "processor_config.json: do_pad"},
+		{`{"image_processor":{"size":null}}`, "processor_config.json: size: is null, and do_resize"},
+		{`{"image_processor":{"resample":null}}`, "processor_config.json: resample: is null"},
+		{`{"image_processor":{"crop_size":null}}`, "processor_config.json: crop_size: is null"},
+		{`{"image_processor":{"rescale_factor":null}}`, "processor_config.json: rescale_factor: is null"},
+		{`{"image_processor":{"image_std":null}}`, "processor_config.json: image_std: is null"},
+		{`{"image_processor":{"size":{"shortest_edge":40,"height":50,"width":60}}}`, "processor_config.json: size"},
 		{`{"image_processor":{"resample":"lanczos"}}`, `processor_config.json: resample: "lanczos"`},
 		{`{"image_processor":{"image_processor_type":"BlipImageProcessor"}}`, `image_processor_type: "BlipImageProcessor"`},
 	} {
