@@ -56,10 +56,6 @@ func tooManyTags(n int64) error {
 	return fmt.Errorf("it has %d tags, chapters and programs, or more; at most %d (%s): %w", n, mostTags, remux, fault.TooLarge)
 }
 
-// mostSteps is how many steps of comparing one table with another a file may ask for:
-// some seconds' worth.
-const mostSteps = 1e10
-
 // steps holds n * m steps of what to the limit.
 func (w *weight) steps(n, m int64, what string) bool {
 	if w.err == nil && n > 0 && m > 0 && float64(n)*float64(m) > mostSteps {
@@ -83,9 +79,10 @@ func weigh(s *source, format string) error {
 	v := &view{source: s}
 	switch format {
 	case "mov":
-		m := mp4Weigher{weight: w, view: v}
+		m := mp4Weigher{weight: w, view: v, fragments: newMP4Fragments(w)}
 		m.walk(0, s.size, "", 0)
 		m.finish()
+		m.fragments.finish()
 	case "matroska":
 		m := matroskaWeigher{weight: w, view: v}
 		m.walk(0, s.size, 0)

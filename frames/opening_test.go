@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"os/exec"
@@ -40,6 +41,7 @@ func greedy(t testing.TB) map[string]struct {
 	fragment := func(samples uint32) []byte {
 		return box("moof", box("mfhd", words(0, 1)), box("traf", box("tfhd", words(0, 1)), box("trun", words(0, samples))))
 	}
+	fragmentOfData := box("moof", box("mfhd", words(0, 1)), box("traf", box("tfhd", words(0x20010, 1, 8)), box("trun", words(1, 300000, 8+16+8+20+20)))) // and as many samples of 8 bytes behind it
 	sidx := box("sidx", words(0, 1, 25, 0, 0), []byte{0, 0, 0xea, 0x60}, bytes.Repeat(words(100, 1, 0), 60000))
 	var tags, moov bytes.Buffer
 	for i := range uint32(50000) {
@@ -61,6 +63,8 @@ func greedy(t testing.TB) map[string]struct {
 		"samples of a fragment":          {fragmented(1, fragment(1e8)), "samples of its fragments"},
 		"places of fragments":            {fragmented(16, bytes.Repeat(sidx, 4), fragment(2)), "fragments"},
 		"many fragments":                 {fragmented(1, bytes.Repeat(fragment(1), 150000)), "steps"},
+		"fragments that are data":        {fragmented(1, fragmentOfData, bytes.Repeat(box("moof"), 300000)), "steps"},
+		"lists that reach the end":       {fragmented(1, bytes.Repeat(box("moof"), 100000), listsToTheEnd(100000)), "steps"},
 		"names of tags":                  {movOf(nil, jpegTrack(10, nil, constant(10)...), box("meta", words(0), box("hdlr", words(0, 0), []byte("mdta"), words(0, 0, 0)), box("keys", words(0, 2e8)))), "tags"},
 		"tags of an MP4":                 {movOf(nil, jpegTrack(10, nil, constant(10)...), box("udta", tags.Bytes())), "tags"},
 		"a compressed moov":              {bytes.Join([][]byte{box("free"), box("moov", box("cmov", box("dcom", []byte("zlib")), box("cmvd", words(40<<20), moov.Bytes())))}, nil), "compressed"},
@@ -79,10 +83,23 @@ func greedy(t testing.TB) map[string]struct {
 	}
 }
 
+// listsToTheEnd are n lists of one fragment each, from the list's own end to the file's.
+func listsToTheEnd(n int) (out []byte) {
+	const length = 8 + 24 + 12
+	for i := range n {
+		out = append(out, box("sidx", words(0, 1, 25, 0, 0, 1, uint32((n-1-i)*length), 1, 0))...)
+	}
+	return out
+}
+
 // soundTrack is a track of n samples of PCM of one byte, in chunks of so many samples.
 func soundTrack(n, perChunk uint32, chunks int) []byte {
-	stbl := box("stbl", box("stsd", words(0, 1), box("raw ", words(0, 1, 0, 0, 1<<16|8, 0, 8000<<16))), box("stts", words(0, 1, n, 1)),
-		box("stsc", words(0, 1, 1, perChunk, 1)), box("stsz", words(0, 1, n)), box("stco", words(0, uint32(chunks)), bytes.Repeat(words(16), chunks)))
+	return soundTrackOf(n, box("stsc", words(0, 1, 1, perChunk, 1)), box("stsz", words(0, 1, n)), box("stco", words(0, uint32(chunks)), bytes.Repeat(words(16), chunks)))
+}
+
+// soundTrackOf is a track of n samples of PCM of one byte, with what tables it has.
+func soundTrackOf(n uint32, tables ...[]byte) []byte {
+	stbl := box("stbl", append([][]byte{box("stsd", words(0, 1), box("raw ", words(0, 1, 0, 0, 1<<16|8, 0, 8000<<16))), box("stts", words(0, 1, n, 1))}, tables...)...)
 	return box("trak", box("tkhd", words(7, 0, 0, 2, 0, n, 0, 0, 0, 0), noTurn(), words(0, 0)),
 		box("mdia", box("mdhd", words(0, 0, 0, 8000, n, 0)), box("hdlr", words(0, 0), []byte("soun"), words(0, 0, 0)),
 			box("minf", box("smhd", words(0, 0)), box("dinf", box("dref", words(0, 1), box("url ", words(1)))), stbl)))
@@ -244,6 +261,60 @@ func openGreedy(t *testing.T, name string) {
 	}
 }
 
+// fragmentsOf is a recording of n fragments, each of which has that many pictures and
+// pieces of sound after one head, or of tracks by turns.
+type fragmentsOf struct {
+	head, fragment []byte
+	n              int64
+}
+
+func (f fragmentsOf) Size() int64 { return int64(len(f.head)) + f.n*int64(len(f.fragment)) }
+
+func (f fragmentsOf) ReadAt(b []byte, off int64) (n int, err error) {
+	for n < len(b) && err == nil {
+		from := f.head
+		if off >= int64(len(f.head)) {
+			from = f.fragment[(off-int64(len(f.head)))%int64(len(f.fragment)):]
+		} else {
+			from = from[off:]
+		}
+		if off >= f.Size() {
+			return n, io.EOF
+		}
+		k := copy(b[n:], from)
+		n, off = n+k, off+int64(k)
+	}
+	return n, err
+}
+
+// recordingOf is a camera's: n fragments, each of some pictures, which are one picture
+// repeated, and 20 pieces of sound, under one head or a head each. A list at its beginning
+// may say where the fragments are.
+func recordingOf(picture []byte, pictures, n int, heads bool, list bool) fragmentsOf {
+	const sound = 20
+	none := [][]byte{box("stsc", words(0, 0)), box("stsz", words(0, 0, 0)), box("stco", words(0, 0))}
+	trex := func(track, size int) []byte { return box("trex", words(0, uint32(track), 1, 1, uint32(size), 0)) }
+	traf := func(track, samples, offset int) []byte {
+		return box("traf", box("tfhd", words(0x20000, uint32(track))), box("trun", words(1, uint32(samples), uint32(offset))))
+	}
+	moov := movOf(nil, jpegTrack(0, nil, none...), soundTrackOf(0, none...), box("mvex", trex(1, len(picture)), trex(2, 100)))
+	media := bytes.Repeat(picture, pictures)
+	var fragment []byte
+	if both := 8 + 16 + 2*(8+16+20); !heads {
+		moof := box("moof", box("mfhd", words(0, 1)), traf(1, pictures, both+8), traf(2, sound, both+8+len(media)))
+		fragment = append(moof, box("mdat", media, make([]byte, 100*sound))...)
+	} else {
+		one := 8 + 16 + 8 + 16 + 20 + 8
+		fragment = slices.Concat(box("moof", box("mfhd", words(0, 1)), traf(1, pictures, one)), box("mdat", media),
+			box("moof", box("mfhd", words(0, 1)), traf(2, sound, one)), box("mdat", make([]byte, 100*sound)))
+	}
+	if list {
+		entry := words(uint32(len(fragment)), 25, 0)
+		moov = append(moov, box("sidx", words(0, 1, 25, 0, 0), []byte{0, 0, byte(n >> 8), byte(n)}, bytes.Repeat(entry, n))...)
+	}
+	return fragmentsOf{moov, fragment, int64(n)}
+}
+
 // What honest files have is far below the limits.
 func TestOrdinaryTablesAreWithinTheLimits(t *testing.T) {
 	day := newFootage(t, "cfr.mp4", 24*3600*25, 12000)
@@ -269,9 +340,17 @@ func TestOrdinaryTablesAreWithinTheLimits(t *testing.T) {
 	if err := frames.Weigh(bytes.NewReader(cut), int64(len(cut)), "mov"); err != nil {
 		t.Errorf("a hundred cuts: %v", err)
 	}
-	live := bytes.Repeat(box("moof", box("traf", box("trun", words(0, 1)))), 80000) // two hours and more, a picture a fragment
-	if err := frames.Weigh(bytes.NewReader(live), int64(len(live)), "mov"); err != nil {
-		t.Errorf("fragments of one picture: %v", err)
+	picture := make([]byte, 2000)
+	for name, f := range map[string]fragmentsOf{
+		"a day, a fragment a second":        recordingOf(picture, 25, 24*3600, false, false),
+		"a day, a fragment of each track":   recordingOf(picture, 25, 24*3600, true, false),
+		"18 hours, listed at the beginning": recordingOf(picture, 25, 1<<16-1, false, true),
+		"three days":                        recordingOf(make([]byte, 4000), 25, 3*24*3600, false, false),
+		"an hour, a picture a fragment":     recordingOf(picture, 1, 30*3600, true, false),
+	} {
+		if err := frames.Weigh(f, f.Size(), "mov"); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 	hour := movOf(make([]byte, 8000*3600), soundTrack(8000*3600, 1000, 8*3600)) // a camera's, whose samples are bytes
 	if err := frames.Weigh(bytes.NewReader(hour), int64(len(hour)), "mov"); err != nil {

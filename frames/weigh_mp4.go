@@ -5,7 +5,6 @@ import (
 	"compress/zlib"
 	"encoding/binary"
 	"io"
-	mathbits "math/bits"
 )
 
 // What FFmpeg (mov.c, 7.1) and the index make of an MP4 file's tables, in bytes.
@@ -28,7 +27,7 @@ type mp4Weigher struct {
 	tracks int64
 	track  *mp4Track // nil: none yet, or the last one is closed
 
-	fragments, runs      int64
+	fragments            *mp4Fragments
 	secrets, secretBytes int64 // boxes that help to find keys, and what they hold
 	movieScale           int64
 }
@@ -94,13 +93,16 @@ func (m *mp4Weigher) box(kind string, at, end int64, parent string, depth int) {
 		m.inside(at, end, kind, depth)
 		return
 	case "moof":
-		m.places(1)
+		m.fragments.begin(at-8, m.tracks)
 		m.inside(at, end, kind, depth)
 		return
 	case "cmov":
 		m.compressed(at, end, depth)
 		return
 	case "free", "hoov":
+		if string(m.view.get(at, 8)) == "Anevia\x1a\x1a" {
+			m.fragments.mfra = true
+		}
 		if inner := m.view.get(at, 8); len(inner) == 8 && (string(inner[4:]) == "mvhd" || string(inner[4:]) == "cmov") {
 			m.inside(at, end, "moov", depth)
 		}
@@ -137,14 +139,16 @@ func (m *mp4Weigher) leaf(kind string, at, end int64) {
 	switch kind {
 	case "mvhd":
 		m.movieScale = word(ifElse(long, 20, 12))
+	case "trex":
+		m.fragments.sizes[uint32(word(4))] = word(16)
+	case "tfhd":
+		m.fragments.part(head)
 	case "trun":
-		m.trun(head, word(4), end-at)
+		m.trun(at, end)
 	case "sidx":
-		if i := ifElse(long, 30, 22); len(head) >= i+2 {
-			m.places(min(int64(binary.BigEndian.Uint16(head[i:])), (end-at)/12))
-		}
+		m.sidx(at, end)
 	case "tfra":
-		m.places(min(word(12), (end-at)/11))
+		m.tfra(at, end)
 	case "keys":
 		m.tag(word(4), 8)
 	case "chpl":
@@ -220,25 +224,6 @@ func (m *mp4Weigher) sampleTable(kind string, at, end int64, long bool, word fun
 	}
 }
 
-// trun weighs a fragment's samples, which need not have any bytes of their own.
-func (m *mp4Weigher) trun(head []byte, n, length int64) {
-	m.runs++
-	if len(head) < 8 {
-		return
-	}
-	if each := 4 * int64(mathbits.OnesCount32(binary.BigEndian.Uint32(head)&0xf00)); each > 0 {
-		n = min(n, length/each+1)
-	}
-	m.add(n, mp4Kept, "the samples of its fragments")
-	m.steps(m.runs, m.fragments, "its fragments and the places where they are said to be")
-}
-
-// places weighs n places of fragments.
-func (m *mp4Weigher) places(n int64) {
-	m.fragments += n
-	m.add(n, mp4Fragment+mp4Part*m.tracks, "its fragments and the places where they are said to be")
-}
-
 // compressed goes through a moov that is stored compressed, as old QuickTime does.
 func (m *mp4Weigher) compressed(at, end int64, depth int) {
 	var packed []byte
@@ -266,7 +251,7 @@ func (m *mp4Weigher) compressed(at, end int64, depth int) {
 		return
 	}
 	m.add(int64(len(moov)), 2, "its compressed index")
-	inner := mp4Weigher{weight: m.weight, view: &view{source: &source{r: bytes.NewReader(moov), size: int64(len(moov))}}, tracks: m.tracks, movieScale: m.movieScale}
+	inner := mp4Weigher{weight: m.weight, view: &view{source: &source{r: bytes.NewReader(moov), size: int64(len(moov))}}, tracks: m.tracks, movieScale: m.movieScale, fragments: m.fragments}
 	inner.walk(0, int64(len(moov)), "moov", depth+1)
 	inner.finish()
 	m.tracks, m.movieScale = inner.tracks, inner.movieScale
