@@ -191,5 +191,5 @@ func Emptied(prefix int, nal []byte) bool { return (&classifier{prefix: prefix})
 
 // Weigh tells whether opening a file of a format takes more than its size allows.
 func Weigh(r io.ReaderAt, size int64, format string) error {
-	return weigh(&source{r: r, size: size}, format)
+	return weigh(&source{r: r, size: size}, format, Footage().Streams)
 }

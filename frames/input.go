@@ -165,7 +165,7 @@ func (in *input) open(head []byte, limits Limits, stream int) (err error) {
 		}
 	}
 	if stream == anyStream {
-		if err := weigh(in.source, in.format); err != nil {
+		if err := weigh(in.source, in.format, max(1, limits.Streams)); err != nil {
 			return err
 		}
 	}
@@ -180,7 +180,12 @@ func (in *input) open(head []byte, limits Limits, stream int) (err error) {
 	in.fc.SetIOInterrupter(in.interrupter)
 	in.probing = newProbing(in.fc)
 	fc := pointerTo(in.fc)
-	in.source.allowed = func() error { return checkTags(fc) }
+	most := max(1, limits.Streams)
+	known := most // of a file whose head tells of all streams, which are counted by now; attached files are left out
+	if in.format == "mpegts" || in.format == "mpeg" || in.format == "flv" {
+		known++
+	}
+	in.source.allowed = func() error { return errors.Join(checkTags(fc), checkStreams(fc, most)) }
 	if in.format == "mpegts" {
 		in.source.most = 8 << 10 // which may name a thousand programs
 	}
@@ -196,7 +201,7 @@ func (in *input) open(head []byte, limits Limits, stream int) (err error) {
 	for key, value := range map[string]string{
 		"protocol_whitelist": "none", "format_whitelist": "mov,matroska,avi,flv,mpeg,mpegts",
 		"codec_whitelist": codecs, "probesize": "5000000", "analyzeduration": "5000000",
-		"max_streams": fmt.Sprint(max(1, limits.Streams)), "max_probe_packets": fmt.Sprint(mostProbes(in.format)),
+		"max_streams": fmt.Sprint(known), "max_probe_packets": fmt.Sprint(mostProbes(in.format)),
 	} {
 		if err := options.Set(key, value, 0); err != nil {
 			return fmt.Errorf("set %s: %w", key, err)
@@ -210,7 +215,11 @@ func (in *input) open(head []byte, limits Limits, stream int) (err error) {
 		}
 		return fmt.Errorf("the %s container does not open, %s (%w): %w", in.format, why, err, fault.BadVideo)
 	}
-	if err := in.probe(stream); err != nil || in.video == nil {
+	err = in.probe(stream)
+	if many := checkStreams(fc, most); many != nil {
+		return many
+	}
+	if err != nil || in.video == nil {
 		return err
 	}
 	return in.inspect(limits)
@@ -259,6 +268,9 @@ func (in *input) next(ctx context.Context, p *astiav.Packet) error {
 			return context.Cause(ctx)
 		}
 		err := in.fc.ReadFrame(p)
+		if many := checkStreams(pointerTo(in.fc), max(1, in.limits.Streams)); many != nil {
+			return many
+		}
 		switch {
 		case in.source.err != nil: // which demuxers may take for the end
 			return in.cause(ctx, err)

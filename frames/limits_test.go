@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -188,4 +189,44 @@ func startThreads(n int) {
 	started.Wait()
 	close(release)
 	all.Wait()
+}
+
+// FFmpeg says of one stream too many that it has no memory, or breaks off in silence.
+func TestMoreStreamsThanTheLimitAreNamed(t *testing.T) {
+	picture := jpegsOf(clip(t, "mjpeg.avi"))[0]
+	ts := clip(t, "open-gop-h264.ts")
+	sound := soundTrack(10, 10, 1)
+	tracks := func(n int) []byte {
+		return element(0x1654ae6b, bytes.Repeat(element(0xae, element(0xd7, []byte{9})), n))
+	}
+	fonts := element(0x1941a469, bytes.Repeat(element(0x61a7, element(0x466e, []byte("a.ttf")), element(0x4660, []byte("font/ttf")), element(0x465c, []byte("x")), element(0x46ae, []byte{7})), 70))
+	for _, tc := range []struct {
+		name string
+		data []byte
+		says string
+	}{
+		{"tracks of an MP4", movOf(make([]byte, 100), bytes.Repeat(sound, 64), jpegTrack(10, nil, box("stsc", words(0, 1, 1, 10, 1)), box("stsz", words(0, 2, 10)), box("stco", words(0, 1, 16)))), "it has 65 streams, at most 64"},
+		{"tracks of a Matroska", matroska(tracks(64), picture, nil), "it has 65 streams, at most 64"},
+		{"streams of an AVI", aviOfSound(65, 1), "it has 65 streams, at most 64"},
+		{"streams of a transport stream", append(slices.Clone(ts), transportOfStreams(64)...), "it has more than 64 streams, at most 64"},
+		{"as many as are allowed", append(slices.Clone(ts), transportOfStreams(63)...), ""},
+		{"fonts of a Matroska are no streams", matroska(fonts, picture, nil), ""},
+	} {
+		_, _, err := frames.Sample(t.Context(), bytes.NewReader(tc.data), int64(len(tc.data)), frames.Plan{Count: 1}, frames.Footage())
+		if tc.says == "" && err != nil {
+			t.Errorf("%s: %v; want it read", tc.name, err)
+		}
+		if tc.says != "" && (!errors.Is(err, fault.TooLarge) || !strings.Contains(err.Error(), tc.says)) {
+			t.Errorf("%s: %v; want %q", tc.name, err, tc.says)
+		}
+	}
+}
+
+// transportOfStreams has a packet of each of n streams, which no program names.
+func transportOfStreams(n int) (out []byte) {
+	for i := range n {
+		out = append(out, 0x47, 0x52, byte(i), 0x10, 0, 0, 1, 0xc0, 0, 0, 0x80, 0, 0)
+		out = append(out, bytes.Repeat([]byte{0xff}, 175)...)
+	}
+	return out
 }

@@ -22,10 +22,11 @@ func opening(size int64) int64 {
 
 // A weight sums up what opening a file takes. The first sum over a limit is kept.
 type weight struct {
-	size  int64 // of the file
-	bytes int64
-	tags  int64
-	err   error
+	size                 int64 // of the file
+	bytes                int64
+	tags                 int64
+	streams, mostStreams int64 // 0: no limit
+	err                  error
 }
 
 // add adds n times each bytes, which what takes. It tells whether there is room for more.
@@ -52,6 +53,18 @@ func (w *weight) tag(n, each int64) bool {
 	return w.add(n, each, "its tags and chapters")
 }
 
+// limitStreams holds the streams to their limit. FFmpeg would say that it has no memory, or
+// break off at the first packet of another.
+func (w *weight) limitStreams() {
+	if w.err == nil && w.mostStreams > 0 && w.streams > w.mostStreams {
+		w.err = tooManyStreams(fmt.Sprint(w.streams), int(w.mostStreams))
+	}
+}
+
+func tooManyStreams(n string, most int) error {
+	return fmt.Errorf("it has %s streams, at most %d (%s): %w", n, most, remux, fault.TooLarge)
+}
+
 func tooManyTags(n int64) error {
 	return fmt.Errorf("it has %d tags, chapters and programs, or more; at most %d (%s): %w", n, mostTags, remux, fault.TooLarge)
 }
@@ -74,8 +87,8 @@ func tooMuch(size int64, what string) error {
 // weigh returns [fault.TooLarge] if opening what s reads takes more memory or work than
 // its size allows. It reads the tables' heads only, and never fails where a file is
 // damaged: FFmpeg says better what is wrong.
-func weigh(s *source, format string) error {
-	w := &weight{size: s.size}
+func weigh(s *source, format string, streams int) error {
+	w := &weight{size: s.size, mostStreams: int64(streams)}
 	v := &view{source: s}
 	switch format {
 	case "mov":
@@ -90,5 +103,6 @@ func weigh(s *source, format string) error {
 		r := riffWeigher{weight: w, view: v}
 		r.walk(0, s.size, 0)
 	}
+	w.limitStreams()
 	return w.err
 }

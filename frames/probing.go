@@ -36,6 +36,8 @@ static int videoqa_tags(const AVFormatContext *fc) {
 	return n;
 }
 
+static int videoqa_streams(const AVFormatContext *fc) { return fc->nb_streams; }
+
 static void videoqa_limit(videoqa_probing *p, int most) {
 	atomic_store(&p->packets, 0);
 	atomic_store(&p->most, most);
@@ -48,6 +50,7 @@ static int videoqa_limited(videoqa_probing *p) {
 import "C"
 
 import (
+	"strconv"
 	"unsafe"
 
 	"github.com/asticode/go-astiav"
@@ -116,6 +119,15 @@ func (p *probing) free() {
 func checkTags(fc unsafe.Pointer) error {
 	if n := int64(C.videoqa_tags((*C.AVFormatContext)(fc))); n > mostTags {
 		return tooManyTags(n)
+	}
+	return nil
+}
+
+// checkStreams holds the streams that a context knows to their limit. It may know one more,
+// by which it is told that there are too many.
+func checkStreams(fc unsafe.Pointer, most int) error {
+	if n := int(C.videoqa_streams((*C.AVFormatContext)(fc))); n > most {
+		return tooManyStreams("more than "+strconv.Itoa(most), most)
 	}
 	return nil
 }

@@ -27,7 +27,9 @@ func (r *riffWeigher) walk(at, end int64, depth int) {
 		stop := min(end, at+8+length)
 		switch {
 		case (kind == "RIFF" || kind == "LIST") && len(head) == 12:
-			if inner := string(head[8:]); inner != "movi" && inner != "rec " && depth < riffDeepest {
+			if inner := string(head[8:]); inner == "strl" {
+				r.streams++
+			} else if inner != "movi" && inner != "rec " && depth < riffDeepest {
 				r.walk(at+12, stop, depth+1)
 			}
 		case kind == "idx1":

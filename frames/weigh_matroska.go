@@ -38,6 +38,7 @@ func matroskaHolds(id uint32) bool {
 const (
 	matroskaSegment = 0x18538067
 	matroskaCluster = 0x1f43b675
+	matroskaTrack   = 0xae
 	matroskaDeepest = 16  // as FFmpeg
 	matroskaUnknown = 256 // clusters whose length is not known
 )
@@ -79,6 +80,9 @@ func (m *matroskaWeigher) element(id uint32, at, end int64, depth int) {
 	case 0x67c8, 0xb6:
 		m.tag(1, matroskaTakes(id))
 	default:
+		if id == matroskaTrack {
+			m.streams++
+		}
 		if each := matroskaTakes(id); each > 0 {
 			m.add(1, each, "its lists")
 		}

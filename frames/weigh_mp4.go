@@ -83,6 +83,7 @@ func (m *mp4Weigher) box(kind string, at, end int64, parent string, depth int) {
 	case "trak":
 		m.finish()
 		m.tracks, m.track = m.tracks+1, &mp4Track{}
+		m.streams++
 		m.inside(at, end, kind, depth)
 		m.finish()
 		return
