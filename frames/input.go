@@ -41,7 +41,8 @@ type source struct {
 	begin    int64 // of the container in the file: what FFmpeg takes for the first byte
 	holes    []hole
 	err      error        // the reader's own, which FFmpeg would turn into a number
-	allowed  func() error // asked before each read; nil: whatever is read is allowed
+	ended    func() error // why nothing is to be read any more, asked before each read; nil: it never ends
+	allowed  func() error // asked before FFmpeg reads; nil: whatever it reads is allowed
 	most     int          // bytes of a read; 0: as many as are asked for
 }
 
@@ -53,7 +54,7 @@ func (s *source) read(b []byte) (int, error) {
 	if s.allowed != nil && s.err == nil {
 		s.err = s.allowed()
 	}
-	if s.err != nil {
+	if s.hasEnded() {
 		return 0, astiav.ErrEio
 	}
 	if s.most > 0 {
@@ -71,8 +72,20 @@ func (s *source) read(b []byte) (int, error) {
 	return 0, astiav.ErrEio
 }
 
+// hasEnded tells whether nothing is to be read any more. FFmpeg may read on for minutes in
+// one call, in search of a packet of the video, and asks nobody else in between.
+func (s *source) hasEnded() bool {
+	if s.ended != nil && s.err == nil {
+		s.err = s.ended()
+	}
+	return s.err != nil
+}
+
 // readAt fills b, beside what FFmpeg reads.
 func (s *source) readAt(b []byte, off int64) bool {
+	if s.ended != nil && s.ended() != nil {
+		return false
+	}
 	n, err := s.r.ReadAt(b, off)
 	if n < len(b) && !errors.Is(err, io.EOF) {
 		s.err = err
@@ -134,7 +147,13 @@ func openStream(ctx context.Context, r io.ReaderAt, size int64, limits Limits, s
 	// FFmpeg's log is the process's own; what it would print of a stranger's file is
 	// in our errors, and its callback overruns a buffer in go-astiav 0.39.
 	astiav.SetLogLevel(astiav.LogLevelQuiet)
-	in := &input{source: &source{r: r, size: size}, limits: limits, interrupter: astiav.NewIOInterrupter()}
+	ended := func() error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return nil
+	}
+	in := &input{source: &source{r: r, size: size, ended: ended}, limits: limits, interrupter: astiav.NewIOInterrupter()}
 	in.handle = cgo.NewHandle(in.source)
 	in.leak = native.Track(in, "frames input", 1)
 	in.unwatch = context.AfterFunc(ctx, in.interrupter.Interrupt)
