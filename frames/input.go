@@ -40,6 +40,7 @@ type source struct {
 	size, at int64
 	begin    int64 // of the container in the file: what FFmpeg takes for the first byte
 	holes    []hole
+	unread   []int64      // boxes that FFmpeg is to skip: where four bytes tell their kind
 	err      error        // the reader's own, which FFmpeg would turn into a number
 	ended    func() error // why nothing is to be read any more, asked before each read; nil: it never ends
 	allowed  func() error // asked before FFmpeg reads; nil: whatever it reads is allowed
@@ -61,6 +62,7 @@ func (s *source) read(b []byte) (int, error) {
 		b = b[:min(len(b), s.most)]
 	}
 	n, err := s.r.ReadAt(b[:min(int64(len(b)), until-from)], from)
+	s.hide(b[:n], from)
 	s.at += int64(n)
 	switch {
 	case n > 0:
@@ -70,6 +72,18 @@ func (s *source) read(b []byte) (int, error) {
 	}
 	s.err = err
 	return 0, astiav.ErrEio
+}
+
+// hide has the boxes that are to be skipped be of a kind that says nothing, in the bytes
+// of the file from a place on.
+func (s *source) hide(b []byte, from int64) {
+	for _, at := range s.unread {
+		for i, c := range []byte("free") {
+			if k := at + int64(i) - from; k >= 0 && k < int64(len(b)) {
+				b[k] = c
+			}
+		}
+	}
 }
 
 // hasEnded tells whether nothing is to be read any more. FFmpeg may read on for minutes in
@@ -182,6 +196,7 @@ func (in *input) open(head []byte, limits Limits, stream int) (err error) {
 		if brand, only := in.source.pictureOnly(); only {
 			return errHEIF(brand)
 		}
+		in.source.unread = in.source.badApertures()
 	}
 	if stream == anyStream {
 		if err := weigh(in.source, in.format, max(1, limits.Streams)); err != nil {
