@@ -95,6 +95,19 @@ func (s *Store) checkAll(ctx context.Context) (found pages, err error) {
 	return found, err
 }
 
+// checkWhole returns [fault.Damaged] if the pages of a file do not belong together,
+// as when file and log were copied one after the other while a process wrote to them.
+func (s *Store) checkWhole(ctx context.Context) error {
+	var said string
+	if err := s.db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&said); err != nil {
+		return down("check the file as a whole", err)
+	}
+	if said != "ok" {
+		return fmt.Errorf("its parts do not belong together (%s): was it copied while a process wrote to it? Bring it back, with its -wal and -shm, from a copy that was made while no process ran: %w", said, fault.Damaged)
+	}
+	return nil
+}
+
 // give gives the pages of the file at path checksums: it is written anew. What it holds
 // has to be in the file, and not in its log.
 func give(ctx context.Context, path string) error {

@@ -203,7 +203,11 @@ func Join(ctx context.Context, path string) (*Store, error) {
 
 // ready brings a file up to date, and looks at its pages, before it is served from.
 func ready(ctx context.Context, path string) (found pages, err error) {
-	if err := begin(path); err != nil {
+	interrupted, err := checkLog(path)
+	if err == nil {
+		err = begin(path)
+	}
+	if err != nil {
 		return found, err
 	}
 	look := func() (err error) {
@@ -220,6 +224,11 @@ func ready(ctx context.Context, path string) (found pages, err error) {
 		}
 		if found, err = s.checkAll(ctx); err != nil {
 			return err
+		}
+		if interrupted && len(found.Damaged) == 0 {
+			if err := s.checkWhole(ctx); err != nil {
+				return err
+			}
 		}
 		return s.free(ctx)
 	}
