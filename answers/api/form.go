@@ -74,10 +74,20 @@ func (f *form) wrong(format string, args ...any) error {
 	return fmt.Errorf("api: read form: %s: %w", fmt.Sprintf(format, args...), fault.BadRequest)
 }
 
-// end wants that no part follows.
+// end wants that no part follows, and reads to the end of the body: there it shows
+// whether a Content-Encoding is true. What stands behind a form means nothing (RFC 2046, 5.1.1).
 func (f *form) end() error {
-	_, _, err := f.next(true)
-	return err
+	if _, _, err := f.next(true); err != nil {
+		return err
+	}
+	n, err := io.Copy(io.Discard, io.LimitReader(f.in, formHeads+1))
+	switch {
+	case err != nil:
+		return brokenOff(f.in.err)
+	case n > formHeads:
+		return f.wrong("more than %d bytes stand behind it", formHeads)
+	}
+	return nil
 }
 
 // unencoded refuses parts whose bytes are not what they stand for.

@@ -127,6 +127,7 @@ func TestAContentEncodingIsTrue(t *testing.T) {
 	h := newHouse(t)
 	clip := fmt.Sprintf(`{"clip_id":"c-1","uri":%q}`, h.file("1", "a dog"))
 	form, formKind := formWith(t, part{name: "clip", content: `{"clip_id":"c-2"}`}, part{name: "media", content: "a hen"})
+	turned, turnedKind := formWith(t, part{name: "media", content: "a hen"}, part{name: "clip", content: `{"clip_id":"c-3"}`})
 	large, largeKind := formWith(t, part{name: "clip", content: `{}`}, part{name: "media", content: strings.Repeat("x", 1<<17)})
 	for _, tc := range []struct {
 		name, coding, body, kind string
@@ -141,6 +142,11 @@ func TestAContentEncodingIsTrue(t *testing.T) {
 		{"a form that is not gzip", "gzip", form, formKind, 400, "Content-Encoding says gzip"},
 		{"half of it", "gzip", zipped(t, clip)[:20], "", 400, "Content-Encoding says gzip"},
 		{"bytes behind it", "gzip", zipped(t, clip) + "x", "", 400, "Content-Encoding says gzip"},
+		{"bytes behind a form's", "gzip", zipped(t, form) + "x", formKind, 400, "Content-Encoding says gzip"},
+		{"a form's without its checksum", "gzip", zipped(t, form)[:len(zipped(t, form))-8], formKind, 400, "Content-Encoding says gzip"},
+		{"a form's with its request last", "gzip", zipped(t, turned) + "x", turnedKind, 400, "Content-Encoding says gzip"},
+		{"text behind the form", "gzip", zipped(t, form+"an epilogue"), formKind, 201, digestOf("a hen")},
+		{"much behind the form", "gzip", zipped(t, form+strings.Repeat("x", 1<<17)), formKind, 400, "bytes stand behind it"},
 		{"nothing", "gzip", "", "", 400, "Content-Encoding says gzip"},
 		{"twice", "gzip, gzip", zipped(t, zipped(t, clip)), "", 415, "Content-Encoding"},
 		{"another", "br", clip, "", 415, "this takes gzip"},
