@@ -1,10 +1,10 @@
 // Package answers is the service: a clip and questions go in, answers come out.
 //
-//	m, err := answers.OpenModel(ctx, checkpoint, answers.ModelConfig{CacheDir: dir, Library: lib})
+//	m, err := models.Open(ctx, checkpoint, models.Config{CacheDir: dir, Library: lib})
 //	s, err := answers.New(answers.Config{Model: m})
 //	results, err := s.Ask(ctx, answers.Subject{ClipID: "c-9", Reader: file, Size: n, Digest: sum}, questions)
 //
-// It joins frames, which knows pixels, with gitvideo, which knows the model:
+// It joins frames, which knows pixels, with a [Model], which knows no files:
 // plan, decode, prepare, encode, prefix, generate, one list of steps run by one
 // loop. All questions of a call share the steps up to the prefix, and are
 // answered in one batch. What was seen before is not computed again: frames'
@@ -24,16 +24,16 @@ import (
 
 	"videoqa/frames"
 	"videoqa/frames/features"
-	"videoqa/gitvideo"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
 	"videoqa/internal/recent"
 	"videoqa/internal/turns"
+	"videoqa/internal/vlm"
 )
 
 // Config says what a service is made of. Only Model is needed.
 type Config struct {
-	Model        *Model
+	Model        Model
 	Features     features.Store // nil: 32 MiB in this process
 	PrefixBytes  int64          // of clips' prefixes kept in this process; 0: 96 MiB
 	MaxTokens    int            // of an answer; 0: 20
@@ -60,9 +60,9 @@ func (c Config) Validate() error {
 // outlives it.
 type Service struct {
 	cfg      Config
-	model    *Model
+	model    Model
 	features *features.Cache
-	prefixes *recent.Cache[*gitvideo.Prefix]
+	prefixes *recent.Cache[vlm.Context]
 	seen     *otter.Cache[string, seen]   // what a plan gave on a clip, so that it need not be decoded again
 	moments  *otter.Cache[string, looked] // and what a moment did
 	slow     slowness
@@ -90,8 +90,8 @@ func New(cfg Config) (*Service, error) {
 		cfg.Queue = 64
 	}
 	return &Service{
-		cfg: cfg, model: cfg.Model, features: features.New(cfg.Features, cfg.Model.stored()),
-		prefixes: recent.New(cfg.PrefixBytes, func(_ string, p *gitvideo.Prefix) int64 { return p.Bytes() }),
+		cfg: cfg, model: cfg.Model, features: features.New(cfg.Features, storedAs(cfg.Model)),
+		prefixes: recent.New(cfg.PrefixBytes, func(_ string, p vlm.Context) int64 { return p.Bytes() }),
 		seen:     otter.Must(&otter.Options[string, seen]{MaximumSize: 10_000}),
 		moments:  otter.Must(&otter.Options[string, looked]{MaximumSize: 100_000}),
 		slow:     newSlowness(),
@@ -125,7 +125,7 @@ func (s *Service) Pictures() Pictures {
 }
 
 // Model returns the model that answers.
-func (s *Service) Model() *Model { return s.model }
+func (s *Service) Model() Model { return s.model }
 
 // A Subject is what questions are about: a clip or a still picture, or the span
 // from From to To of a clip. A To of zero is the clip's end.
@@ -205,7 +205,7 @@ func (s *Service) enter() (leave func(), err error) {
 func (s *Service) byFrames(questions []ingest.Question, results []Result) map[int][]int {
 	groups := map[int][]int{}
 	for i, q := range questions {
-		count, err := s.model.frames(q.Frames)
+		count, err := framesFor(s.model, q.Frames)
 		if err == nil {
 			err = q.ValidateAsked()
 		}

@@ -18,6 +18,8 @@ import (
 	"videoqa/ingest"
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/fault"
+	"videoqa/internal/models"
+	"videoqa/internal/vlm"
 	"videoqa/testdata/model"
 )
 
@@ -32,14 +34,14 @@ func library(t testing.TB) string {
 }
 
 // openDemo opens the demonstration model for one test.
-func openDemo(t testing.TB, cfg answers.ModelConfig) *answers.Model {
+func openDemo(t testing.TB, cfg models.Config) models.Model {
 	t.Helper()
 	c, err := checkpoint.OpenFS(model.Files)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg.CacheDir, cfg.Library = t.TempDir(), library(t)
-	m, err := answers.OpenModel(t.Context(), c, cfg)
+	m, err := models.Open(t.Context(), c, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +61,7 @@ func digest(data []byte) string {
 func service(t testing.TB, cfg answers.Config) *answers.Service {
 	t.Helper()
 	if cfg.Model == nil {
-		cfg.Model = openDemo(t, answers.ModelConfig{})
+		cfg.Model = openDemo(t, models.Config{})
 	}
 	s, err := answers.New(cfg)
 	if err != nil {
@@ -256,7 +258,7 @@ func TestQuestionsThatCannotBeAskedAreNamed(t *testing.T) {
 }
 
 func TestAbstentionHasNoTextAndKeepsItsScore(t *testing.T) {
-	m := openDemo(t, answers.ModelConfig{})
+	m := openDemo(t, models.Config{})
 	sub := subject(t, "world/demo/yard.mp4")
 	sure := ask(t, service(t, answers.Config{Model: m}), sub, everyKind...)
 	shy := ask(t, service(t, answers.Config{Model: m, AbstainBelow: 1}), sub, everyKind...)
@@ -294,7 +296,7 @@ func TestBadMediaIsNamed(t *testing.T) {
 func TestTheOriginalsPreprocessingIsAnotherAnswer(t *testing.T) {
 	sub := subject(t, "clips/cfr.mp4")
 	hub := ask(t, service(t, answers.Config{}), sub, everyKind[0])[0]
-	s := service(t, answers.Config{Model: openDemo(t, answers.ModelConfig{Preprocess: answers.Original})})
+	s := service(t, answers.Config{Model: openDemo(t, models.Config{Preprocess: vlm.Original})})
 	original := ask(t, s, sub, everyKind[0])[0]
 	if hub.Model.Preprocess != "hub" || original.Model.Preprocess != "original" || hub.ID == original.ID {
 		t.Errorf("hub %+v, original %+v", hub.Model, original.Model)
@@ -303,7 +305,7 @@ func TestTheOriginalsPreprocessingIsAnotherAnswer(t *testing.T) {
 
 // What makes an answer another one makes its id another one, and nothing else does.
 func TestAnAnswersIDFollowsFromAllThatItIsMadeFrom(t *testing.T) {
-	model, whole := openDemo(t, answers.ModelConfig{}), subject(t, "clips/cfr.mp4")
+	model, whole := openDemo(t, models.Config{}), subject(t, "clips/cfr.mp4")
 	question, ids := ingest.Question{ID: "q-17", Text: "what is this?"}, map[string]string{}
 	again := ask(t, service(t, answers.Config{Model: model}), whole, question)[0].ID
 	first, second := whole, whole

@@ -10,28 +10,29 @@ import (
 	"time"
 
 	"videoqa/answers"
-	"videoqa/gitvideo"
 	"videoqa/ingest"
 	"videoqa/internal/checkpoint"
+	"videoqa/internal/models"
+	"videoqa/internal/vlm"
 )
 
 // The benchmarks ask the demonstration model about a small clip, or the
 // checkpoint and the clip that VIDEOQA_BENCH_MODEL and VIDEOQA_BENCH_CLIP name,
 // with VIDEOQA_THREADS cores in VIDEOQA_PRECISION: testdata/bench/bench.py does that
 // beside transformers.
-func benchModel(b *testing.B) *answers.Model {
+func benchModel(b *testing.B) models.Model {
 	dir := os.Getenv("VIDEOQA_BENCH_MODEL")
 	threads, _ := strconv.Atoi(os.Getenv("VIDEOQA_THREADS"))
-	precision := gitvideo.Precision(os.Getenv("VIDEOQA_PRECISION"))
+	precision := vlm.Precision(os.Getenv("VIDEOQA_PRECISION"))
 	if dir == "" {
-		return openDemo(b, answers.ModelConfig{Threads: threads, Precision: precision})
+		return openDemo(b, models.Config{Threads: threads, Precision: precision})
 	}
 	c, err := checkpoint.Open(dir)
 	if err != nil {
 		b.Fatal(err)
 	}
 	c.CacheDir = dir
-	m, err := answers.OpenModel(b.Context(), c, answers.ModelConfig{CacheDir: dir, Library: library(b), Threads: threads, Precision: precision})
+	m, err := models.Open(b.Context(), c, models.Config{CacheDir: dir, Library: library(b), Threads: threads, Precision: precision})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -9,12 +9,13 @@ import (
 
 	"videoqa/answers"
 	"videoqa/ingest"
+	"videoqa/internal/models"
 )
 
 // Many who ask about one new clip at a time: it is read once, and all have the
 // answer that one alone gets.
 func TestOneClipsCallersShareItsWork(t *testing.T) {
-	model, clip := openDemo(t, answers.ModelConfig{}), subject(t, "clips/b-pyramid.mp4")
+	model, clip := openDemo(t, models.Config{}), subject(t, "clips/b-pyramid.mp4")
 	question := ingest.Question{ID: "q-1", Text: "what is it?"}
 	want := ask(t, service(t, answers.Config{Model: model}), clip, question)[0]
 	s := service(t, answers.Config{Model: model})
@@ -37,7 +38,7 @@ func TestOneClipsCallersShareItsWork(t *testing.T) {
 
 // Some who give up must not take the answer from the others.
 func TestCallersThatGiveUpLeaveTheOthersTheirAnswers(t *testing.T) {
-	model, clip := openDemo(t, answers.ModelConfig{}), subject(t, "clips/b-pyramid.mp4")
+	model, clip := openDemo(t, models.Config{}), subject(t, "clips/b-pyramid.mp4")
 	for range 5 {
 		s := service(t, answers.Config{Model: model})
 		gone, end := context.WithCancelCause(t.Context())

@@ -143,13 +143,13 @@ func (j *job) note(n ingest.Note) {
 
 func (j *job) recallMoment(ctx context.Context, media Media, m temporal.Moment) spot {
 	s := spot{clip: m.Stretch, at: m.At}
-	s.key = features.Key(media.Digest, frames.Revision, "at", m.At.String(), fmt.Sprintf("%+v", j.s.model.prepare))
+	s.key = features.Key(media.Digest, frames.Revision, "at", m.At.String(), j.s.preparation())
 	j.s.holdings.add(j.footage.Clips[m.Stretch].ID, moment, s.key)
 	known, ok := j.s.moments.GetIfPresent(s.key)
 	if !ok {
 		return s
 	}
-	if vectors, have := j.s.features.Have(ctx, []string{j.s.model.featureKey(known.digest)}); have {
+	if vectors, have := j.s.features.Have(ctx, []string{j.s.featureKey(known.digest)}); have {
 		s.looked, s.vector, s.found = known, vectors[0], true
 	}
 	return s

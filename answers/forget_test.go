@@ -7,13 +7,14 @@ import (
 	"videoqa/answers"
 	"videoqa/frames/features"
 	"videoqa/ingest"
+	"videoqa/internal/models"
 )
 
 // Two processes share a store and remember for themselves too. Of what either
 // knows of a clip nothing is left when both were told to forget it, and of another
 // clip everything is.
 func TestAForgottenClipIsLookedAtAnew(t *testing.T) {
-	shared, model := sharedStore(t), openDemo(t, answers.ModelConfig{})
+	shared, model := sharedStore(t), openDemo(t, models.Config{})
 	process := func() *answers.Service {
 		return service(t, answers.Config{Model: model, Features: features.NewNear(features.NewMemory(1<<28), shared)})
 	}

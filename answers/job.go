@@ -13,11 +13,12 @@ import (
 
 	"videoqa/frames"
 	"videoqa/frames/features"
-	"videoqa/gitvideo"
+	"videoqa/frames/prepare"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
 	"videoqa/internal/trail"
 	"videoqa/internal/turns"
+	"videoqa/internal/vlm"
 	"videoqa/temporal"
 )
 
@@ -39,7 +40,7 @@ type job struct {
 	seen     seen
 	pixels   []frames.Picture // prepared, one a look; empty where that was known
 	vectors  [][]float32      // one a look; nil where it has to be encoded
-	prefix   *gitvideo.Prefix
+	prefix   vlm.Context
 	prefixID string
 	done     func() // gives the turn to decode and encode back; nil: it has none
 	cache    ingest.CacheUse
@@ -138,8 +139,7 @@ func (j *job) endTurn() {
 
 // planKey names what decides which prepared pictures are looked at.
 func (j *job) planKey() string {
-	return features.Key(j.subject.Digest, frames.Revision, strconv.Itoa(j.count), j.subject.From.String(), j.subject.To.String(),
-		fmt.Sprintf("%+v", j.s.model.prepare))
+	return features.Key(j.subject.Digest, frames.Revision, strconv.Itoa(j.count), j.subject.From.String(), j.subject.To.String(), j.s.preparation())
 }
 
 // recall finds a clip whose frames are known, with their prefix or all their features.
@@ -150,7 +150,7 @@ func (j *job) recall(ctx context.Context) error {
 		return nil
 	}
 	still := known.length == 0
-	if id, _, err := j.prefixKey(known, still); err == nil {
+	if id, err := j.prefixKey(known, still); err == nil {
 		if p, ok := j.s.prefixes.Peek(id); ok { // then features need not be read; counted below
 			j.seen, j.still, j.prefix = known, still, p
 			return nil
@@ -162,14 +162,13 @@ func (j *job) recall(ctx context.Context) error {
 	return nil
 }
 
-// prefixKey is the key of the prefix of what was seen, and the slots of its frames.
-func (j *job) prefixKey(v seen, still bool) (string, []int64, error) {
-	git := j.s.model.git
-	slots, err := temporal.Slots(len(v.looks), git.Frames(), !still && git.Frames() > 0)
+// prefixKey is the key of the prefix of what was seen.
+func (j *job) prefixKey(v seen, still bool) (string, error) {
+	parts, err := j.s.model.ContextKey(len(v.looks), !still)
 	if err != nil {
-		return "", nil, fmt.Errorf("%w: %w", err, fault.BadRequest)
+		return "", err
 	}
-	return features.Key(append([]string{fmt.Sprint(slots), string(git.Precision().Pictures())}, j.keys(v)...)...), slots, nil
+	return features.Key(append(parts, j.keys(v)...)...), nil
 }
 
 // decode takes the pictures from the clip and prepares them for the model.
@@ -204,7 +203,7 @@ func (s *Service) prepare(p frames.Picture) (frames.Picture, look, error) {
 	if err := s.checkPrepared(p); err != nil {
 		return p, look{}, err
 	}
-	p = s.model.prepare.Apply(p)
+	p.Image = s.model.Vision().Preparation.Apply(p.Image)
 	return p, look{pts: p.PTS, digest: pictureDigest(p), size: [2]int{p.Width, p.Height}}, nil
 }
 
@@ -252,9 +251,9 @@ func Notes(r frames.Report) (notes []ingest.Note) {
 // checkPrepared refuses pictures so narrow that keeping their aspect would make
 // them huge.
 func (s *Service) checkPrepared(p frames.Picture) error {
-	w, h := s.model.prepare.OutputSize(p.Width, p.Height)
-	side := s.model.git.ImageSize()
-	if w*h > 8*side*side {
+	how := s.model.Vision()
+	w, h := how.Preparation.OutputSize(p.Width, p.Height)
+	if w*h > 8*how.ImageSize*how.ImageSize {
 		return fmt.Errorf("a picture of %d x %d would become %d x %d for the model: %w", p.Width, p.Height, w, h, fault.TooLarge)
 	}
 	return nil
@@ -275,14 +274,17 @@ func pictureDigest(p frames.Picture) string {
 func (j *job) keys(v seen) []string {
 	keys := make([]string, len(v.looks))
 	for i, l := range v.looks {
-		keys[i] = j.s.model.featureKey(l.digest)
+		keys[i] = j.s.featureKey(l.digest)
 	}
 	return keys
 }
 
-func (m *Model) featureKey(picture string) string {
-	return features.Key(m.git.Digest(), string(m.how), string(m.git.Precision().Pictures()), m.git.Device(), gitvideo.Revision, picture)
+func (s *Service) featureKey(picture string) string {
+	return features.Key(append(s.model.FeatureKey(), picture)...)
 }
+
+// preparation names how pictures are prepared.
+func (s *Service) preparation() string { return fmt.Sprintf("%+v", s.model.Vision().Preparation) }
 
 // encode gets the features of the looks that are without: remembered ones from
 // the cache, the others in one run for each size of picture.
@@ -333,17 +335,17 @@ func (j *job) encodeLooks(ctx context.Context, looks []int) ([][]float32, error)
 	for n, i := range looks {
 		bySize[j.seen.looks[i].size] = append(bySize[j.seen.looks[i].size], n)
 	}
-	for size, places := range bySize {
-		var pixels []byte
-		for _, n := range places {
-			pixels = append(pixels, j.pixels[looks[n]].Pix...)
+	for _, places := range bySize {
+		pictures := make([]prepare.Image, len(places))
+		for k, n := range places {
+			pictures[k] = j.pixels[looks[n]].Image
 		}
-		encoded, err := j.s.model.git.Encode(ctx, pixels, len(places), size[1], size[0])
+		encoded, err := j.s.model.See(ctx, pictures)
 		if err != nil {
 			return nil, err
 		}
 		for k, n := range places {
-			out[n] = encoded[k].Data
+			out[n] = encoded[k]
 		}
 	}
 	return out, nil
@@ -351,7 +353,7 @@ func (j *job) encodeLooks(ctx context.Context, looks []int) ([][]float32, error)
 
 // read gets the clip's prefix, which does not depend on any question.
 func (j *job) read(ctx context.Context) error {
-	id, slots, err := j.prefixKey(j.seen, j.still)
+	id, err := j.prefixKey(j.seen, j.still)
 	if err != nil {
 		return err
 	}
@@ -364,21 +366,14 @@ func (j *job) read(ctx context.Context) error {
 		j.cache.Prefix = "hit"
 		return nil
 	}
-	p, hit, err := j.s.prefixes.Get(ctx, j.prefixID, func(ctx context.Context) (*gitvideo.Prefix, error) { return j.makePrefix(ctx, slots) })
+	p, hit, err := j.s.prefixes.Get(ctx, j.prefixID, func(ctx context.Context) (vlm.Context, error) {
+		return j.s.model.Context(ctx, j.vectors, !j.still)
+	})
 	j.prefix, j.cache.Prefix = p, "miss"
 	if hit {
 		j.cache.Prefix = "hit"
 	}
 	return err
-}
-
-func (j *job) makePrefix(ctx context.Context, slots []int64) (*gitvideo.Prefix, error) {
-	width := j.s.model.git.Width()
-	encoded := make([]gitvideo.Frame, len(j.vectors))
-	for i, v := range j.vectors {
-		encoded[i] = gitvideo.Frame{Tokens: len(v) / width, Width: width, Data: v}
-	}
-	return j.s.model.git.Prefix(ctx, encoded, slots)
 }
 
 // finish adds to each answer what it shares with the others.
@@ -392,7 +387,7 @@ func (j *job) finish() {
 
 // receipt fills in what was looked at, and the id that follows from it.
 func (j *job) receipt(a *ingest.Answer, q ingest.Question) {
-	m := j.s.model
+	m := j.s.model.Description()
 	a.QuestionID = q.ID
 	if a.QuestionID == "" {
 		a.QuestionID = "q-" + features.Key(j.subject.Digest, j.subject.From.String(), j.subject.To.String(), q.Text, string(q.AsKind()), strings.Join(q.Choices, "\n"))[:16]
@@ -418,10 +413,10 @@ func (j *job) receipt(a *ingest.Answer, q ingest.Question) {
 	}
 	a.Sampling.Notes = append(append([]ingest.Note{}, j.seen.notes...), a.Sampling.Notes...) // never null
 	a.Evidence = []ingest.Evidence{}
-	a.Model = m.Described()
+	a.Model = Described(m)
 	a.Cache, a.Cost = j.cache, j.cost
 	a.ID = "a-" + features.Key(append([]string{
-		a.QuestionID, q.RequestHash(), m.git.Digest(), string(m.git.Precision()), string(m.how), a.Sampling.Policy, strconv.Itoa(j.count),
+		a.QuestionID, q.RequestHash(), m.Digest, string(m.Precision), string(m.Preprocess), a.Sampling.Policy, strconv.Itoa(j.count),
 		j.subject.From.String(), j.subject.To.String(), fmt.Sprint(j.s.cfg.MaxTokens, j.s.cfg.Beam, j.s.cfg.AbstainBelow),
 	}, seen...)...)[:32]
 	a.ProducedAt = ingest.NewTime(time.Now())

@@ -16,6 +16,7 @@ import (
 	"videoqa/frames/features"
 	"videoqa/frames/features/redis"
 	"videoqa/ingest"
+	"videoqa/internal/models"
 )
 
 // sharedStore is what two processes would share: the Redis that
@@ -70,7 +71,7 @@ func pictureAt(t *testing.T, name string, at time.Duration) []byte {
 // shows the same, in two processes: each picture is encoded once.
 func TestEachPictureIsEncodedOnceWhoeverAsks(t *testing.T) {
 	store, start := sharedStore(t), ten.Add(time.Duration(time.Now().UnixNano()%1e6)*time.Hour)
-	model := openDemo(t, answers.ModelConfig{})
+	model := openDemo(t, models.Config{})
 	first := service(t, answers.Config{Model: model, Features: store})
 	second := service(t, answers.Config{Model: model, Features: store})
 	// The second file is the first without its first 13 pictures.

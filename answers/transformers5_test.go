@@ -10,6 +10,7 @@ import (
 	"videoqa/answers"
 	"videoqa/ingest"
 	"videoqa/internal/checkpoint"
+	"videoqa/internal/models"
 )
 
 // The checkpoints lie as transformers 5.24 saved them, image settings in processor_config.json,
@@ -39,7 +40,7 @@ func TestCheckpointsOfTransformers5AnswerAsThere(t *testing.T) {
 		if c.Preprocessor.File != checkpoint.ProcessorFile || c.Preprocessor.Ignored != "" {
 			t.Errorf("%s: image settings are those of %q", g.Checkpoint, c.Preprocessor.File)
 		}
-		m, err := answers.OpenModel(t.Context(), c, answers.ModelConfig{CacheDir: t.TempDir(), Library: library(t)})
+		m, err := models.Open(t.Context(), c, models.Config{CacheDir: t.TempDir(), Library: library(t)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -29,7 +29,7 @@ func (s *Service) warm(ctx context.Context, j job) error {
 		return fmt.Errorf("answers: look ahead: %w", err)
 	}
 	defer leave()
-	j.s, j.count = s, s.model.Frames()
+	j.s, j.count = s, s.model.Vision().Frames
 	if err := j.through(turns.Behind(ctx), j.steps()[:stepsToSee]); err != nil {
 		return fmt.Errorf("answers: look ahead: %w", err)
 	}

@@ -2,7 +2,7 @@
 //
 //	pics, report, err := frames.Sample(ctx, clip, size, frames.Plan{Count: 6}, frames.Upload())
 //	still, _, err := frames.DecodeStill(ctx, photo, size, frames.Upload())
-//	square := frames.Preparation{ShortestEdge: 224, CropWidth: 224, CropHeight: 224, Filter: frames.Bicubic}.Apply(pics[0])
+//	square := prepare.Preparation{ShortestEdge: 224, CropWidth: 224, CropHeight: 224, Filter: prepare.Bicubic}.Apply(pics[0].Image)
 //
 // Time counts from the first shown picture; container timestamps never leave
 // this package. Pixels are RGB, 8 bits a channel, rows unpadded, upright, in Go

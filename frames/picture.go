@@ -1,11 +1,17 @@
 package frames
 
-import "videoqa/temporal"
+import (
+	"videoqa/frames/prepare"
+	"videoqa/temporal"
+)
 
-// A Picture is one frame in Go memory: RGB, 8 bits a channel, upright, rows from
-// top to bottom and unpadded, so that len(Pix) is 3*Width*Height.
+// A Picture is one frame in Go memory, and when it is shown.
 type Picture struct {
-	Width, Height int
-	Pix           []byte
-	PTS           temporal.Seconds // of the frame, from the clip's first shown picture; 0 for a still
+	prepare.Image
+	PTS temporal.Seconds // of the frame, from the clip's first shown picture; 0 for a still
+}
+
+// blank gives a picture of that size with room for its pixels.
+func blank(width, height int, pts temporal.Seconds) Picture {
+	return Picture{prepare.Blank(width, height), pts}
 }

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"videoqa/frames/prepare"
 	"videoqa/internal/fault"
 )
 
@@ -39,7 +40,7 @@ func decodeJPEG(ctx context.Context, file []byte, head stillHead) (Picture, erro
 // jpegPicture makes RGB of grey, RGB or CMYK, whose inks are stored as Adobe's programs do: the other way round.
 func jpegPicture(head stillHead, pix []byte) Picture {
 	if head.channels == 3 {
-		return Picture{Width: head.width, Height: head.height, Pix: pix}
+		return Picture{Image: prepare.Image{Width: head.width, Height: head.height, Pix: pix}}
 	}
 	p := blank(head.width, head.height, 0)
 	if head.channels == 1 {

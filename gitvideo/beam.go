@@ -30,7 +30,7 @@ type beams struct {
 	prompt int // length of the prompt
 
 	live     []hypothesis
-	best     Result
+	best     result
 	score    float64 // of best
 	finished bool    // there is a best
 }
@@ -108,7 +108,7 @@ func (b *beams) finish(h hypothesis, sum float64, stopped bool) {
 		return
 	}
 	b.score, b.finished = score, true
-	b.best = Result{IDs: slices.Clone(h.ids), LogProb: sum, Cut: !stopped}
+	b.best = result{IDs: slices.Clone(h.ids), LogProb: sum, Cut: !stopped}
 	if !stopped {
 		b.best.LogProb = h.sum
 	}

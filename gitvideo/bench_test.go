@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"videoqa/internal/vlm"
 	"videoqa/temporal"
 )
 
@@ -25,7 +26,7 @@ func full(b *testing.B) (*Model, *golden) {
 	root := fullSize(b)
 	dir := filepath.Join(root, "git-base-224")
 	cache := filepath.Join(root, "cache") // kept, so that only the first run converts weights
-	return loadAs(b, cmp.Or(Precision(os.Getenv("VIDEOQA_PRECISION")), FP32), dir, cache, 2), readGolden(b, dir)
+	return loadAs(b, cmp.Or(vlm.Precision(os.Getenv("VIDEOQA_PRECISION")), vlm.FP32), dir, cache, 2), readGolden(b, dir)
 }
 
 // BenchmarkEncode is the vision tower over new pictures.
@@ -35,11 +36,11 @@ func BenchmarkEncode(b *testing.B) {
 	for name, n := range map[string]int{"1 frame": 1, "6 frames": 6} {
 		b.Run(name, func(b *testing.B) {
 			part := pixels[:n*224*224*3]
-			if _, err := m.Encode(b.Context(), part, n, 224, 224); err != nil {
+			if _, err := m.encodePictures(b.Context(), part, n, 224, 224); err != nil {
 				b.Fatal(err)
 			}
 			for b.Loop() {
-				if _, err := m.Encode(b.Context(), part, n, 224, 224); err != nil {
+				if _, err := m.encodePictures(b.Context(), part, n, 224, 224); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -52,11 +53,11 @@ func BenchmarkEncode(b *testing.B) {
 func BenchmarkPrefix(b *testing.B) {
 	m, g := full(b)
 	frames, slots := benchFrames(b, m, g)
-	if _, err := m.Prefix(b.Context(), frames, slots); err != nil {
+	if _, err := m.readPictures(b.Context(), frames, slots); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if _, err := m.Prefix(b.Context(), frames, slots); err != nil {
+		if _, err := m.readPictures(b.Context(), frames, slots); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -66,7 +67,7 @@ func BenchmarkPrefix(b *testing.B) {
 func BenchmarkGenerate(b *testing.B) {
 	m, g := full(b)
 	frames, slots := benchFrames(b, m, g)
-	p, err := m.Prefix(b.Context(), frames, slots)
+	p, err := m.readPictures(b.Context(), frames, slots)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -77,7 +78,7 @@ func BenchmarkGenerate(b *testing.B) {
 				prompts[i] = g.Clips[0].Prompts[0].Prompt
 			}
 			for b.Loop() {
-				if _, err := m.Generate(b.Context(), p, prompts, Generation{MaxTokens: 4}); err != nil {
+				if _, err := m.generate(b.Context(), p, prompts, generation{MaxTokens: 4}); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -86,13 +87,13 @@ func BenchmarkGenerate(b *testing.B) {
 	}
 }
 
-func benchFrames(b *testing.B, m *Model, g *golden) ([]Frame, []int64) {
+func benchFrames(b *testing.B, m *Model, g *golden) ([]pictureTokens, []int64) {
 	b.Helper()
-	frames, err := m.Encode(b.Context(), g.bytes("0.pixels"), 6, 224, 224)
+	frames, err := m.encodePictures(b.Context(), g.bytes("0.pixels"), 6, 224, 224)
 	if err != nil {
 		b.Fatal(err)
 	}
-	slots, err := temporal.Slots(6, m.Frames(), true)
+	slots, err := temporal.Slots(6, m.spec.frames, true)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -102,7 +103,7 @@ func benchFrames(b *testing.B, m *Model, g *golden) ([]Frame, []int64) {
 // BenchmarkConvert is Load where nothing is in the cache: what a first start adds.
 func BenchmarkConvert(b *testing.B) {
 	dir := filepath.Join(fullSize(b), "git-base-224")
-	for _, p := range []Precision{FP32, BF16INT8, INT8} {
+	for _, p := range []vlm.Precision{vlm.FP32, vlm.BF16INT8, vlm.INT8} {
 		b.Run(string(p), func(b *testing.B) {
 			for b.Loop() {
 				loadAs(b, p, dir, b.TempDir(), 2)

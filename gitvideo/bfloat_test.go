@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"videoqa/internal/onnx"
+	"videoqa/internal/vlm"
 )
 
 // withBFloat16 skips a test on a processor that has none.
@@ -49,10 +50,10 @@ func checkBFloat16(t *testing.T, pictures, words form) {
 	t.Helper()
 	for _, name := range []string{"image", "video"} {
 		dir := filepath.Join("..", "testdata", "git", name)
-		g, m := readGolden(t, dir), loadForms(t, BF16, pictures, words, dir, t.TempDir(), 1)
+		g, m := readGolden(t, dir), loadForms(t, vlm.BF16, pictures, words, dir, t.TempDir(), 1)
 		for i, clip := range g.Clips {
 			t.Run(fmt.Sprintf("%s %d: %d frames of %dx%d", name, i, clip.Frames, clip.Width, clip.Height), func(t *testing.T) {
-				frames, err := m.Encode(t.Context(), g.bytes(fmt.Sprintf("%d.pixels", i)), clip.Frames, clip.Height, clip.Width)
+				frames, err := m.encodePictures(t.Context(), g.bytes(fmt.Sprintf("%d.pixels", i)), clip.Frames, clip.Height, clip.Width)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -79,24 +80,24 @@ func checkBFloat16(t *testing.T, pictures, words form) {
 // A frame's features are kept and used beside others: its company in a batch must not
 // change a bit of them.
 func TestAFrameIsEncodedAlikeInAnyCompany(t *testing.T) {
-	for _, p := range []Precision{FP32, BF16, INT8} {
-		if pictures, _ := p.forms(false); !pictures.own() {
+	for _, p := range []vlm.Precision{vlm.FP32, vlm.BF16, vlm.INT8} {
+		if pictures, _ := formsOf(p, false); !pictures.own() {
 			continue // ONNX Runtime's products in blocks differ in their last bits
 		}
 		t.Run(string(p), func(t *testing.T) {
 			dir := filepath.Join("..", "testdata", "git", "video")
 			g, m := readGolden(t, dir), loadAs(t, p, dir, t.TempDir(), 2)
-			i := slices.IndexFunc(g.Clips, func(c goldenClip) bool { return c.Frames == m.Frames() })
+			i := slices.IndexFunc(g.Clips, func(c goldenClip) bool { return c.Frames == m.spec.frames })
 			if i < 0 {
 				t.Fatal("no golden clip has all frames")
 			}
 			clip, pixels := g.Clips[i], g.bytes(fmt.Sprintf("%d.pixels", i))
-			together, err := m.Encode(t.Context(), pixels, clip.Frames, clip.Height, clip.Width)
+			together, err := m.encodePictures(t.Context(), pixels, clip.Frames, clip.Height, clip.Width)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for k, one := 0, clip.Height*clip.Width*3; k < clip.Frames; k++ {
-				alone, err := m.Encode(t.Context(), pixels[k*one:][:one], 1, clip.Height, clip.Width)
+				alone, err := m.encodePictures(t.Context(), pixels[k*one:][:one], 1, clip.Height, clip.Width)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -63,15 +63,15 @@ func TestFramesThatWaitAreEncodedInOneRun(t *testing.T) {
 	dir := filepath.Join("..", "testdata", "git", "video")
 	g, m := readGolden(t, dir), load(t, dir, t.TempDir(), 1)
 	pixels := slices.Collect(slices.Chunk(g.bytes("5.pixels"), 12*12*3))
-	got := make([][]Frame, 3)
+	got := make([][]pictureTokens, 3)
 	held(t, m.wideTurns, m.encodings.Waiting, 3, func(i int) (err error) {
-		got[i], err = m.Encode(t.Context(), slices.Concat(pixels[2*i], pixels[2*i+1]), 2, 12, 12)
+		got[i], err = m.encodePictures(t.Context(), slices.Concat(pixels[2*i], pixels[2*i+1]), 2, 12, 12)
 		return err
 	})
 	if runs := slices.Collect(maps.Keys(m.pool.open)); len(runs) != 2 || !slices.ContainsFunc(runs, func(name string) bool { return strings.HasPrefix(name, "vision-6x") }) {
 		t.Errorf("the graphs %v were run; want text and one over six pictures", runs)
 	}
-	alone, err := m.Encode(t.Context(), g.bytes("5.pixels"), 6, 12, 12)
+	alone, err := m.encodePictures(t.Context(), g.bytes("5.pixels"), 6, 12, 12)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestQuestionsOfCallersThatWaitAreAnsweredTogether(t *testing.T) {
 	prompts := g.Clips[5].Prompts
 	told := make([][]int64, len(prompts))
 	held(t, m.textTurns, m.askings.Waiting, len(prompts), func(i int) error {
-		got, err := m.Generate(t.Context(), p, [][]int64{prompts[i].Prompt}, Generation{MaxTokens: 6, OnToken: func(_ int, id int64) { told[i] = append(told[i], id) }})
+		got, err := m.generate(t.Context(), p, [][]int64{prompts[i].Prompt}, generation{MaxTokens: 6, onToken: func(_ int, id int64) { told[i] = append(told[i], id) }})
 		if err == nil && !slices.Equal(got[0].IDs, prompts[i].IDs) {
 			err = fmt.Errorf("prompt %v is answered %v; want %v", prompts[i].Prompt, got[0].IDs, prompts[i].IDs)
 		}
@@ -104,18 +104,18 @@ func TestQuestionsOfCallersThatWaitAreAnsweredTogether(t *testing.T) {
 func answerAll(t *testing.T, m *Model, g *golden, i int) error {
 	clip, slots := g.Clips[i], []int64{0, 1, 2, 3, 4, 5}
 	if !clip.Video {
-		slots = []int64{int64(m.Frames())}
+		slots = []int64{int64(m.spec.frames)}
 	}
-	frames, err := m.Encode(t.Context(), g.bytes(fmt.Sprintf("%d.pixels", i)), clip.Frames, clip.Height, clip.Width)
+	frames, err := m.encodePictures(t.Context(), g.bytes(fmt.Sprintf("%d.pixels", i)), clip.Frames, clip.Height, clip.Width)
 	if err != nil {
 		return err
 	}
-	p, err := m.Prefix(t.Context(), frames, slots[:clip.Frames])
+	p, err := m.readPictures(t.Context(), frames, slots[:clip.Frames])
 	if err != nil {
 		return err
 	}
 	for _, want := range clip.Prompts {
-		got, err := m.Generate(t.Context(), p, [][]int64{want.Prompt}, Generation{MaxTokens: 6})
+		got, err := m.generate(t.Context(), p, [][]int64{want.Prompt}, generation{MaxTokens: 6})
 		if err != nil {
 			return err
 		}
@@ -140,7 +140,7 @@ func TestALoadThatIsRefusedSaysWhy(t *testing.T) {
 		"a precision not heard of":  {CacheDir: "x", Library: "x", Precision: "fp7"},
 		"a second library, at last": {CacheDir: t.TempDir(), Library: filepath.Join(t.TempDir(), "none.so")},
 	} {
-		if m, err := Load(t.Context(), c, cfg); err == nil {
+		if m, err := loadModel(t.Context(), c, cfg); err == nil {
 			t.Errorf("%s: Load gives a model", name)
 			m.Close()
 		}

@@ -8,6 +8,7 @@ import (
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/fault"
 	"videoqa/internal/onnx"
+	"videoqa/internal/vlm"
 )
 
 func TestPrecisionFollowsProcessorLibraryAndSize(t *testing.T) {
@@ -21,26 +22,26 @@ func TestPrecisionFollowsProcessorLibraryAndSize(t *testing.T) {
 	fast, alone := onnx.ByteProducts(), filepath.Join(t.TempDir(), "libonnxruntime.so")
 	for _, tc := range []struct {
 		name    string
-		p       Precision
+		p       vlm.Precision
 		c       checkpoint.Config
 		library string
-		want    Precision // of a processor that has bfloat16; "": refused
-		without Precision // of one that has not
+		want    vlm.Precision // of a processor that has bfloat16; "": refused
+		without vlm.Precision // of one that has not
 	}{
-		{"auto takes what pays", Auto, base, library(t), best(true, fast), best(false, fast)},
+		{"auto takes what pays", vlm.Auto, base, library(t), best(true, fast), best(false, fast)},
 		{"auto is the default", "", base, library(t), best(true, fast), best(false, fast)},
-		{"a small model gains nothing", Auto, tiny, library(t), FP32, FP32},
-		{"a small model may be run so all the same", BF16, tiny, library(t), BF16, ""},
-		{"so may its words alone", BF16INT8, tiny, library(t), BF16INT8, ""},
-		{"fp32 is fp32", FP32, base, library(t), FP32, FP32},
-		{"a library alone has bf16 too", BF16INT8, base, alone, BF16INT8, ""},
-		{"int8 runs on any processor", INT8, tiny, alone, INT8, INT8},
+		{"a small model gains nothing", vlm.Auto, tiny, library(t), vlm.FP32, vlm.FP32},
+		{"a small model may be run so all the same", vlm.BF16, tiny, library(t), vlm.BF16, ""},
+		{"so may its words alone", vlm.BF16INT8, tiny, library(t), vlm.BF16INT8, ""},
+		{"fp32 is fp32", vlm.FP32, base, library(t), vlm.FP32, vlm.FP32},
+		{"a library alone has bf16 too", vlm.BF16INT8, base, alone, vlm.BF16INT8, ""},
+		{"int8 runs on any processor", vlm.INT8, tiny, alone, vlm.INT8, vlm.INT8},
 	} {
 		want := tc.want
 		if !onnx.Multiplies(onnx.BFloat16) {
 			want = tc.without
 		}
-		got, err := tc.p.For(tc.c, CPU, tc.library)
+		got, err := PrecisionFor(tc.p, tc.c, CPU, tc.library)
 		if got != want || (want == "") != errors.Is(err, fault.BadRequest) {
 			t.Errorf("%s: %q is %q, %v; want %q", tc.name, tc.p, got, err, want)
 		}
@@ -48,15 +49,15 @@ func TestPrecisionFollowsProcessorLibraryAndSize(t *testing.T) {
 }
 
 func TestAPrecisionIsOneOfPicturesAndOneOfWords(t *testing.T) {
-	for _, tc := range []struct{ p, pictures, words Precision }{
-		{FP32, FP32, FP32}, {BF16, BF16, FP32}, {INT8, INT8, INT8}, {FP32INT8, FP32, INT8}, {BF16INT8, BF16, INT8},
+	for _, tc := range []struct{ p, pictures, words vlm.Precision }{
+		{vlm.FP32, vlm.FP32, vlm.FP32}, {vlm.BF16, vlm.BF16, vlm.FP32}, {vlm.INT8, vlm.INT8, vlm.INT8}, {vlm.FP32INT8, vlm.FP32, vlm.INT8}, {vlm.BF16INT8, vlm.BF16, vlm.INT8},
 	} {
-		if tc.p.Pictures() != tc.pictures || tc.p.words() != tc.words {
-			t.Errorf("%s has pictures in %s and words in %s; want %s and %s", tc.p, tc.p.Pictures(), tc.p.words(), tc.pictures, tc.words)
+		if tc.p.Pictures() != tc.pictures || tc.p.Words() != tc.words {
+			t.Errorf("%s has pictures in %s and words in %s; want %s and %s", tc.p, tc.p.Pictures(), tc.p.Words(), tc.pictures, tc.words)
 		}
 	}
-	for _, p := range []Precision{"int8+fp32", "fp7", "auto+int8", "fp32+", "+int8"} {
-		if err := p.check(); !errors.Is(err, fault.BadRequest) {
+	for _, p := range []vlm.Precision{"int8+fp32", "fp7", "auto+int8", "fp32+", "+int8"} {
+		if err := p.Validate(); !errors.Is(err, fault.BadRequest) {
 			t.Errorf("%q gives %v; want %v", p, err, fault.BadRequest)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 // inDistribution is the probability that a clip's pictures are like those that the
 // model was trained on, by the checkpoint's detector; 1 if it has none.
-func inDistribution(d *checkpoint.Detector, frames []Frame) float64 {
+func inDistribution(d *checkpoint.Detector, frames []pictureTokens) float64 {
 	if d == nil {
 		return 1
 	}
@@ -20,7 +20,7 @@ func inDistribution(d *checkpoint.Detector, frames []Frame) float64 {
 }
 
 // detect is the detector's z of one picture.
-func detect(d *checkpoint.Detector, f Frame) float32 {
+func detect(d *checkpoint.Detector, f pictureTokens) float32 {
 	n := d.Token.Out
 	pooled, token := make([]float32, 2*n), make([]float32, n)
 	mean, most := pooled[:n], pooled[n:]

@@ -16,23 +16,23 @@ func TestTheDetectorsArithmetic(t *testing.T) {
 	}
 	// Tokens (1, 3) and (-2, -1) become (1, 0) and (0, 2) after relu: mean (0.5, 1), maximum (1, 2);
 	// pooled (3.5, 0), z = 0.75.
-	first := Frame{Tokens: 2, Width: 2, Data: []float32{1, 3, -2, -1}}
+	first := pictureTokens{Tokens: 2, Width: 2, Data: []float32{1, 3, -2, -1}}
 	// (0, 1) becomes (0, 0): pooled is (0, 0.5), z = 0.
-	second := Frame{Tokens: 1, Width: 2, Data: []float32{0, 1}}
+	second := pictureTokens{Tokens: 1, Width: 2, Data: []float32{0, 1}}
 	for _, tc := range []struct {
 		name   string
-		frames []Frame
+		frames []pictureTokens
 		z      float64
 	}{
-		{"one picture", []Frame{first}, 0.75},
-		{"another", []Frame{second}, 0},
-		{"a clip's is the mean", []Frame{first, second}, 0.375},
+		{"one picture", []pictureTokens{first}, 0.75},
+		{"another", []pictureTokens{second}, 0},
+		{"a clip's is the mean", []pictureTokens{first, second}, 0.375},
 	} {
 		if got, want := inDistribution(d, tc.frames), 1/(1+math.Exp(-tc.z)); math.Abs(got-want) > 1e-7 {
 			t.Errorf("%s: %v; want %v", tc.name, got, want)
 		}
 	}
-	if got := inDistribution(nil, []Frame{first}); got != 1 {
+	if got := inDistribution(nil, []pictureTokens{first}); got != 1 {
 		t.Errorf("without a detector: %v; want 1", got)
 	}
 }

@@ -1,17 +1,17 @@
 // Package gitvideo runs GIT: pictures become features, the features of a clip
 // become a prefix, and every question on the clip is answered from that prefix.
 //
-//	m, err := gitvideo.Load(ctx, checkpoint, gitvideo.Config{CacheDir: dir, Library: lib})
-//	frames, err := m.Encode(ctx, pixels, 6, 224, 224)      // once a picture
-//	p, err := m.Prefix(ctx, frames, slots)                 // once a clip
-//	out, err := m.Generate(ctx, p, prompts, gitvideo.Generation{MaxTokens: 20})
+//	m, err := gitvideo.Open(ctx, checkpoint, gitvideo.Config{CacheDir: dir, Library: lib})
+//	features, err := m.See(ctx, pictures)             // once a picture
+//	clip, err := m.Context(ctx, features, true)       // once a clip
+//	replies, err := m.Answer(ctx, clip, prompts, vlm.Generation{MaxTokens: 20})
 //
 // The model is that of arXiv 2205.14100 as transformers 4.56.2 computes it. What
 // holds beyond the signatures:
 //
 // A picture's features do not depend on its place in a clip nor on its company
 // in a call, so they serve image and video questions alike and may be kept and
-// given back ([Frame]). A prefix does not depend on any question, exactly: no
+// given back. A context, the prefix of the text, does not depend on any question, exactly: no
 // visual token may look at a word, so keys and values of the visual tokens are
 // computed once, and every question, beam and choice reads the same ones.
 //

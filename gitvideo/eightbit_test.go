@@ -7,6 +7,7 @@ import (
 
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/onnx"
+	"videoqa/internal/vlm"
 	"videoqa/testdata/model"
 )
 
@@ -18,7 +19,7 @@ import (
 const int8Apart = 1e-3
 
 func TestEightBitsStayNearTransformers(t *testing.T) {
-	for _, p := range []Precision{INT8, FP32INT8} {
+	for _, p := range []vlm.Precision{vlm.INT8, vlm.FP32INT8} {
 		for _, name := range []string{"image", "video"} {
 			dir := filepath.Join("..", "testdata", "git", name)
 			g, m := readGolden(t, dir), loadAs(t, p, dir, t.TempDir(), 1)
@@ -34,12 +35,12 @@ func TestEightBitsStayNearTransformers(t *testing.T) {
 // Processors without an instruction for bytes have INT8 in another form. It is run here on any.
 func TestEightBitsInBlocksStayNearTransformers(t *testing.T) {
 	dir, cache := filepath.Join("..", "testdata", "git", "video"), t.TempDir()
-	m := loadForms(t, INT8, blocks, blocks, dir, cache, 1)
+	m := loadForms(t, vlm.INT8, blocks, blocks, dir, cache, 1)
 	g := readGolden(t, dir)
 	for i := range g.Clips {
 		checkNear(t, m, g, i, int8Apart)
 	}
-	if other := loadAs(t, INT8, dir, cache, 1); onnx.Multiplies(onnx.Uint8) && other.folder == m.folder {
+	if other := loadAs(t, vlm.INT8, dir, cache, 1); onnx.Multiplies(onnx.Uint8) && other.folder == m.folder {
 		t.Errorf("both forms lie in %s", m.folder)
 	}
 }
@@ -48,7 +49,7 @@ func TestEightBitsInBlocksStayNearTransformers(t *testing.T) {
 func checkNear(t *testing.T, m *Model, g *golden, i int, limit float64) {
 	t.Helper()
 	clip := g.Clips[i]
-	frames, err := m.Encode(t.Context(), g.bytes(fmt.Sprintf("%d.pixels", i)), clip.Frames, clip.Height, clip.Width)
+	frames, err := m.encodePictures(t.Context(), g.bytes(fmt.Sprintf("%d.pixels", i)), clip.Frames, clip.Height, clip.Width)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,14 +87,14 @@ func checkNear(t *testing.T, m *Model, g *golden, i int, limit float64) {
 }
 
 // demo opens the demonstration model.
-func demo(t testing.TB, p Precision) *Model {
+func demo(t testing.TB, p vlm.Precision) *Model {
 	t.Helper()
 	c, err := checkpoint.OpenFS(model.Files)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	m, err := Load(t.Context(), c, Config{CacheDir: t.TempDir(), Library: library(t), Threads: 1, Precision: p})
+	m, err := loadModel(t.Context(), c, Config{CacheDir: t.TempDir(), Library: library(t), Threads: 1, Precision: p})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,19 +120,19 @@ func picture(n, side int) []byte {
 // What a frame becomes must not depend on what was encoded beside it: features are
 // kept, and used beside others.
 func TestEightBitFramesDoNotFeelTheirCompany(t *testing.T) {
-	m := demo(t, INT8)
-	side, all := m.ImageSize(), m.Frames()
+	m := demo(t, vlm.INT8)
+	side, all := m.ImageSize(), m.spec.frames
 	var pixels []byte
 	for n := range all {
 		pixels = append(pixels, picture(n, side)...)
 	}
 	copy(pixels[side*side*3:], make([]byte, side*side*3)) // the second is black
-	together, err := m.Encode(t.Context(), pixels, all, side, side)
+	together, err := m.encodePictures(t.Context(), pixels, all, side, side)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for n := range all {
-		alone, err := m.Encode(t.Context(), pixels[n*side*side*3:][:side*side*3], 1, side, side)
+		alone, err := m.encodePictures(t.Context(), pixels[n*side*side*3:][:side*side*3], 1, side, side)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,15 +144,15 @@ func TestEightBitFramesDoNotFeelTheirCompany(t *testing.T) {
 
 // Questions that are asked together get the answers that each gets alone.
 func TestEightBitQuestionsDoNotFeelTheirCompany(t *testing.T) {
-	m := demo(t, INT8)
+	m := demo(t, vlm.INT8)
 	p := demoPrefix(t, m)
-	prompts := [][]int64{m.Prompt([]int64{10, 11, 12}), m.Prompt([]int64{20, 21, 22, 23, 24, 25}), m.Prompt(nil), m.Prompt([]int64{30})}
-	together, err := m.Generate(t.Context(), p, prompts, Generation{MaxTokens: 5})
+	prompts := [][]int64{m.prompt([]int64{10, 11, 12}), m.prompt([]int64{20, 21, 22, 23, 24, 25}), m.prompt(nil), m.prompt([]int64{30})}
+	together, err := m.generate(t.Context(), p, prompts, generation{MaxTokens: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, prompt := range prompts {
-		alone, err := m.Generate(t.Context(), p, [][]int64{prompt}, Generation{MaxTokens: 5})
+		alone, err := m.generate(t.Context(), p, [][]int64{prompt}, generation{MaxTokens: 5})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -164,15 +165,15 @@ func TestEightBitQuestionsDoNotFeelTheirCompany(t *testing.T) {
 func demoPrefix(t *testing.T, m *Model) *Prefix {
 	t.Helper()
 	var pixels []byte
-	slots := make([]int64, m.Frames())
+	slots := make([]int64, m.spec.frames)
 	for n := range slots {
 		pixels, slots[n] = append(pixels, picture(n, m.ImageSize())...), int64(n)
 	}
-	frames, err := m.Encode(t.Context(), pixels, len(slots), m.ImageSize(), m.ImageSize())
+	frames, err := m.encodePictures(t.Context(), pixels, len(slots), m.ImageSize(), m.ImageSize())
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := m.Prefix(t.Context(), frames, slots)
+	p, err := m.readPictures(t.Context(), frames, slots)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +183,7 @@ func demoPrefix(t *testing.T, m *Model) *Prefix {
 // The demonstration model was trained, so its numbers have the outliers that random
 // ones have not.
 func TestTheDemonstrationModelStaysNearInEightBits(t *testing.T) {
-	exact, rounded := demoPrefix(t, demo(t, FP32)), demoPrefix(t, demo(t, INT8))
+	exact, rounded := demoPrefix(t, demo(t, vlm.FP32)), demoPrefix(t, demo(t, vlm.INT8))
 	for layer := range exact.keys {
 		for kind, d := range map[string]float64{"keys": apart(keysOf(rounded, layer), keysOf(exact, layer)), "values": apart(valuesOf(rounded, layer), valuesOf(exact, layer))} {
 			t.Logf("%s of layer %d: %.2g apart", kind, layer, d)

@@ -12,6 +12,7 @@ import (
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/fault"
 	"videoqa/internal/onnx"
+	"videoqa/internal/vlm"
 )
 
 // What one run encodes at most: pictures, and the tokens that they become, which is
@@ -53,19 +54,19 @@ func (m *Model) together(n, tokens int) int {
 type encoding struct {
 	pixels []byte // whole patches only
 	size   size
-	out    []Frame
+	out    []pictureTokens
 }
 
 // Encode runs the vision tower over pictures of one size.
 //
 //	pixels  [frames, height, width, 3]  uint8 RGB, upright, prepared as the model wants them
 //
-// Each Frame has its own memory. Sizes other than the model's own get position
+// Each pictureTokens has its own memory. Sizes other than the model's own get position
 // embeddings interpolated to their grid; rows and columns beyond the last whole
 // patch are not looked at. Calls that wait for their turn with pictures of one size
 // are encoded together. Encode borrows pixels until it returns. It returns
 // [fault.BadRequest] if pixels do not fit the sizes or are smaller than a patch.
-func (m *Model) Encode(ctx context.Context, pixels []byte, frames, height, width int) ([]Frame, error) {
+func (m *Model) encodePictures(ctx context.Context, pixels []byte, frames, height, width int) ([]pictureTokens, error) {
 	z := size{frames, height / m.spec.patch, width / m.spec.patch}
 	if frames < 1 || z.high < 1 || z.wide < 1 || len(pixels) != frames*height*width*3 {
 		return nil, fmt.Errorf("gitvideo: encode %d pictures of %d x %d in %d bytes, patches of %d: %w", frames, width, height, len(pixels), m.spec.patch, fault.BadRequest)
@@ -89,7 +90,7 @@ func (m *Model) encodeAll(ctx context.Context, done func(), all []*encoding) err
 	}
 	z := all[0].size
 	one := len(all[0].pixels) / z.frames
-	var out []Frame
+	var out []pictureTokens
 	for len(pixels) > 0 {
 		z.frames = m.together(len(pixels)/one, z.tokens())
 		got, err := m.encode(ctx, pixels[:z.frames*one], z)
@@ -110,7 +111,7 @@ func (m *Model) encodeAll(ctx context.Context, done func(), all []*encoding) err
 }
 
 // encode runs the graph of size z over pixels of exactly that size.
-func (m *Model) encode(ctx context.Context, pixels []byte, z size) ([]Frame, error) {
+func (m *Model) encode(ctx context.Context, pixels []byte, z size) ([]pictureTokens, error) {
 	s, done, err := m.vision(ctx, z)
 	if err != nil {
 		return nil, err
@@ -119,7 +120,7 @@ func (m *Model) encode(ctx context.Context, pixels []byte, z size) ([]Frame, err
 	n, w, p := z.tokens(), m.spec.vision.width, m.spec.patch
 	features := make([]float32, z.frames*n*w)
 	halves, result := []uint16(nil), onnx.Floats(features, int64(z.frames), int64(n), int64(w))
-	if m.precision.Pictures() == FP16 {
+	if m.precision.Pictures() == vlm.FP16 {
 		halves = make([]uint16, len(features))
 		result = onnx.Halves(halves, int64(z.frames), int64(n), int64(w))
 	}
@@ -130,12 +131,12 @@ func (m *Model) encode(ctx context.Context, pixels []byte, z size) ([]Frame, err
 	for i, bits := range halves {
 		features[i] = float16.Frombits(bits).Float32()
 	}
-	out := make([]Frame, 0, z.frames)
+	out := make([]pictureTokens, 0, z.frames)
 	for f := range slices.Chunk(features, n*w) {
 		if z.frames > 1 {
 			f = slices.Clone(f) // one frame kept must not keep the others
 		}
-		out = append(out, Frame{n, w, f})
+		out = append(out, pictureTokens{n, w, f})
 	}
 	return out, nil
 }
@@ -185,18 +186,18 @@ func (m *Model) wide() onnx.SessionConfig {
 }
 
 // openVINO says that it runs the graphs over pictures.
-func (m *Model) openVINO() bool { return m.precision.Pictures() == BF16 && m.pictures == whole }
+func (m *Model) openVINO() bool { return m.precision.Pictures() == vlm.BF16 && m.pictureForm == whole }
 
 // shares says that graphs over pictures read the weights where they are mapped.
 // OpenVINO does not, and blocks that are not packed would be turned into float32.
-func (m *Model) shares() bool { return !m.openVINO() && m.pictures != blocks }
+func (m *Model) shares() bool { return !m.openVINO() && m.pictureForm != blocks }
 
 // newWide begins a graph for wide.
 func (m *Model) newWide(name string) *onnx.Graph {
 	switch {
 	case m.openVINO():
 		return onnx.NewPlainGraph(name)
-	case m.precision.Pictures() == FP16:
+	case m.precision.Pictures() == vlm.FP16:
 		return onnx.NewHalfGraph(name)
 	}
 	return onnx.NewGraph(name)

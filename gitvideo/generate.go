@@ -21,23 +21,23 @@ const (
 	maxRows, maxWords = 128, 1024
 )
 
-// Generation says how answers are made. Its zero value is greedy, of at most
+// generation says how answers are made. Its zero value is greedy, of at most
 // [DefaultTokens].
-type Generation struct {
+type generation struct {
 	// MaxTokens is the most steps an answer may take, its stop token included;
 	// 0 means DefaultTokens. A model with fewer text positions stops there.
 	MaxTokens int
 	// Beam is the width of the original's beam search; 0 and 1 mean greedy. The
 	// original uses 4.
 	Beam int
-	// OnToken, if not nil, is called with each token of an answer as soon as it
+	// onToken, if not nil, is called with each token of an answer as soon as it
 	// is certain: at once when greedy, at the end of a prompt's search with beams.
 	// Calls come one at a time, before Generate returns.
-	OnToken func(prompt int, id int64)
+	onToken func(prompt int, id int64)
 }
 
-// A Result is an answer.
-type Result struct {
+// A result is an answer.
+type result struct {
 	// IDs are the answer's tokens, without prompt and stop token.
 	IDs []int64
 	// LogProb is the natural logarithm of the answer's probability, stop token
@@ -49,7 +49,7 @@ type Result struct {
 
 // Prompt is what the model is asked with: the mark of beginning, then the last 38
 // tokens of the question. Without a question it asks for a caption.
-func (m *Model) Prompt(question []int64) []int64 {
+func (m *Model) prompt(question []int64) []int64 {
 	question = question[max(0, len(question)-longestQuestion):]
 	return append([]int64{m.config.BOS}, question...)
 }
@@ -57,7 +57,7 @@ func (m *Model) Prompt(question []int64) []int64 {
 // Generate answers prompts about one clip, all in the same runs as far as they
 // fit, with those of other calls about p that wait for their turn. Results are in the order of prompts. It returns [fault.BadRequest] for an
 // empty prompt, one with no room left for an answer, or an unknown token.
-func (m *Model) Generate(ctx context.Context, p *Prefix, prompts [][]int64, opt Generation) ([]Result, error) {
+func (m *Model) generate(ctx context.Context, p *Prefix, prompts [][]int64, opt generation) ([]result, error) {
 	if opt.MaxTokens < 0 || opt.Beam < 0 || opt.Beam > maxRows {
 		return nil, fmt.Errorf("gitvideo: generate %d tokens by %d beams: %w", opt.MaxTokens, opt.Beam, fault.BadRequest)
 	}
@@ -72,27 +72,27 @@ func (m *Model) Generate(ctx context.Context, p *Prefix, prompts [][]int64, opt 
 	if err := m.finish(ctx, p, jobs); err != nil {
 		return nil, fmt.Errorf("gitvideo: generate: %w", err)
 	}
-	results := make([]Result, len(jobs))
+	results := make([]result, len(jobs))
 	for i, j := range jobs {
-		results[i] = resultOf(j.search, i, opt.OnToken)
+		results[i] = resultOf(j.search, i, opt.onToken)
 	}
 	return results, nil
 }
 
 // searchFor begins the search that opt asks for.
-func (m *Model) searchFor(i, prompt, limit int, opt Generation) search {
+func (m *Model) searchFor(i, prompt, limit int, opt generation) search {
 	if opt.Beam > 1 {
 		return newBeams(m.config.EOS, opt.Beam, limit, prompt)
 	}
 	g := &greedy{stops: m.config.EOS, limit: limit}
-	if opt.OnToken != nil {
-		g.token = func(id int64) { opt.OnToken(i, id) }
+	if opt.onToken != nil {
+		g.token = func(id int64) { opt.onToken(i, id) }
 	}
 	return g
 }
 
 // resultOf takes a finished search's result; beams have not called back yet.
-func resultOf(s search, i int, token func(int, int64)) Result {
+func resultOf(s search, i int, token func(int, int64)) result {
 	b, ok := s.(*beams)
 	if !ok {
 		return s.(*greedy).result
@@ -109,7 +109,7 @@ func resultOf(s search, i int, token func(int, int64)) Result {
 // natural logarithm of its probability, stop token included. Choices are weighed
 // against each other by the caller. It returns [fault.BadRequest] for an empty
 // choice, an unknown token, or one that does not fit behind the prompt.
-func (m *Model) Score(ctx context.Context, p *Prefix, prompt []int64, choices [][]int64) ([]float64, error) {
+func (m *Model) score(ctx context.Context, p *Prefix, prompt []int64, choices [][]int64) ([]float64, error) {
 	if len(choices) == 0 {
 		return nil, fmt.Errorf("gitvideo: score no choices: %w", fault.BadRequest)
 	}
@@ -169,7 +169,7 @@ func (m *Model) finish(ctx context.Context, p *Prefix, jobs []job) error {
 // readable says that values of so many tokens are laid out as the text graph wants them.
 func (m *Model) readable(values onnx.Tensor, tokens int) bool {
 	t := m.spec.text
-	return slices.Equal(values.Shape(), []int64{int64(t.heads), int64(tokens), int64(onnx.PackedHead(t.head()))}) && values.DType() == m.precision.kept()
+	return slices.Equal(values.Shape(), []int64{int64(t.heads), int64(tokens), int64(onnx.PackedHead(t.head()))}) && values.DType() == keptType(m.precision)
 }
 
 // finishAll runs the jobs of several calls about one clip to their end, as many at

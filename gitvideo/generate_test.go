@@ -25,15 +25,15 @@ func tiny(t *testing.T, name string, i int) (*Model, *golden, *Prefix) {
 func clipPrefix(t *testing.T, m *Model, g *golden, i int) *Prefix {
 	t.Helper()
 	clip := g.Clips[i]
-	frames, err := m.Encode(t.Context(), g.bytes(fmt.Sprintf("%d.pixels", i)), clip.Frames, clip.Height, clip.Width)
+	frames, err := m.encodePictures(t.Context(), g.bytes(fmt.Sprintf("%d.pixels", i)), clip.Frames, clip.Height, clip.Width)
 	if err != nil {
 		t.Fatal(err)
 	}
-	slots, err := temporal.Slots(clip.Frames, m.Frames(), clip.Video)
+	slots, err := temporal.Slots(clip.Frames, m.spec.frames, clip.Video)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := m.Prefix(t.Context(), frames, slots)
+	p, err := m.readPictures(t.Context(), frames, slots)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestQuestionsTogetherAreAnsweredAsAlone(t *testing.T) {
 		}
 	}
 	for _, beam := range []int{1, 4} {
-		got, err := m.Generate(t.Context(), p, prompts, Generation{MaxTokens: 6, Beam: beam})
+		got, err := m.generate(t.Context(), p, prompts, generation{MaxTokens: 6, Beam: beam})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,8 +72,8 @@ func TestTokensAreToldAsTheyCome(t *testing.T) {
 	prompts := [][]int64{g.Clips[5].Prompts[1].Prompt, g.Clips[5].Prompts[2].Prompt}
 	for _, beam := range []int{0, 3} {
 		told := make([][]int64, len(prompts))
-		got, err := m.Generate(t.Context(), p, prompts, Generation{MaxTokens: 6, Beam: beam,
-			OnToken: func(i int, id int64) { told[i] = append(told[i], id) }})
+		got, err := m.generate(t.Context(), p, prompts, generation{MaxTokens: 6, Beam: beam,
+			onToken: func(i int, id int64) { told[i] = append(told[i], id) }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +89,7 @@ func TestGenerationStopsBetweenStepsWhenItsContextEnds(t *testing.T) {
 	m, g, p := tiny(t, "video", 0)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	gone, told := errors.New("the asker is gone"), 0
-	_, err := m.Generate(ctx, p, [][]int64{g.Clips[0].Prompts[0].Prompt}, Generation{OnToken: func(int, int64) {
+	_, err := m.generate(ctx, p, [][]int64{g.Clips[0].Prompts[0].Prompt}, generation{onToken: func(int, int64) {
 		if told++; told == 2 {
 			cancel(gone)
 		}
@@ -160,11 +160,11 @@ func TestAllAnswersTogetherAreCertain(t *testing.T) {
 	for a := range int64(m.spec.vocab) {
 		choices = append(choices, []int64{a})
 	}
-	one, err := m.Score(t.Context(), p, prompt, choices)
+	one, err := m.score(t.Context(), p, prompt, choices)
 	if err != nil {
 		t.Fatal(err)
 	}
-	alone, err := m.Score(t.Context(), p, prompt, choices[7:8])
+	alone, err := m.score(t.Context(), p, prompt, choices[7:8])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,40 +183,40 @@ func TestPromptKeepsTheLastOfALongQuestion(t *testing.T) {
 	for i := range long {
 		long[i] = int64(i)
 	}
-	if got := m.Prompt(long); len(got) != 39 || got[0] != m.config.BOS || got[1] != 12 || got[38] != 49 {
+	if got := m.prompt(long); len(got) != 39 || got[0] != m.config.BOS || got[1] != 12 || got[38] != 49 {
 		t.Errorf("Prompt of 50 tokens is %v; want the beginning and the last 38", got)
 	}
-	if got := m.Prompt(nil); !slices.Equal(got, []int64{m.config.BOS}) {
+	if got := m.prompt(nil); !slices.Equal(got, []int64{m.config.BOS}) {
 		t.Errorf("the prompt of a caption is %v; want the beginning alone", got)
 	}
 }
 
 func TestBadRequestsAreRefused(t *testing.T) {
 	m, g, p := tiny(t, "video", 0)
-	frame, err := m.Encode(t.Context(), g.bytes("0.pixels"), 1, 12, 12)
+	frame, err := m.encodePictures(t.Context(), g.bytes("0.pixels"), 1, 12, 12)
 	if err != nil {
 		t.Fatal(err)
 	}
 	other, _, imagePrefix := tiny(t, "image", 0)
 	ctx := t.Context()
 	for name, ask := range map[string]func() error{
-		"no pixels":                   func() error { _, err := m.Encode(ctx, nil, 1, 12, 12); return err },
-		"pixels of another size":      func() error { _, err := m.Encode(ctx, make([]byte, 12*12*3), 1, 12, 13); return err },
-		"less than a patch":           func() error { _, err := m.Encode(ctx, make([]byte, 3*12*3), 1, 3, 12); return err },
-		"no frames":                   func() error { _, err := m.Prefix(ctx, nil, nil); return err },
-		"a slot that does not exist":  func() error { _, err := m.Prefix(ctx, frame, []int64{7}); return err },
-		"a slot for no frame":         func() error { _, err := m.Prefix(ctx, frame, []int64{0, 1}); return err },
-		"another model's frame":       func() error { _, err := other.Prefix(ctx, frame, []int64{0}); return err },
-		"another model's prefix":      func() error { _, err := m.Generate(ctx, imagePrefix, [][]int64{{5}}, Generation{}); return err },
-		"an empty prompt":             func() error { _, err := m.Generate(ctx, p, [][]int64{{}}, Generation{}); return err },
-		"an unknown token":            func() error { _, err := m.Generate(ctx, p, [][]int64{{48}}, Generation{}); return err },
-		"a prompt without room":       func() error { _, err := m.Generate(ctx, p, [][]int64{make([]int64, 24)}, Generation{}); return err },
-		"tokens below none":           func() error { _, err := m.Generate(ctx, p, [][]int64{{5}}, Generation{MaxTokens: -1}); return err },
-		"too many beams":              func() error { _, err := m.Generate(ctx, p, [][]int64{{5}}, Generation{Beam: 1000}); return err },
-		"no choices":                  func() error { _, err := m.Score(ctx, p, []int64{5}, nil); return err },
-		"an empty choice":             func() error { _, err := m.Score(ctx, p, []int64{5}, [][]int64{{}}); return err },
-		"a choice too long to answer": func() error { _, err := m.Score(ctx, p, []int64{5}, [][]int64{make([]int64, 24)}); return err },
-		"stored bytes cut short":      func() error { _, err := FrameFromBytes(frame[0].Bytes()[4:], frame[0].Width); return err },
+		"no pixels":                   func() error { _, err := m.encodePictures(ctx, nil, 1, 12, 12); return err },
+		"pixels of another size":      func() error { _, err := m.encodePictures(ctx, make([]byte, 12*12*3), 1, 12, 13); return err },
+		"less than a patch":           func() error { _, err := m.encodePictures(ctx, make([]byte, 3*12*3), 1, 3, 12); return err },
+		"no frames":                   func() error { _, err := m.readPictures(ctx, nil, nil); return err },
+		"a slot that does not exist":  func() error { _, err := m.readPictures(ctx, frame, []int64{7}); return err },
+		"a slot for no frame":         func() error { _, err := m.readPictures(ctx, frame, []int64{0, 1}); return err },
+		"another model's frame":       func() error { _, err := other.readPictures(ctx, frame, []int64{0}); return err },
+		"another model's prefix":      func() error { _, err := m.generate(ctx, imagePrefix, [][]int64{{5}}, generation{}); return err },
+		"an empty prompt":             func() error { _, err := m.generate(ctx, p, [][]int64{{}}, generation{}); return err },
+		"an unknown token":            func() error { _, err := m.generate(ctx, p, [][]int64{{48}}, generation{}); return err },
+		"a prompt without room":       func() error { _, err := m.generate(ctx, p, [][]int64{make([]int64, 24)}, generation{}); return err },
+		"tokens below none":           func() error { _, err := m.generate(ctx, p, [][]int64{{5}}, generation{MaxTokens: -1}); return err },
+		"too many beams":              func() error { _, err := m.generate(ctx, p, [][]int64{{5}}, generation{Beam: 1000}); return err },
+		"no choices":                  func() error { _, err := m.score(ctx, p, []int64{5}, nil); return err },
+		"an empty choice":             func() error { _, err := m.score(ctx, p, []int64{5}, [][]int64{{}}); return err },
+		"a choice too long to answer": func() error { _, err := m.score(ctx, p, []int64{5}, [][]int64{make([]int64, 24)}); return err },
+		"features cut short":          func() error { _, err := m.Context(ctx, [][]float32{frame[0].Data[1:]}, false); return err },
 	} {
 		if err := ask(); !errors.Is(err, fault.BadRequest) {
 			t.Errorf("%s gives %v; want %v", name, err, fault.BadRequest)
@@ -230,7 +230,7 @@ func TestAnswersEndWhereTextPositionsEnd(t *testing.T) {
 	for i := range prompt {
 		prompt[i] = 9
 	}
-	got, err := m.Generate(t.Context(), p, [][]int64{prompt}, Generation{MaxTokens: 20})
+	got, err := m.generate(t.Context(), p, [][]int64{prompt}, generation{MaxTokens: 20})
 	if err != nil || len(got[0].IDs) > 2 {
 		t.Errorf("with two positions left the answer is %v, %v", got, err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/onnx"
+	"videoqa/internal/vlm"
 )
 
 // A golden is what transformers 4.56.2 says about a checkpoint; testdata/git/make.py
@@ -106,17 +107,17 @@ func library(t testing.TB) string {
 // load makes the checkpoint in dir ready with its graphs under cache.
 func load(t testing.TB, dir, cache string, threads int) *Model {
 	t.Helper()
-	return loadAs(t, FP32, dir, cache, threads)
+	return loadAs(t, vlm.FP32, dir, cache, threads)
 }
 
-func loadAs(t testing.TB, p Precision, dir, cache string, threads int) *Model {
+func loadAs(t testing.TB, p vlm.Precision, dir, cache string, threads int) *Model {
 	t.Helper()
-	pictures, words := p.forms(false)
+	pictures, words := formsOf(p, false)
 	return loadForms(t, p, pictures, words, dir, cache, threads)
 }
 
 // loadForms is loadAs as another processor would have it.
-func loadForms(t testing.TB, p Precision, pictures, words form, dir, cache string, threads int) *Model {
+func loadForms(t testing.TB, p vlm.Precision, pictures, words form, dir, cache string, threads int) *Model {
 	t.Helper()
 	c, err := checkpoint.Open(dir)
 	if err != nil {

@@ -113,12 +113,12 @@ func TestAFramesFeaturesDoNotDependOnItsCompany(t *testing.T) {
 	dir := filepath.Join("..", "testdata", "git", "video")
 	g, m := readGolden(t, dir), load(t, dir, t.TempDir(), 1)
 	pixels := g.bytes("5.pixels")
-	together, err := m.Encode(t.Context(), pixels, 6, 12, 12)
+	together, err := m.encodePictures(t.Context(), pixels, 6, 12, 12)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, one := range slices.Collect(slices.Chunk(pixels, 12*12*3)) {
-		alone, err := m.Encode(t.Context(), one, 1, 12, 12)
+		alone, err := m.encodePictures(t.Context(), one, 1, 12, 12)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +126,7 @@ func TestAFramesFeaturesDoNotDependOnItsCompany(t *testing.T) {
 			t.Error(c)
 		}
 	}
-	many, err := m.Encode(t.Context(), slices.Concat(pixels, pixels), 12, 12, 12) // more than one batch
+	many, err := m.encodePictures(t.Context(), slices.Concat(pixels, pixels), 12, 12, 12) // more than one batch
 	if err != nil || len(many) != 12 {
 		t.Fatalf("12 frames became %d, %v", len(many), err)
 	}
@@ -172,7 +172,7 @@ func TestManySizesOfPictureKeepFewSessions(t *testing.T) {
 	dir := filepath.Join("..", "testdata", "git", "image")
 	m := load(t, dir, t.TempDir(), 1)
 	for wide := range maxSessions + 10 {
-		if _, err := m.Encode(t.Context(), make([]byte, 8*8*(wide+1)*3), 1, 8, 8*(wide+1)); err != nil {
+		if _, err := m.encodePictures(t.Context(), make([]byte, 8*8*(wide+1)*3), 1, 8, 8*(wide+1)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -8,7 +8,7 @@ type greedy struct {
 	limit int
 	token func(id int64) // may be nil
 
-	result Result
+	result result
 }
 
 func (g *greedy) rows() int { return 1 }

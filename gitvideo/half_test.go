@@ -9,6 +9,7 @@ import (
 
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/fault"
+	"videoqa/internal/vlm"
 	"videoqa/testdata/model"
 )
 
@@ -21,7 +22,7 @@ const halfApart = 1e-4
 func TestHalfStaysNearTransformers(t *testing.T) {
 	for _, name := range []string{"image", "video"} {
 		dir := filepath.Join("..", "testdata", "git", name)
-		g, m := readGolden(t, dir), loadAs(t, FP16, dir, t.TempDir(), 1)
+		g, m := readGolden(t, dir), loadAs(t, vlm.FP16, dir, t.TempDir(), 1)
 		for i, clip := range g.Clips {
 			t.Run(fmt.Sprintf("%s %d: %d frames of %dx%d", name, i, clip.Frames, clip.Width, clip.Height), func(t *testing.T) {
 				checkNear(t, m, g, i, halfApart)
@@ -31,7 +32,7 @@ func TestHalfStaysNearTransformers(t *testing.T) {
 }
 
 func TestTheDemonstrationModelStaysNearInHalf(t *testing.T) {
-	exact, rounded := demoPrefix(t, demo(t, FP32)), demoPrefix(t, demo(t, FP16))
+	exact, rounded := demoPrefix(t, demo(t, vlm.FP32)), demoPrefix(t, demo(t, vlm.FP16))
 	for layer := range exact.keys {
 		for kind, d := range map[string]float64{"keys": apart(keysOf(rounded, layer), keysOf(exact, layer)), "values": apart(valuesOf(rounded, layer), valuesOf(exact, layer))} {
 			if !(d < halfApart) {
@@ -50,13 +51,13 @@ func TestADeviceWantsItsLibraryAndPrecision(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(filepath.Dir(with), "libonnxruntime_providers_cuda.so"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := demo(t, FP32).config
+	c := demo(t, vlm.FP32).config
 	for _, tc := range []struct {
-		p       Precision
+		p       vlm.Precision
 		library string
-		want    Precision // before what is for words; "": refused
-	}{{Auto, with, FP16}, {FP16, with, FP16}, {FP16INT8, with, FP16}, {FP32, with, ""}, {BF16, with, ""}, {Auto, without, ""}} {
-		got, err := tc.p.For(c, CUDA, tc.library)
+		want    vlm.Precision // before what is for words; "": refused
+	}{{vlm.Auto, with, vlm.FP16}, {vlm.FP16, with, vlm.FP16}, {vlm.FP16INT8, with, vlm.FP16}, {vlm.FP32, with, ""}, {vlm.BF16, with, ""}, {vlm.Auto, without, ""}} {
+		got, err := PrecisionFor(tc.p, c, CUDA, tc.library)
 		if got.Pictures() != tc.want || (tc.want == "") != errors.Is(err, fault.BadRequest) {
 			t.Errorf("%s becomes %q, %v; want %q", tc.p, got, err, tc.want)
 		}
@@ -89,19 +90,19 @@ func BenchmarkDevice(b *testing.B) {
 // benchClips reads clips of as many frames as the model has embeddings: their
 // prefixes alone, and new frames with them.
 func benchClips(b *testing.B, m *Model) {
-	count, side := max(1, m.Frames()), m.ImageSize()
+	count, side := max(1, m.spec.frames), m.ImageSize()
 	var pixels []byte
 	slots := make([]int64, count)
 	for i := range count {
-		pixels, slots[i] = append(pixels, picture(i, side)...), int64(min(i, m.Frames()))
+		pixels, slots[i] = append(pixels, picture(i, side)...), int64(min(i, m.spec.frames))
 	}
-	var frames []Frame
+	var frames []pictureTokens
 	read := func() error {
-		_, err := m.Prefix(b.Context(), frames, slots)
+		_, err := m.readPictures(b.Context(), frames, slots)
 		return err
 	}
 	clip := func() (err error) {
-		if frames, err = m.Encode(b.Context(), pixels, count, side, side); err != nil {
+		if frames, err = m.encodePictures(b.Context(), pixels, count, side, side); err != nil {
 			return err
 		}
 		return read()
@@ -124,7 +125,7 @@ func benchClips(b *testing.B, m *Model) {
 // benchDevice opens the checkpoint that VIDEOQA_BENCH_MODEL names, or the demonstration
 // model, for the device and in the precision that the variables of those names say.
 func benchDevice(b *testing.B) *Model {
-	dir, device, precision := os.Getenv("VIDEOQA_BENCH_MODEL"), os.Getenv("VIDEOQA_DEVICE"), Precision(os.Getenv("VIDEOQA_PRECISION"))
+	dir, device, precision := os.Getenv("VIDEOQA_BENCH_MODEL"), os.Getenv("VIDEOQA_DEVICE"), vlm.Precision(os.Getenv("VIDEOQA_PRECISION"))
 	var c *checkpoint.Checkpoint
 	var err error
 	if dir == "" {
@@ -136,7 +137,7 @@ func benchDevice(b *testing.B) *Model {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { c.Close() })
-	m, err := Load(b.Context(), c, Config{CacheDir: b.TempDir(), Library: library(b), Precision: precision, Device: device})
+	m, err := loadModel(b.Context(), c, Config{CacheDir: b.TempDir(), Library: library(b), Precision: precision, Device: device})
 	if err != nil {
 		b.Fatal(err)
 	}

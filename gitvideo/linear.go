@@ -1,6 +1,9 @@
 package gitvideo
 
-import "videoqa/internal/onnx"
+import (
+	"videoqa/internal/onnx"
+	"videoqa/internal/vlm"
+)
 
 // A form is how the matrices of linear layers are kept for a graph.
 type form int
@@ -31,19 +34,19 @@ func (f form) panelled() onnx.DType {
 //
 // Our own kernels are for processors that they are fast on ([onnx.Multiplies]); ONNX
 // Runtime has the others' float32 and bytes, and OpenVINO bfloat16 where it is faster.
-func (p Precision) forms(openVINO bool) (pictures, words form) {
+func formsOf(p vlm.Precision, openVINO bool) (pictures, words form) {
 	switch {
-	case p.Pictures() == INT8 && onnx.Multiplies(onnx.Uint8):
+	case p.Pictures() == vlm.INT8 && onnx.Multiplies(onnx.Uint8):
 		pictures = quads
-	case p.Pictures() == INT8:
+	case p.Pictures() == vlm.INT8:
 		pictures = blocks
-	case p.Pictures() == BF16 && !openVINO:
+	case p.Pictures() == vlm.BF16 && !openVINO:
 		pictures = pairs
-	case p.Pictures() == FP32 && onnx.Multiplies(onnx.Float):
+	case p.Pictures() == vlm.FP32 && onnx.Multiplies(onnx.Float):
 		pictures = panels
 	}
 	switch {
-	case p.words() == INT8:
+	case p.Words() == vlm.INT8:
 		words = blocks
 	case pictures != whole:
 		words = panels

@@ -16,20 +16,26 @@ import (
 	"videoqa/internal/fault"
 	"videoqa/internal/onnx"
 	"videoqa/internal/turns"
+	"videoqa/internal/vlm"
+	"videoqa/internal/wordpiece"
 )
 
 // maxSessions bounds the open graphs of one model. Those over pictures and
 // prefixes share their weights, so one costs a few megabytes.
 const maxSessions = 24
 
-// A Model is a checkpoint made ready to run.
+// A Model is a checkpoint made ready to run. It is asked in pictures and words:
+// [Model.See], [Model.Context], [Model.Answer].
 type Model struct {
-	name, digest string
+	description vlm.Description
+	sight       vlm.Vision
+	words       *wordpiece.Tokenizer // nil: the model is run on token ids only
+
 	config       checkpoint.Config
-	precision    Precision
+	precision    vlm.Precision
 	device       string
-	pictures     form       // of matrices in the graphs over pictures
-	words        form       // and in the text step
+	pictureForm  form       // of matrices in the graphs over pictures
+	textForm     form       // and in the text step
 	scale, shift [3]float64 // of the preprocessing: a byte b means b·scale + shift
 
 	spec    spec
@@ -53,11 +59,8 @@ type Model struct {
 // wait for graphs over pictures, which are long: they share the cores with them.
 const mostRuns = 2
 
-// Load makes the checkpoint c ready. The first time it converts the weights into
-// cfg.CacheDir, which takes about as long as copying them; later it finds them
-// there. It borrows c until Close, and returns [fault.BadModel] if c is no GIT
-// that graphs can be built for and [fault.BadRequest] if cfg cannot be used.
-func Load(ctx context.Context, c *checkpoint.Checkpoint, cfg Config) (*Model, error) {
+// loadModel is Open for a model that is run on token ids.
+func loadModel(ctx context.Context, c *checkpoint.Checkpoint, cfg Config) (*Model, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -65,29 +68,31 @@ func Load(ctx context.Context, c *checkpoint.Checkpoint, cfg Config) (*Model, er
 	if err != nil {
 		return nil, fmt.Errorf("gitvideo: load %s: %w", c.Name, err)
 	}
-	precision, err := cfg.Precision.For(c.Config, cfg.Device, cfg.Library)
+	precision, err := PrecisionFor(cfg.Precision, c.Config, cfg.Device, cfg.Library)
 	if err != nil {
 		return nil, err
 	}
-	pictures, words := precision.forms(onnx.HasAMX() && onnx.HasOpenVINO(cfg.Library))
+	pictures, words := formsOf(precision, onnx.HasAMX() && onnx.HasOpenVINO(cfg.Library))
 	return loadIn(ctx, c, cfg, rt, precision, pictures, words)
 }
 
-// loadIn is Load with all that depends on the processor decided.
-func loadIn(ctx context.Context, c *checkpoint.Checkpoint, cfg Config, rt *onnx.Runtime, precision Precision, pictures, words form) (*Model, error) {
-	pre := c.Preprocessor
-	if cfg.Preprocessor != nil {
-		pre = *cfg.Preprocessor
+// loadIn is loadModel with all that depends on the processor decided.
+func loadIn(ctx context.Context, c *checkpoint.Checkpoint, cfg Config, rt *onnx.Runtime, precision vlm.Precision, pictures, words form) (*Model, error) {
+	prepared, pre, err := preparation(c, cfg.Preprocess)
+	if err != nil {
+		return nil, fmt.Errorf("gitvideo: load %s: %w", c.Name, err)
 	}
 	m := &Model{
-		name: c.Name, digest: c.Digest(), config: c.Config, precision: precision, device: cmp.Or(cfg.Device, CPU), pictures: pictures, words: words,
+		description: describe(c, cfg, precision),
+		sight:       vlm.Vision{Frames: max(1, c.Config.TemporalEmbeddings), ImageSize: c.Config.Vision.ImageSize, Preparation: prepared},
+		config:      c.Config, precision: precision, device: cmp.Or(cfg.Device, CPU), pictureForm: pictures, textForm: words,
 		spec: specOf(c.Config), runtime: rt, from: c,
 		session: onnx.SessionConfig{Threads: cfg.Threads},
 		pool:    pool{limit: maxSessions},
 	}
 	m.share()
 	m.scale, m.shift = pre.Affine()
-	m.folder = folderFor(cfg.CacheDir, m.digest, precision, pictures)
+	m.folder = folderFor(cfg.CacheDir, m.description.Digest, precision, pictures)
 	if err := m.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("gitvideo: load %s: %w", c.Name, err)
 	}
@@ -154,7 +159,7 @@ func (m *Model) convert(ctx context.Context) error {
 
 // newLayout plans the weights in the forms of the model's precision.
 func (m *Model) newLayout(tied bool) *layout {
-	return newLayout(m.spec, tied, m.pictures, m.words)
+	return newLayout(m.spec, tied, m.pictureForm, m.textForm)
 }
 
 // headIsWords says whether the head's matrix holds the word embeddings, as the
@@ -174,30 +179,21 @@ func (m *Model) headIsWords() (bool, error) {
 // Close frees the model's sessions once their runs have ended. Frames and
 // prefixes live on. The checkpoint stays its owner's.
 func (m *Model) Close() error {
-	if err := errors.Join(m.pool.close(), m.weights.Close()); err != nil {
-		return fmt.Errorf("gitvideo: close %s: %w", m.name, err)
+	errs := []error{m.pool.close(), m.weights.Close()}
+	if m.words != nil {
+		errs = append(errs, m.words.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("gitvideo: close %s: %w", m.Name(), err)
 	}
 	return nil
 }
 
 // Name is the checkpoint's.
-func (m *Model) Name() string { return m.name }
-
-// Digest is the checkpoint's, "sha256:…".
-func (m *Model) Digest() string { return m.digest }
-
-// Precision is what Auto was resolved to. Features and prefixes have its
-// [Precision.Pictures].
-func (m *Model) Precision() Precision { return m.precision }
-
-// Device is where the model runs.
-func (m *Model) Device() string { return m.device }
+func (m *Model) Name() string { return m.description.Name }
 
 // ImageSize is the side in pixels of the square picture the model was made for.
 func (m *Model) ImageSize() int { return m.config.Vision.ImageSize }
-
-// Frames is how many frames of a clip the model tells apart; 0 for an image model.
-func (m *Model) Frames() int { return m.spec.frames }
 
 // Width is how many values a visual token has.
 func (m *Model) Width() int { return m.spec.vision.width }
@@ -230,17 +226,17 @@ func (m *Model) graph(ctx context.Context, name string, cfg onnx.SessionConfig, 
 
 // text returns the session of the text graph.
 func (m *Model) text(ctx context.Context) (*onnx.Session, func(), error) {
-	return m.graph(ctx, "text", m.session, func() (onnx.Model, error) { return textGraph(m.spec, m.layout, m.precision.kept()) })
+	return m.graph(ctx, "text", m.session, func() (onnx.Model, error) { return textGraph(m.spec, m.layout, keptType(m.precision)) })
 }
 
 // folderFor is where graphs of that digest and precision lie. Processors of two kinds
 // that share it keep BF16 and INT8 in two forms.
-func folderFor(cache, digest string, p Precision, pictures form) folder {
+func folderFor(cache, digest string, p vlm.Precision, pictures form) folder {
 	kept := string(p)
 	switch {
 	case pictures == blocks:
 		kept += "-blocks"
-	case pictures == whole && p.Pictures() == BF16:
+	case pictures == whole && p.Pictures() == vlm.BF16:
 		kept += "-openvino"
 	}
 	return folder(filepath.Join(cache, "graphs", fmt.Sprintf("%s-%s-%s", strings.TrimPrefix(digest, "sha256:"), kept, Revision)))

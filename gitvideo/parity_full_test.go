@@ -39,16 +39,16 @@ func checkFullSize(t *testing.T, dir, cache string) {
 	m := load(t, dir, cache, 2)
 	took.lap("load, converting weights")
 	clip := g.Clips[0]
-	frames, err := m.Encode(t.Context(), g.bytes("0.pixels"), clip.Frames, clip.Height, clip.Width)
+	frames, err := m.encodePictures(t.Context(), g.bytes("0.pixels"), clip.Frames, clip.Height, clip.Width)
 	if err != nil {
 		t.Fatal(err)
 	}
 	took.lap("vision, opening its graph")
-	if _, err := m.Encode(t.Context(), g.bytes("0.pixels"), clip.Frames, clip.Height, clip.Width); err != nil {
+	if _, err := m.encodePictures(t.Context(), g.bytes("0.pixels"), clip.Frames, clip.Height, clip.Width); err != nil {
 		t.Fatal(err)
 	}
 	took.lap("vision")
-	p, all := prefixOf(t, m, g, 0, stored(t, frames), fullTolerance)
+	p, all := prefixOf(t, m, g, 0, frames, fullTolerance)
 	took.lap("prefix, opening its graph")
 	prefixOf(t, m, g, 0, frames, fullTolerance)
 	took.lap("prefix")

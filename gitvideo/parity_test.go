@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"videoqa/internal/vlm"
 	"videoqa/temporal"
 )
 
@@ -22,38 +23,22 @@ func checkTiny(t *testing.T, f form) {
 	t.Helper()
 	for _, name := range []string{"image", "video"} {
 		dir := filepath.Join("..", "testdata", "git", name)
-		g, m := readGolden(t, dir), loadForms(t, FP32, f, f, dir, t.TempDir(), 1)
+		g, m := readGolden(t, dir), loadForms(t, vlm.FP32, f, f, dir, t.TempDir(), 1)
 		for i, clip := range g.Clips {
 			t.Run(fmt.Sprintf("%s %d: %d frames of %dx%d, video %v", name, i, clip.Frames, clip.Width, clip.Height, clip.Video), func(t *testing.T) {
-				frames, err := m.Encode(t.Context(), g.bytes(fmt.Sprintf("%d.pixels", i)), clip.Frames, clip.Height, clip.Width)
+				frames, err := m.encodePictures(t.Context(), g.bytes(fmt.Sprintf("%d.pixels", i)), clip.Frames, clip.Height, clip.Width)
 				if err != nil {
 					t.Fatal(err)
 				}
 				checkClip(t, m, g, i, frames)
-				checkClip(t, m, g, i, stored(t, frames))
+				checkClip(t, m, g, i, frames)
 			})
 		}
 	}
 }
 
-// stored takes frames through their stored form, as a warm feature cache does.
-func stored(t *testing.T, frames []Frame) []Frame {
-	t.Helper()
-	out := make([]Frame, len(frames))
-	for i, f := range frames {
-		got, err := FrameFromBytes(f.Bytes(), f.Width)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if out[i] = got; got.Tokens != f.Tokens || !slices.Equal(got.Data, f.Data) {
-			t.Fatalf("frame %d changes when stored", i)
-		}
-	}
-	return out
-}
-
 // checkClip holds everything about clip i to the goldens.
-func checkClip(t *testing.T, m *Model, g *golden, i int, frames []Frame) {
+func checkClip(t *testing.T, m *Model, g *golden, i int, frames []pictureTokens) {
 	t.Helper()
 	p, all := prefixOf(t, m, g, i, frames, tolerance)
 	for _, c := range all {
@@ -75,18 +60,18 @@ func checkClip(t *testing.T, m *Model, g *golden, i int, frames []Frame) {
 }
 
 // prefixOf makes the prefix of clip i and compares features, keys and values.
-func prefixOf(t *testing.T, m *Model, g *golden, i int, frames []Frame, tolerance float64) (*Prefix, []comparison) {
+func prefixOf(t *testing.T, m *Model, g *golden, i int, frames []pictureTokens, tolerance float64) (*Prefix, []comparison) {
 	t.Helper()
 	var features []float32
 	for _, f := range frames {
 		features = append(features, f.Data...)
 	}
 	all := []comparison{compare(fmt.Sprintf("clip %d features", i), features, g.floats(fmt.Sprintf("%d.features", i)), tolerance)}
-	slots, err := temporal.Slots(len(frames), m.Frames(), g.Clips[i].Video)
+	slots, err := temporal.Slots(len(frames), m.spec.frames, g.Clips[i].Video)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := m.Prefix(t.Context(), frames, slots)
+	p, err := m.readPictures(t.Context(), frames, slots)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +85,7 @@ func prefixOf(t *testing.T, m *Model, g *golden, i int, frames []Frame, toleranc
 }
 
 // continueGreedily answers prompt k of clip i and compares every step's logits.
-func continueGreedily(t *testing.T, m *Model, g *golden, p *Prefix, i, k int, tolerance float64) (Result, comparison) {
+func continueGreedily(t *testing.T, m *Model, g *golden, p *Prefix, i, k int, tolerance float64) (result, comparison) {
 	t.Helper()
 	want := g.Clips[i].Prompts[k]
 	steps := len(want.IDs)
@@ -121,7 +106,7 @@ func near(got, want float64) bool { return math.Abs(got-want) <= 10*tolerance*ma
 func checkBeams(t *testing.T, m *Model, p *Prefix, want goldenPrompt) {
 	t.Helper()
 	for _, b := range want.Beams {
-		got, err := m.Generate(t.Context(), p, [][]int64{want.Prompt}, Generation{MaxTokens: b.Limit, Beam: b.Width})
+		got, err := m.generate(t.Context(), p, [][]int64{want.Prompt}, generation{MaxTokens: b.Limit, Beam: b.Width})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +118,7 @@ func checkBeams(t *testing.T, m *Model, p *Prefix, want goldenPrompt) {
 
 func checkScores(t *testing.T, m *Model, p *Prefix, want goldenPrompt) {
 	t.Helper()
-	got, err := m.Score(t.Context(), p, want.Prompt, want.Choices)
+	got, err := m.score(t.Context(), p, want.Prompt, want.Choices)
 	if err != nil {
 		t.Fatal(err)
 	}

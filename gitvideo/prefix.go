@@ -7,6 +7,7 @@ import (
 
 	"videoqa/internal/fault"
 	"videoqa/internal/onnx"
+	"videoqa/internal/vlm"
 )
 
 // A Prefix is a clip as the decoder sees it: each layer's keys and values of all
@@ -39,19 +40,19 @@ func (p *Prefix) Bytes() int64 {
 
 // kept is what keys and values are kept in: float16 wherever what they are made of, or
 // what reads them, is rounded to fewer bits anyway.
-func (p Precision) kept() onnx.DType {
-	if p == FP32 {
+func keptType(p vlm.Precision) onnx.DType {
+	if p == vlm.FP32 {
 		return onnx.Float
 	}
 	return onnx.Half
 }
 
 // Prefix runs the decoder over the frames of a clip, in time order, all of one
-// size. Frame i gets temporal embedding slots[i], or none where slots[i] is
+// size. pictureTokens i gets temporal embedding slots[i], or none where slots[i] is
 // [Model.Frames]; which it gets is for package temporal to say. It returns
 // [fault.BadRequest] if there are no frames, sizes differ, or a slot does not
 // exist.
-func (m *Model) Prefix(ctx context.Context, frames []Frame, slots []int64) (*Prefix, error) {
+func (m *Model) readPictures(ctx context.Context, frames []pictureTokens, slots []int64) (*Prefix, error) {
 	if err := m.checkFrames(frames, slots); err != nil {
 		return nil, fmt.Errorf("gitvideo: make prefix of %d frames: %w: %w", len(frames), err, fault.BadRequest)
 	}
@@ -60,7 +61,7 @@ func (m *Model) Prefix(ctx context.Context, frames []Frame, slots []int64) (*Pre
 	for _, frame := range frames {
 		features = append(features, frame.Data...)
 	}
-	s, done, err := m.prefix(ctx, f, n)
+	s, done, err := m.prefixGraph(ctx, f, n)
 	if err != nil {
 		return nil, fmt.Errorf("gitvideo: make prefix: %w", err)
 	}
@@ -84,7 +85,7 @@ func (m *Model) packs() bool { return !m.openVINO() && m.device != CUDA }
 
 // readFrames runs the prefix graph.
 func (m *Model) readFrames(ctx context.Context, s *onnx.Session, in onnx.Feed, tokens int) (*Prefix, error) {
-	t, kept := m.spec.text, m.precision.kept()
+	t, kept := m.spec.text, keptType(m.precision)
 	p, out := &Prefix{tokens: tokens, keys: make([]onnx.Tensor, t.layers), values: make([]onnx.Tensor, t.layers)}, onnx.Feed{}
 	if m.packs() {
 		for i := range t.layers {
@@ -123,7 +124,7 @@ func (p *Prefix) fill(loose [][]float32, kept onnx.DType, t tower) {
 	packing.Wait()
 }
 
-func (m *Model) checkFrames(frames []Frame, slots []int64) error {
+func (m *Model) checkFrames(frames []pictureTokens, slots []int64) error {
 	if len(frames) == 0 || len(slots) != len(frames) {
 		return fmt.Errorf("%d slots", len(slots))
 	}
@@ -140,11 +141,11 @@ func (m *Model) checkFrames(frames []Frame, slots []int64) error {
 
 // prefix returns the session of the prefix graph for that many frames of so many
 // tokens.
-func (m *Model) prefix(ctx context.Context, frames, tokens int) (*onnx.Session, func(), error) {
+func (m *Model) prefixGraph(ctx context.Context, frames, tokens int) (*onnx.Session, func(), error) {
 	name := fmt.Sprintf("prefix-%dx%d", frames, tokens)
 	kept := onnx.DType(0)
 	if m.packs() {
-		kept = m.precision.kept()
+		kept = keptType(m.precision)
 	}
 	return m.graph(ctx, name, m.wide(), func() (onnx.Model, error) {
 		return prefixGraph(m.newWide(name), m.spec, m.layout, frames, tokens, kept)

@@ -135,7 +135,7 @@ func (a *App) parse(ctx context.Context) (*kong.Context, []config.Value, error) 
 		kong.Writers(a.Out, a.Err), kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(func(value *kong.Value) string { return settings.Help(value) }),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(a), kong.Vars{"kinds": kindNames(), "version": "videoqa " + a.Version})...)
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(a), kong.Vars{"kinds": kindNames(), "precisions": precisions(), "version": "videoqa " + a.Version})...)
 	if err != nil {
 		panic(err) // the struct above is wrong
 	}

@@ -122,7 +122,7 @@ func TestEachAlertIsSeenToFireAndToBeSilent(t *testing.T) {
 }
 
 func TestDeploymentsGiveOnlyVariablesThatExist(t *testing.T) {
-	parser, err := kong.New(&Commands{}, kong.Vars{"kinds": ""})
+	parser, err := kong.New(&Commands{}, kong.Vars{"kinds": "", "precisions": "auto"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,8 @@ import (
 	"videoqa/frames"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
+	"videoqa/internal/models"
+	"videoqa/internal/vlm"
 	"videoqa/temporal"
 )
 
@@ -84,7 +86,7 @@ func (c *Frames) Run(ctx context.Context, a *App) (err error) {
 	l.Sampling.Notes = append([]ingest.Note{}, answers.Notes(report)...)
 	for i, p := range pictures {
 		if c.Size == "model" {
-			p = look.Preparation.Apply(p)
+			p.Image = look.Preparation.Apply(p.Image)
 		}
 		file := filepath.Join(c.Out, fmt.Sprintf("%03d.png", i))
 		if err := writePNG(file, p); err != nil {
@@ -106,28 +108,28 @@ func (c *Frames) wantNone(n int) error {
 
 // look says how many frames are wanted and how they are prepared. The model's
 // graphs are not needed for that, so they are not loaded.
-func (c *Frames) look(a *App) (answers.Look, error) {
+func (c *Frames) look(a *App) (vlm.Vision, error) {
 	ck, err := ModelFlags{Model: c.Model}.checkpoint(a)
 	if err != nil {
-		return answers.Look{}, err
+		return vlm.Vision{}, err
 	}
-	if c.Preprocess == string(answers.Hub) {
+	if c.Preprocess == string(vlm.Hub) {
 		a.tellOfSettings(ck)
 	}
-	look, err := answers.LookOf(ck, answers.Preprocess(c.Preprocess))
+	look, err := models.VisionOf(ck, vlm.Preprocess(c.Preprocess))
 	if err := errors.Join(err, ck.Close()); err != nil {
-		return answers.Look{}, err
+		return vlm.Vision{}, err
 	}
 	if c.Count < 0 {
-		return answers.Look{}, fmt.Errorf("--count %d has to be at least 1: %w", c.Count, fault.BadRequest)
+		return vlm.Vision{}, fmt.Errorf("--count %d has to be at least 1: %w", c.Count, fault.BadRequest)
 	}
 	if c.Count > 0 {
-		look.Count = c.Count
+		look.Frames = c.Count
 	}
 	return look, nil
 }
 
-func (c *Frames) sample(ctx context.Context, src *source, look answers.Look) ([]frames.Picture, frames.Report, error) {
+func (c *Frames) sample(ctx context.Context, src *source, look vlm.Vision) ([]frames.Picture, frames.Report, error) {
 	still, err := frames.BeginsStill(src.reader, src.size)
 	switch {
 	case err != nil:
@@ -139,7 +141,7 @@ func (c *Frames) sample(ctx context.Context, src *source, look answers.Look) ([]
 		report.Requested, report.FewerFrames = max(1, c.Count), c.Count > 1
 		return []frames.Picture{p}, report, err
 	}
-	return frames.Sample(ctx, src.reader, src.size, frames.Plan{Count: look.Count, From: c.From, To: c.To}, src.limits)
+	return frames.Sample(ctx, src.reader, src.size, frames.Plan{Count: look.Frames, From: c.From, To: c.To}, src.limits)
 }
 
 func writePNG(file string, p frames.Picture) error {

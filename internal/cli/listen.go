@@ -22,13 +22,14 @@ import (
 	"videoqa/answers/store"
 	"videoqa/answers/worker"
 	"videoqa/frames"
-	"videoqa/gitvideo"
 	"videoqa/ingest"
 	"videoqa/ingest/media"
 	"videoqa/ingest/media/bucket"
 	"videoqa/ingest/media/spool"
 	"videoqa/internal/fault"
+	"videoqa/internal/models"
 	"videoqa/internal/ops"
+	"videoqa/internal/vlm"
 )
 
 // An uploads is a spool as its users want it.
@@ -185,19 +186,19 @@ func (f ModelFlags) modelOf(a *App) (m api.Model, err error) {
 	if c.CacheDir, err = a.cacheDir(); err != nil {
 		return m, err
 	}
-	look, err := answers.LookOf(c, answers.Preprocess(f.Preprocess))
-	if err != nil {
-		return m, err
-	}
 	library, err := a.library()
 	if err != nil {
 		return m, err
 	}
-	precision, err := gitvideo.Precision(f.Precision).For(c.Config, f.Device, library) // as a worker on such a machine would
+	look, err := models.VisionOf(c, vlm.Preprocess(f.Preprocess))
 	if err != nil {
 		return m, err
 	}
-	return api.Model{Model: ingest.Model{Name: c.Name, Digest: c.Digest(), Precision: string(precision), Preprocess: f.Preprocess, Device: f.Device, Demonstration: c.Extension.Demonstration}, Frames: look.Count}, nil
+	d, err := models.Describe(c, f.config(c.CacheDir, library)) // as a worker on such a machine would
+	if err != nil {
+		return m, err
+	}
+	return api.Model{Model: answers.Described(d), Frames: look.Frames}, nil
 }
 
 // spooled opens the spool of uploads.

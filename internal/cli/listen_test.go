@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"videoqa/answers"
 	"videoqa/answers/api"
 	"videoqa/ingest"
 )
@@ -121,7 +122,7 @@ func TestAProcessThatOnlyServesHTTPTellsOfTheSameModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	if want := (api.Model{Model: m.Described(), Frames: m.Frames()}); told != want {
+	if want := (api.Model{Model: answers.Described(m.Description()), Frames: m.Vision().Frames}); told != want {
 		t.Errorf("told is %+v; the model is %+v", told, want)
 	}
 }

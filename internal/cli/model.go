@@ -6,19 +6,20 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
-	"videoqa/answers"
-	"videoqa/gitvideo"
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/checkpoint/hub"
+	"videoqa/internal/models"
 	"videoqa/internal/onnx"
+	"videoqa/internal/vlm"
 	"videoqa/testdata/model"
 )
 
 // ModelFlags choose a model and how it runs.
 type ModelFlags struct {
 	Model      string `env:"VIDEOQA_MODEL" placeholder:"NAME" help:"Checkpoint: a folder, or a name on the Hub that was pulled, as microsoft/git-base-msrvtt-qa. Without it, the small demonstration model that is built in."`
-	Precision  string `env:"VIDEOQA_PRECISION" default:"auto" enum:"auto,fp32,bf16,int8,fp16,fp32+int8,bf16+int8,fp16+int8" help:"Arithmetic: ${enum}; of two, the first is for pictures and the second for words. fp16 is for cuda. auto is the fastest of all but int8 for a large model, bf16+int8 on a processor that has both (AVX512-BF16 or AMX; VNNI), and fp32 for a small one."`
+	Precision  string `env:"VIDEOQA_PRECISION" default:"auto" enum:"${precisions}" help:"Arithmetic: ${enum}; of two, the first is for pictures and the second for words. fp16 is for cuda. auto is the fastest of all but int8 for a large model, bf16+int8 on a processor that has both (AVX512-BF16 or AMX; VNNI), and fp32 for a small one."`
 	Device     string `env:"VIDEOQA_DEVICE" default:"cpu" enum:"cpu,cuda" help:"Where to compute over pictures: ${enum}. cuda needs an ONNX Runtime that has it, which VIDEOQA_ONNXRUNTIME names."`
 	Preprocess string `env:"VIDEOQA_PREPROCESS" default:"hub" enum:"hub,original" help:"How pictures are prepared: hub, as preprocessor_config.json says; original, as the model's authors did."`
 	Threads    int    `env:"VIDEOQA_THREADS" placeholder:"N" help:"Cores to use; 0 means all."`
@@ -29,7 +30,7 @@ const builtIn = "videoqa-small-world"
 
 // opened is a model with the checkpoint that it borrows.
 type opened struct {
-	*answers.Model
+	models.Model
 	checkpoint *checkpoint.Checkpoint
 }
 
@@ -51,18 +52,32 @@ func (f ModelFlags) open(ctx context.Context, a *App) (*opened, error) {
 		return nil, err
 	}
 	c.CacheDir = cache
-	m, err := answers.OpenModel(ctx, c, answers.ModelConfig{
-		CacheDir: cache, Library: library, Threads: f.Threads,
-		Precision: gitvideo.Precision(f.Precision), Device: f.Device, Preprocess: answers.Preprocess(f.Preprocess),
-	})
+	m, err := models.Open(ctx, c, f.config(cache, library))
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	a.tellOfDemonstration(m)
-	if f.Preprocess == string(answers.Hub) {
+	if f.Preprocess == string(vlm.Hub) {
 		a.tellOfSettings(c)
 	}
 	return &opened{m, c}, nil
+}
+
+// config is how the model runs.
+func (f ModelFlags) config(cache, library string) models.Config {
+	return models.Config{
+		CacheDir: cache, Library: library, Threads: f.Threads,
+		Precision: vlm.Precision(f.Precision), Device: f.Device, Preprocess: vlm.Preprocess(f.Preprocess),
+	}
+}
+
+// precisions lists the precisions by name, for flags.
+func precisions() string {
+	var names []string
+	for _, p := range vlm.Precisions() {
+		names = append(names, string(p))
+	}
+	return strings.Join(names, ",")
 }
 
 // tellOfSettings says if it is not plain where a checkpoint's image settings come
@@ -80,12 +95,12 @@ func (a *App) tellOfSettings(c *checkpoint.Checkpoint) {
 
 // tellOfDemonstration says once, to a person, that the model only shows how the
 // program works.
-func (a *App) tellOfDemonstration(m *answers.Model) {
-	if a.toldOfDemonstration || !m.Described().Demonstration || !a.atTerminal(a.Err) {
+func (a *App) tellOfDemonstration(m models.Model) {
+	if a.toldOfDemonstration || !m.Description().Demonstration || !a.atTerminal(a.Err) {
 		return
 	}
 	a.toldOfDemonstration = true
-	fmt.Fprintln(a.Err, wrap("videoqa: "+m.Name()+" is a demonstration model: it knows the small world that it was trained on, and cannot answer about real footage."+
+	fmt.Fprintln(a.Err, wrap("videoqa: "+m.Description().Name+" is a demonstration model: it knows the small world that it was trained on, and cannot answer about real footage."+
 		" For that: videoqa pull microsoft/git-base-msrvtt-qa, and then --model with that name.", "", ""))
 }
 

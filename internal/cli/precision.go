@@ -12,9 +12,9 @@ import (
 	"text/tabwriter"
 
 	"videoqa/answers"
-	"videoqa/gitvideo"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
+	"videoqa/internal/vlm"
 )
 
 // PrecisionCheck is videoqa precision-check.
@@ -75,7 +75,7 @@ func (c *PrecisionCheck) Run(ctx context.Context, a *App) (err error) {
 	if err != nil {
 		return err
 	}
-	exact, closeExact, err := c.open(ctx, a, string(gitvideo.FP32))
+	exact, closeExact, err := c.open(ctx, a, string(vlm.FP32))
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (c *PrecisionCheck) Run(ctx context.Context, a *App) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeOther()) }()
-	r := precisionReport{Against: string(gitvideo.FP32), Precision: c.Precision, Changed: []changeReport{}}
+	r := precisionReport{Against: string(vlm.FP32), Precision: c.Precision, Changed: []changeReport{}}
 	if err := c.checkAll(ctx, a, questions, exact, other, &r); err != nil {
 		return err
 	}

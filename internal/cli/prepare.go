@@ -13,15 +13,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"videoqa/answers"
 	"videoqa/answers/api"
 	"videoqa/answers/store/postgres"
 	"videoqa/frames/features/redis"
-	"videoqa/gitvideo"
 	"videoqa/ingest/broker"
 	"videoqa/ingest/kafka"
 	"videoqa/ingest/media"
 	"videoqa/internal/fault"
+	"videoqa/internal/models"
 	"videoqa/internal/ops"
 )
 
@@ -192,7 +191,7 @@ func (s *Settings) prepareModel(a *App) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	return answers.Judge(c, answers.ModelConfig{Library: library, Precision: gitvideo.Precision(s.Precision), Device: s.Device, Preprocess: answers.Preprocess(s.Preprocess)})
+	return models.Check(c, s.config("", library))
 }
 
 func (s *Settings) prepareMedia() error {

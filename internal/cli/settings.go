@@ -320,7 +320,7 @@ const (
 )
 
 // service says how answers are made by model.
-func (s *Settings) service(model *answers.Model, store features.Store) answers.Config {
+func (s *Settings) service(model answers.Model, store features.Store) answers.Config {
 	return answers.Config{
 		Model: model, Features: store, PrefixBytes: int64(s.Cache.Prefixes),
 		MaxTokens: s.MaxTokens, Beam: s.Beam, AbstainBelow: s.AbstainBelow, Clips: s.Work.Slots,

@@ -199,7 +199,7 @@ func benchMessage(b *testing.B, topic, key string, data any) ingest.Message {
 // A forgetful asker can be made to know nothing of what it saw.
 type forgetful struct {
 	asker
-	model *answers.Model
+	model answers.Model
 }
 
 func (f *forgetful) forget(b *testing.B) {
@@ -220,7 +220,7 @@ func BenchmarkStreamBesideCalls(b *testing.B) {
 	}
 	b.Cleanup(func() { m.Close() })
 	clips := 48
-	if m.Name() != builtIn {
+	if m.Description().Name != builtIn {
 		clips = 8 // of half a second or so each
 	}
 	f := &forgetful{model: m.Model}

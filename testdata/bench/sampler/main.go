@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"videoqa/frames"
+	"videoqa/frames/prepare"
 	"videoqa/temporal"
 )
 
@@ -99,9 +100,9 @@ func (b *bench) sample(o order) (reply, error) {
 	begin, used := time.Now(), cpu()
 	pics, report, err := frames.Sample(context.Background(), bytes.NewReader(b.clip), int64(len(b.clip)), frames.Plan{Count: o.Count}, limits)
 	if o.Edge > 0 {
-		square := frames.Preparation{ShortestEdge: o.Edge, CropWidth: o.Edge, CropHeight: o.Edge, Filter: frames.Bicubic}
+		square := prepare.Preparation{ShortestEdge: o.Edge, CropWidth: o.Edge, CropHeight: o.Edge, Filter: prepare.Bicubic}
 		for i, p := range pics {
-			pics[i] = square.Apply(p)
+			pics[i].Image = square.Apply(p.Image)
 		}
 	}
 	r := reply{Seconds: []float64{time.Since(begin).Seconds()}, CPU: cpu() - used, Decoded: report.Decoded, Frames: report.Frames}
@@ -130,16 +131,16 @@ func (b *bench) write(path string) error {
 }
 
 func (b *bench) resize(o order) (r reply, err error) {
-	p := frames.Picture{Width: o.Width, Height: o.Height}
+	p := prepare.Image{Width: o.Width, Height: o.Height}
 	if p.Pix, err = os.ReadFile(o.Path); err != nil {
 		return r, err
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(o.Threads))
 	for range o.N {
 		begin := time.Now()
-		out := frames.Resize(p, o.ToWidth, o.ToHeight, frames.Bicubic)
+		out := prepare.Resize(p, o.ToWidth, o.ToHeight, prepare.Bicubic)
 		r.Seconds = append(r.Seconds, time.Since(begin).Seconds())
-		b.last = []frames.Picture{out}
+		b.last = []frames.Picture{{Image: out}}
 	}
 	return r, nil
 }

@@ -24,10 +24,11 @@ import (
 
 	"videoqa/answers"
 	"videoqa/frames"
-	"videoqa/gitvideo"
 	"videoqa/ingest"
 	"videoqa/internal/checkpoint"
+	"videoqa/internal/models"
 	"videoqa/internal/trail"
+	"videoqa/internal/vlm"
 )
 
 func main() {
@@ -37,13 +38,13 @@ func main() {
 	clients := flag.Int("clients", 4, "that ask at the same time")
 	flag.Parse()
 	runtime.GOMAXPROCS(*threads)
-	if err := run(*dir, gitvideo.Precision(*precision), *threads, *clients, flag.Args()); err != nil {
+	if err := run(*dir, vlm.Precision(*precision), *threads, *clients, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "trace:", err)
 		os.Exit(1)
 	}
 }
 
-func run(dir string, precision gitvideo.Precision, threads, clients int, paths []string) (err error) {
+func run(dir string, precision vlm.Precision, threads, clients int, paths []string) (err error) {
 	ctx := context.Background()
 	subjects, err := read(paths)
 	if err != nil {
@@ -55,7 +56,7 @@ func run(dir string, precision gitvideo.Precision, threads, clients int, paths [
 	}
 	c.CacheDir = dir
 	defer func() { err = errors.Join(err, c.Close()) }()
-	m, err := answers.OpenModel(ctx, c, answers.ModelConfig{CacheDir: dir, Library: os.Getenv("VIDEOQA_ONNXRUNTIME"), Threads: threads, Precision: precision})
+	m, err := models.Open(ctx, c, models.Config{CacheDir: dir, Library: os.Getenv("VIDEOQA_ONNXRUNTIME"), Threads: threads, Precision: precision})
 	if err != nil {
 		return err
 	}
@@ -118,7 +119,7 @@ func (c *clip) Headers() []ingest.Header { return nil }
 func (c *clip) End(trail.Fate, ingest.Answer) {}
 
 // ask has clients ask one question about each subject, through a service that knows none.
-func ask(ctx context.Context, m *answers.Model, subjects []answers.Subject, clients int) ([]clip, error) {
+func ask(ctx context.Context, m models.Model, subjects []answers.Subject, clients int) ([]clip, error) {
 	s, err := answers.New(answers.Config{Model: m, MaxTokens: 4})
 	if err != nil {
 		return nil, err

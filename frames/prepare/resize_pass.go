@@ -1,11 +1,9 @@
-package frames
+package prepare
 
 import (
 	"encoding/binary"
 	"runtime"
 	"sync"
-
-	"videoqa/temporal"
 )
 
 // Sums of bytes times weights fit 32 bits, so one 64-bit multiplication serves
@@ -30,8 +28,8 @@ func clip(v int32) byte {
 
 // resizeRows scales the rows top to bottom of p by k. Two rows go together, as the
 // two halves of pairs.
-func resizeRows(p Picture, k kernel, top, bottom int) Picture {
-	out := blank(len(k.first), bottom-top, p.PTS)
+func resizeRows(p Image, k kernel, top, bottom int) Image {
+	out := Blank(len(k.first), bottom-top)
 	stride, width := 3*p.Width, 3*out.Width
 	left, right := k.span()
 	if k.copies {
@@ -82,8 +80,8 @@ func resizeRowPair(low, high []byte, pairs [][3]uint64, k kernel) {
 }
 
 // resizeColumns scales the columns left to right of p by k.
-func resizeColumns(p Picture, k kernel, left, right int) Picture {
-	out := blank(right-left, len(k.first), p.PTS)
+func resizeColumns(p Image, k kernel, left, right int) Image {
+	out := Blank(right-left, len(k.first))
 	stride, width := 3*p.Width, 3*out.Width
 	inBands(out.Height, width*len(k.weights[0]), func(from, to int) {
 		for y := from; y < to; y++ {
@@ -142,9 +140,4 @@ func inBands(n, cost int, work func(from, to int)) {
 		wg.Go(func() { work(i*n/parts, (i+1)*n/parts) })
 	}
 	wg.Wait()
-}
-
-// blank gives a picture of that size with room for its pixels.
-func blank(width, height int, pts temporal.Seconds) Picture {
-	return Picture{Width: width, Height: height, Pix: make([]byte, 3*width*height), PTS: pts}
 }

@@ -1,4 +1,4 @@
-package frames
+package prepare
 
 import (
 	"fmt"
@@ -42,36 +42,23 @@ const (
 	CentreEven
 )
 
-// Original is what the authors of GIT did with a picture for a model of size x
-// size pixels (get_image_transform of GenerativeImage2Text, inference.py): the
-// shorter edge to size, bicubic, then the square in the middle. Their visual
-// question answering models have a longest edge, else 0: those keep the aspect
-// and crop nothing.
-func Original(size, longest int) Preparation {
-	t := Preparation{ShortestEdge: size, LongestEdge: longest, Filter: Bicubic, Centre: CentreEven}
-	if longest == 0 {
-		t.CropWidth, t.CropHeight = size, size
-	}
-	return t
-}
-
 // Validate returns [fault.BadModel], naming the field, if t asks for what cannot be done.
 func (t Preparation) Validate() error {
 	switch {
 	case min(t.ShortestEdge, t.LongestEdge, t.Width, t.Height, t.CropWidth, t.CropHeight) < 0:
-		return fmt.Errorf("frames: preparation: a size is negative in %+v: %w", t, fault.BadModel)
+		return fmt.Errorf("prepare: check preparation: a size is negative in %+v: %w", t, fault.BadModel)
 	case (t.Width > 0) != (t.Height > 0):
-		return fmt.Errorf("frames: preparation: Width %d and Height %d go together: %w", t.Width, t.Height, fault.BadModel)
+		return fmt.Errorf("prepare: check preparation: Width %d and Height %d go together: %w", t.Width, t.Height, fault.BadModel)
 	case (t.CropWidth > 0) != (t.CropHeight > 0):
-		return fmt.Errorf("frames: preparation: CropWidth %d and CropHeight %d go together: %w", t.CropWidth, t.CropHeight, fault.BadModel)
+		return fmt.Errorf("prepare: check preparation: CropWidth %d and CropHeight %d go together: %w", t.CropWidth, t.CropHeight, fault.BadModel)
 	case t.Width > 0 && t.ShortestEdge > 0:
-		return fmt.Errorf("frames: preparation: both Width and ShortestEdge are set: %w", fault.BadModel)
+		return fmt.Errorf("prepare: check preparation: both Width and ShortestEdge are set: %w", fault.BadModel)
 	case t.LongestEdge > 0 && t.LongestEdge < t.ShortestEdge, t.LongestEdge > 0 && t.ShortestEdge == 0:
-		return fmt.Errorf("frames: preparation: LongestEdge %d is below ShortestEdge %d or without it: %w", t.LongestEdge, t.ShortestEdge, fault.BadModel)
+		return fmt.Errorf("prepare: check preparation: LongestEdge %d is below ShortestEdge %d or without it: %w", t.LongestEdge, t.ShortestEdge, fault.BadModel)
 	case t.Filter != Bilinear && t.Filter != Bicubic:
-		return fmt.Errorf("frames: preparation: Filter %d is neither Bilinear nor Bicubic: %w", int(t.Filter), fault.BadModel)
+		return fmt.Errorf("prepare: check preparation: Filter %d is neither Bilinear nor Bicubic: %w", int(t.Filter), fault.BadModel)
 	case t.Centre != CentreLow && t.Centre != CentreEven:
-		return fmt.Errorf("frames: preparation: Centre %d is neither CentreLow nor CentreEven: %w", t.Centre, fault.BadModel)
+		return fmt.Errorf("prepare: check preparation: Centre %d is neither CentreLow nor CentreEven: %w", t.Centre, fault.BadModel)
 	}
 	return nil
 }
@@ -89,7 +76,7 @@ func (t Preparation) OutputSize(width, height int) (int, int) {
 // What the crop throws away is never computed. Without a crop a narrow picture can
 // become a huge one: compare OutputSize with what the model reads first. The
 // result shares no memory with p.
-func (t Preparation) Apply(p Picture) Picture {
+func (t Preparation) Apply(p Image) Image {
 	width, height := t.resized(p.Width, p.Height)
 	if t.CropWidth == 0 {
 		return Resize(p, width, height, t.Filter)
@@ -143,11 +130,11 @@ func (c Centre) offset(have, crop int) int {
 
 // within returns p with its corner at x, y of a black picture of width x height,
 // or p itself if it fills that.
-func (p Picture) within(width, height, x, y int) Picture {
+func (p Image) within(width, height, x, y int) Image {
 	if p.Width == width && p.Height == height {
 		return p
 	}
-	out := blank(width, height, p.PTS)
+	out := Blank(width, height)
 	for row := range p.Height {
 		copy(out.Pix[3*((y+row)*width+x):], p.Pix[3*row*p.Width:3*(row+1)*p.Width])
 	}

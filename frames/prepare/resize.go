@@ -1,4 +1,4 @@
-package frames
+package prepare
 
 import "fmt"
 
@@ -30,11 +30,11 @@ func (f Filter) String() string {
 // the height shrinks by more than twice as many pixels as the width, and so does
 // Resize; older ones (12.1 and before) do not, and differ there, mostly by one
 // level. A picture that has that size already is copied. The result never shares
-// memory with p and keeps its PTS.
+// memory with p.
 //
 // Resize panics if a size is not positive or p holds no pixels: sizes are
 // checked where they come from.
-func Resize(p Picture, width, height int, f Filter) Picture {
+func Resize(p Image, width, height int, f Filter) Image {
 	return resizeRegion(p, width, height, region{0, 0, width, height}, f)
 }
 
@@ -44,12 +44,12 @@ type region struct{ x0, y0, x1, y1 int }
 // resizeRegion returns the part r of Resize(p, width, height, f) without
 // computing the rest: a centre crop to a square saves nearly half of the work on
 // a 16:9 picture, and a picture one pixel wide cannot ask for a huge one.
-func resizeRegion(p Picture, width, height int, r region, f Filter) Picture {
+func resizeRegion(p Image, width, height int, r region, f Filter) Image {
 	if p.Width <= 0 || p.Height <= 0 || len(p.Pix) != 3*p.Width*p.Height {
-		panic(fmt.Sprintf("frames: resize: a picture of %dx%d has %d bytes", p.Width, p.Height, len(p.Pix)))
+		panic(fmt.Sprintf("prepare: resize: a picture of %dx%d has %d bytes", p.Width, p.Height, len(p.Pix)))
 	}
 	if r.x0 < 0 || r.y0 < 0 || r.x1 > width || r.y1 > height || r.x0 >= r.x1 || r.y0 >= r.y1 {
-		panic(fmt.Sprintf("frames: resize to %dx%d: no region %+v", width, height, r))
+		panic(fmt.Sprintf("prepare: resize to %dx%d: no region %+v", width, height, r))
 	}
 	columns := newKernel(p.Width, width, r.x0, r.x1, f)
 	rows := newKernel(p.Height, height, r.y0, r.y1, f)
@@ -63,7 +63,7 @@ func resizeRegion(p Picture, width, height int, r region, f Filter) Picture {
 
 // alongColumnsFirst is Pillow's rule for the order of the two passes, which shows
 // in the last bit because the first pass is rounded.
-func alongColumnsFirst(p Picture, width, height int) bool {
+func alongColumnsFirst(p Image, width, height int) bool {
 	shorter := p.Height - height
 	return shorter > 0 && shorter > 2*(p.Width-width)
 }

@@ -1,4 +1,4 @@
-package frames_test
+package prepare_test
 
 import (
 	"bytes"
@@ -7,27 +7,37 @@ import (
 	"fmt"
 	"testing"
 
-	"videoqa/frames"
+	"videoqa/frames/prepare"
 	"videoqa/internal/fault"
 )
 
+// original is what the authors of GIT do with a picture (get_image_transform of
+// GenerativeImage2Text, inference.py).
+func original(size, longest int) prepare.Preparation {
+	p := prepare.Preparation{ShortestEdge: size, LongestEdge: longest, Filter: prepare.Bicubic, Centre: prepare.CentreEven}
+	if longest == 0 {
+		p.CropWidth, p.CropHeight = size, size
+	}
+	return p
+}
+
 // recipes are the preparations that testdata/pillow/make.py names.
-func recipes() map[string]frames.Preparation {
-	clip := frames.Preparation{ShortestEdge: 224, CropWidth: 224, CropHeight: 224, Filter: frames.Bicubic}
+func recipes() map[string]prepare.Preparation {
+	clip := prepare.Preparation{ShortestEdge: 224, CropWidth: 224, CropHeight: 224, Filter: prepare.Bicubic}
 	videomae := clip
-	videomae.Filter = frames.Bilinear
-	return map[string]frames.Preparation{
+	videomae.Filter = prepare.Bilinear
+	return map[string]prepare.Preparation{
 		"clip-224":           clip,
-		"clip-480":           {ShortestEdge: 480, CropWidth: 480, CropHeight: 480, Filter: frames.Bicubic},
-		"clip-odd-crop":      {ShortestEdge: 61, CropWidth: 57, CropHeight: 60, Filter: frames.Bicubic},
-		"clip-no-crop":       {ShortestEdge: 224, Filter: frames.Bicubic},
+		"clip-480":           {ShortestEdge: 480, CropWidth: 480, CropHeight: 480, Filter: prepare.Bicubic},
+		"clip-odd-crop":      {ShortestEdge: 61, CropWidth: 57, CropHeight: 60, Filter: prepare.Bicubic},
+		"clip-no-crop":       {ShortestEdge: 224, Filter: prepare.Bicubic},
 		"clip-no-resize":     {CropWidth: 224, CropHeight: 224},
-		"clip-exact":         {Width: 128, Height: 96, Filter: frames.Bicubic},
+		"clip-exact":         {Width: 128, Height: 96, Filter: prepare.Bicubic},
 		"videomae-224":       videomae,
-		"original-224":       frames.Original(224, 0),
-		"original-no-resize": {CropWidth: 224, CropHeight: 224, Centre: frames.CentreEven},
-		"original-480":       frames.Original(480, 640),
-		"original-420":       frames.Original(420, 560),
+		"original-224":       original(224, 0),
+		"original-no-resize": {CropWidth: 224, CropHeight: 224, Centre: prepare.CentreEven},
+		"original-480":       original(480, 640),
+		"original-420":       original(420, 560),
 	}
 }
 
@@ -55,7 +65,7 @@ func TestApplyEqualsTheImageProcessorsByteForByte(t *testing.T) {
 
 func TestApplyOfNothingIsACopy(t *testing.T) {
 	in := testPicture("noise", 5, 4)
-	got := frames.Preparation{}.Apply(in)
+	got := prepare.Preparation{}.Apply(in)
 	if got.Width != 5 || got.Height != 4 || !bytes.Equal(got.Pix, in.Pix) || &got.Pix[0] == &in.Pix[0] {
 		t.Errorf("the zero Preparation made %dx%d, or other bytes, or no copy", got.Width, got.Height)
 	}
@@ -70,7 +80,7 @@ func TestApplyComputesOnlyWhatTheCropKeeps(t *testing.T) {
 }
 
 func TestApplyKeepsAPixelOfTheNarrowestPicture(t *testing.T) {
-	got := frames.Original(480, 640).Apply(testPicture("noise", 2, 4000))
+	got := original(480, 640).Apply(testPicture("noise", 2, 4000))
 	if got.Width != 1 || got.Height != 640 {
 		t.Errorf("2x4000 became %dx%d; want 1x640", got.Width, got.Height)
 	}
@@ -84,16 +94,16 @@ func TestValidateNamesTheField(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		field string
-		p     frames.Preparation
+		p     prepare.Preparation
 	}{
-		{"negative", frames.Preparation{ShortestEdge: -1}},
-		{"Height 0", frames.Preparation{Width: 3}},
-		{"CropWidth 0", frames.Preparation{CropHeight: 3}},
-		{"both Width and ShortestEdge", frames.Preparation{Width: 3, Height: 3, ShortestEdge: 3}},
-		{"LongestEdge 3", frames.Preparation{ShortestEdge: 4, LongestEdge: 3}},
-		{"LongestEdge 4", frames.Preparation{LongestEdge: 4}},
-		{"Filter 7", frames.Preparation{Filter: 7}},
-		{"Centre -1", frames.Preparation{Centre: -1}},
+		{"negative", prepare.Preparation{ShortestEdge: -1}},
+		{"Height 0", prepare.Preparation{Width: 3}},
+		{"CropWidth 0", prepare.Preparation{CropHeight: 3}},
+		{"both Width and ShortestEdge", prepare.Preparation{Width: 3, Height: 3, ShortestEdge: 3}},
+		{"LongestEdge 3", prepare.Preparation{ShortestEdge: 4, LongestEdge: 3}},
+		{"LongestEdge 4", prepare.Preparation{LongestEdge: 4}},
+		{"Filter 7", prepare.Preparation{Filter: 7}},
+		{"Centre -1", prepare.Preparation{Centre: -1}},
 	} {
 		err := tc.p.Validate()
 		if !errors.Is(err, fault.BadModel) || !bytes.Contains([]byte(err.Error()), []byte(tc.field)) {

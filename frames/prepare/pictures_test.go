@@ -1,11 +1,11 @@
-package frames_test
+package prepare_test
 
-import "videoqa/frames"
+import "videoqa/frames/prepare"
 
 // testPicture makes the picture of that pattern and size that
 // testdata/pillow/pictures.py makes too, byte for byte.
-func testPicture(pattern string, width, height int) frames.Picture {
-	p := frames.Picture{Width: width, Height: height, Pix: make([]byte, 0, 3*width*height)}
+func testPicture(pattern string, width, height int) prepare.Image {
+	p := prepare.Image{Width: width, Height: height, Pix: make([]byte, 0, 3*width*height)}
 	for y := range uint32(height) {
 		for x := range uint32(width) {
 			for c := range uint32(3) {

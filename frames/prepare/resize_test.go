@@ -1,4 +1,4 @@
-package frames_test
+package prepare_test
 
 import (
 	"bytes"
@@ -9,22 +9,22 @@ import (
 	"strings"
 	"testing"
 
-	"videoqa/frames"
+	"videoqa/frames/prepare"
 )
 
 // goldenLines reads a golden of testdata/pillow, one case a line.
 func goldenLines(t *testing.T, name string) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "testdata", "pillow", name))
+	text, err := os.ReadFile(filepath.Join("..", "..", "testdata", "pillow", name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return strings.Split(strings.TrimSpace(string(text)), "\n")
 }
 
-func filterNamed(t *testing.T, name string) frames.Filter {
+func filterNamed(t *testing.T, name string) prepare.Filter {
 	t.Helper()
-	for _, f := range []frames.Filter{frames.Bilinear, frames.Bicubic} {
+	for _, f := range []prepare.Filter{prepare.Bilinear, prepare.Bicubic} {
 		if f.String() == name {
 			return f
 		}
@@ -42,7 +42,7 @@ func TestResizeEqualsPillowByteForByte(t *testing.T) {
 		}
 		in := testPicture(pattern, w, h)
 		before := sha256.Sum256(in.Pix)
-		got := frames.Resize(in, width, height, filterNamed(t, filter))
+		got := prepare.Resize(in, width, height, filterNamed(t, filter))
 		if got.Width != width || got.Height != height || len(got.Pix) != 3*width*height {
 			t.Errorf("Resize(%s): got %dx%d with %d bytes", line, got.Width, got.Height, len(got.Pix))
 		}
@@ -59,14 +59,14 @@ func TestResizeShowsWhereItDiffersFromPillow(t *testing.T) {
 	for _, tc := range []struct {
 		pattern             string
 		w, h, width, height int
-		filter              frames.Filter
+		filter              prepare.Filter
 	}{
-		{"board", 13, 7, 5, 9, frames.Bicubic},
-		{"board", 13, 7, 5, 9, frames.Bilinear},
-		{"rings", 40, 30, 17, 23, frames.Bicubic},
+		{"board", 13, 7, 5, 9, prepare.Bicubic},
+		{"board", 13, 7, 5, 9, prepare.Bilinear},
+		{"rings", 40, 30, 17, 23, prepare.Bicubic},
 	} {
 		name := fmt.Sprintf("%s-%dx%d-%dx%d-%v.ppm", tc.pattern, tc.w, tc.h, tc.width, tc.height, tc.filter)
-		file, err := os.ReadFile(filepath.Join("..", "testdata", "pillow", name))
+		file, err := os.ReadFile(filepath.Join("..", "..", "testdata", "pillow", name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +74,7 @@ func TestResizeShowsWhereItDiffersFromPillow(t *testing.T) {
 		if !found {
 			t.Fatalf("%s: not the header of a %dx%d PPM", name, tc.width, tc.height)
 		}
-		got := frames.Resize(testPicture(tc.pattern, tc.w, tc.h), tc.width, tc.height, tc.filter).Pix
+		got := prepare.Resize(testPicture(tc.pattern, tc.w, tc.h), tc.width, tc.height, tc.filter).Pix
 		for i := range want {
 			if got[i] != want[i] {
 				t.Errorf("%s: column %d, row %d, channel %d is %d; want %d",
@@ -86,10 +86,9 @@ func TestResizeShowsWhereItDiffersFromPillow(t *testing.T) {
 
 func TestResizeToTheSameSizeIsACopy(t *testing.T) {
 	in := testPicture("noise", 5, 4)
-	in.PTS = 1.5
-	got := frames.Resize(in, 5, 4, frames.Bicubic)
-	if !bytes.Equal(got.Pix, in.Pix) || got.PTS != in.PTS {
-		t.Errorf("Resize to 5x4 gave other bytes or PTS %v", got.PTS)
+	got := prepare.Resize(in, 5, 4, prepare.Bicubic)
+	if !bytes.Equal(got.Pix, in.Pix) {
+		t.Error("Resize to 5x4 gave other bytes")
 	}
 	got.Pix[0]++
 	if bytes.Equal(got.Pix, in.Pix) {
@@ -99,11 +98,11 @@ func TestResizeToTheSameSizeIsACopy(t *testing.T) {
 
 func BenchmarkResize1080pTo224(b *testing.B) {
 	in := testPicture("noise", 1920, 1080)
-	for _, f := range []frames.Filter{frames.Bilinear, frames.Bicubic} {
+	for _, f := range []prepare.Filter{prepare.Bilinear, prepare.Bicubic} {
 		b.Run(f.String(), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				frames.Resize(in, 398, 224, f)
+				prepare.Resize(in, 398, 224, f)
 			}
 		})
 	}
