@@ -106,7 +106,7 @@ func (q Question) validateChoices() error {
 		return nil
 	}
 	if len(q.Choices) < 2 || len(q.Choices) > MaxChoices {
-		return q.bad("choices holds %d; it has to hold from 2 to %d", len(q.Choices), MaxChoices)
+		return q.bad("choices has %d items; it has to have from 2 to %d", len(q.Choices), MaxChoices)
 	}
 	for i, c := range q.Choices {
 		switch {

@@ -36,13 +36,22 @@ func flagsFirst(root *kong.Node, args []string) []string {
 			rest, left = append(rest, left[0]), left[1:]
 			continue
 		}
-		flags, left = append(flags, left[:n]...), left[n:]
+		flags, left = append(flags, joined(left[:n])...), left[n:]
 	}
 	return append(flags, rest...)
 }
 
+// joined is a flag with its value as kong takes it: a number below zero would be a flag of
+// its own.
+func joined(flag []string) []string {
+	if len(flag) == 2 && strings.HasPrefix(flag[0], "--") && len(flag[1]) > 1 && flag[1][0] == '-' && strings.ContainsRune(".0123456789", rune(flag[1][1])) {
+		return []string{flag[0] + "=" + flag[1]}
+	}
+	return flag
+}
+
 // flagLength is how many of args are a flag with its value: 0, the first is no flag;
-// -1, it is none that the command has.
+// -1, it is none that the command has, or its value is missing.
 func flagLength(node *kong.Node, args []string) int {
 	name, long := strings.CutPrefix(args[0], "--")
 	if !long && (!strings.HasPrefix(args[0], "-") || args[0] == "-") {
@@ -68,8 +77,10 @@ func valueLength(flag *kong.Flag, valued bool, args []string) int {
 		return -1
 	case valued || flag.IsBool():
 		return 1
+	case len(args) == 1:
+		return -1 // its value is missing, and an argument must not become it
 	}
-	return min(2, len(args))
+	return 2
 }
 
 func flagOf(node *kong.Node, is func(*kong.Flag) bool) *kong.Flag {

@@ -157,6 +157,12 @@ func (f AskFlags) check(media []string, questions []ingest.Question) error {
 		return fmt.Errorf("--from, --to and --every count forward from the clip's start: %w", fault.BadRequest)
 	case f.MaxTokens < 1:
 		return fmt.Errorf("--max-tokens %d: an answer has one token at least: %w", f.MaxTokens, fault.BadRequest)
+	case f.Beam < 0:
+		return fmt.Errorf("--beam %d has to be at least 0: %w", f.Beam, fault.BadRequest)
+	case f.Threads < 0:
+		return fmt.Errorf("--threads %d has to be at least 0: %w", f.Threads, fault.BadRequest)
+	case !(f.AbstainBelow >= 0 && f.AbstainBelow <= 1):
+		return fmt.Errorf("--abstain-below %v has to be from 0 to 1: %w", f.AbstainBelow, fault.BadRequest)
 	}
 	if first := slices.Index(media, "-"); first >= 0 && slices.Contains(media[first+1:], "-") {
 		return fmt.Errorf("- is given twice, and standard input can be read once: %w", fault.BadRequest)

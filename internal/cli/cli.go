@@ -116,6 +116,14 @@ func (a *App) run(ctx context.Context, args []string) (status int) {
 	return a.report(ctx, parsed.Run())
 }
 
+// spaced is a help text whose list of values can be broken into lines.
+func spaced(text string, value *kong.Value) string {
+	if value.Enum == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, value.Enum, strings.Join(value.EnumSlice(), ", "))
+}
+
 // tellsAllItself says whether a command tells what is wrong with the file of settings and the
 // variables together with what it finds wrong itself.
 func tellsAllItself(parsed *kong.Context) bool {
@@ -134,7 +142,7 @@ func (a *App) parse(ctx context.Context) (*kong.Context, []config.Value, error) 
 		kong.Description("Ask plain-language questions about video, and see what was looked at."),
 		kong.Writers(a.Out, a.Err), kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.ValueFormatter(func(value *kong.Value) string { return settings.Help(value) }),
+		kong.ValueFormatter(func(value *kong.Value) string { return spaced(settings.Help(value), value) }),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(a), kong.Vars{"kinds": kindNames(), "precisions": precisions(), "version": "videoqa " + a.Version})...)
 	if err != nil {
 		panic(err) // the struct above is wrong
@@ -150,9 +158,21 @@ func (a *App) parse(ctx context.Context) (*kong.Context, []config.Value, error) 
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		return nil, nil, errors.Join(err, wrong)
+		return nil, nil, errors.Join(plainly(err), wrong)
 	}
 	return parsed, sources.Values(parsed), wrong
+}
+
+// plainly says what is missing of a command line, where kong only says what it expects.
+func plainly(err error) error {
+	what, missing := strings.CutPrefix(err.Error(), "expected ")
+	switch {
+	case !missing:
+		return err
+	case strings.HasPrefix(what, `"<`):
+		return fmt.Errorf("an argument is missing: %s", strings.Trim(what, `"`))
+	}
+	return fmt.Errorf("a command is missing: %s", what)
 }
 
 // sources reads the variables, and the file if the command that args name takes
@@ -190,6 +210,8 @@ func (a *App) report(ctx context.Context, err error) int {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(a.Err, "videoqa: interrupted")
 		return interrupted
+	case errors.Is(err, errTold):
+		return misused
 	}
 	a.complain(err)
 	if errors.Is(err, fault.BadRequest) {
@@ -203,7 +225,8 @@ func (a *App) report(ctx context.Context, err error) int {
 func (a *App) complain(err error) { a.complainOn(a.Err, err) }
 
 func (a *App) complainOn(w io.Writer, err error) {
-	fmt.Fprintf(w, "videoqa: %s\n", printableLines(err.Error()))
+	text := strings.TrimSuffix(err.Error(), ": "+fault.BadRequest.Error()) // which the exit status says
+	fmt.Fprintf(w, "videoqa: %s\n", printableLines(text))
 }
 
 // tell tells what the user should know of what goes on all the same.

@@ -59,7 +59,7 @@ type DLQList struct {
 
 // Run prints two lines each: when, what kind and of what; and why.
 func (c *DLQList) Run(ctx context.Context, a *App) error {
-	if err := checkKind(c.Kind); err != nil {
+	if err := checkKind("--kind", c.Kind); err != nil {
 		return err
 	}
 	return c.with(ctx, a, func(s store.Store) error {
@@ -81,12 +81,12 @@ func (a *App) damagedOutcome(id string) {
 	fmt.Fprintf(a.Err, "videoqa: what is stored of %q is damaged: ask again under another id, or look for its record on the topics\n", id)
 }
 
-// checkKind refuses a --kind that no dead letter has.
-func checkKind(kind string) error {
+// checkKind refuses an error_kind that no dead letter has; where is what gave it.
+func checkKind(where, kind string) error {
 	if kind == "" || slices.Contains(fault.Names(), kind) {
 		return nil
 	}
-	return fmt.Errorf("--kind %.40q is not an error_kind; these are %s: %w", kind, strings.Join(fault.Names(), ", "), fault.BadRequest)
+	return fmt.Errorf("%s %.40q is not an error_kind; these are %s: %w", where, kind, strings.Join(fault.Names(), ", "), fault.BadRequest)
 }
 
 // DLQShow is videoqa dlq show.
@@ -125,7 +125,7 @@ func (c *DLQExplain) Run(a *App) error {
 		kinds = fault.Names()
 	}
 	for i, kind := range kinds {
-		if err := checkKind(kind); err != nil || kind == "" {
+		if err := checkKind("argument", kind); err != nil || kind == "" {
 			return cmp.Or(err, fmt.Errorf("an error_kind is empty: %w", fault.BadRequest))
 		}
 		e, _ := fault.Explain(kind)
@@ -189,7 +189,7 @@ func (DLQReplay) Help() string {
 
 // Run puts each question back, and says so.
 func (c *DLQReplay) Run(ctx context.Context, a *App) error {
-	if err := checkKind(c.Kind); err != nil {
+	if err := checkKind("--kind", c.Kind); err != nil {
 		return err
 	}
 	if c.All == (len(c.IDs) > 0) || c.Kind != "" && !c.All {

@@ -2,10 +2,11 @@ package cli
 
 import (
 	"context"
-	"fmt"
-
-	"videoqa/internal/fault"
+	"errors"
 )
+
+// errTold is of a command line that is wrong, and that was told of.
+var errTold = errors.New("the command line is wrong")
 
 // Help is videoqa help: what --help shows, for those who ask in words.
 type Help struct {
@@ -15,7 +16,7 @@ type Help struct {
 // Run shows it.
 func (c *Help) Run(ctx context.Context, a *App) error {
 	if status := a.run(ctx, append(c.Command, "--help")); status != 0 {
-		return fmt.Errorf("there is no such command: %w", fault.BadRequest)
+		return errTold
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"videoqa/internal/fault"
 )
@@ -230,5 +231,59 @@ func TestServeWithoutRootsSaysSo(t *testing.T) {
 		if strings.Contains(said.String(), "--media-roots") != want {
 			t.Errorf("with roots %q: %s", roots, said.String())
 		}
+	}
+}
+
+// Lines that a terminal would break show where nobody meant a break.
+func TestHelpFitsIn80Columns(t *testing.T) {
+	for _, command := range []string{"", "ask", "caption", "frames", "precision-check", "pull", "serve", "config", "config check", "config show", "dlq", "dlq list", "dlq show", "dlq explain", "dlq replay", "waiting", "waiting list", "demo", "version", "help"} {
+		a, out, errs := app(t)
+		if status := a.run(t.Context(), append(strings.Fields(command), "--help")); status != 0 || out.Len() == 0 {
+			t.Errorf("%q: status %d, %s", command, status, errs)
+		}
+		for _, line := range strings.Split(out.String(), "\n") {
+			if utf8.RuneCountInString(line) > 80 || strings.Contains(line, ",…") {
+				t.Errorf("%q: %q", command, line)
+			}
+		}
+	}
+}
+
+// A command line that is wrong is told of in one sentence, in words of the command line.
+func TestAWrongCommandLineIsToldPlainly(t *testing.T) {
+	const clip = "../../testdata/clips/cfr.mp4"
+	for _, tc := range []struct {
+		args, says string
+	}{
+		{"ask", "an argument is missing: <media> ..."},
+		{"dlq", `a command is missing: one of "list", "show"`},
+		{"waiting", `a command is missing: "list"`},
+		{"ask " + clip + " a? --kind poem", `--kind "poem" is not one of open, caption, yesno, count, choice`},
+		{"ask " + clip + " a? --kind choice", "--kind choice needs --choices, as --choices 'red, green'"},
+		{"ask " + clip + " a? --kind count --choices a,b", "--choices goes with --kind choice, not with --kind count"},
+		{"ask " + clip + " a? --choices a,a", `question "a?": choices[1] "a" is given twice`},
+		{"ask " + clip + " a? --frames 65", `question "a?": frames is 65; it has to be from 1 to 64`},
+		{"ask " + clip + " a? --frames -1", `question "a?": frames is -1; it has to be from 1 to 64`},
+		{"ask " + clip + " a? --beam -1", "--beam -1 has to be at least 0"},
+		{"ask " + clip + " a? --threads -1", "--threads -1 has to be at least 0"},
+		{"ask " + clip + " a? --abstain-below 2", "--abstain-below 2 has to be from 0 to 1"},
+		{"ask " + clip + " a? --abstain-below many", `--abstain-below: "many" is not a number`},
+		{"ask " + clip + " a? --to -1s", "--from, --to and --every count forward from the clip's start"},
+		{"ask a.mp4 b.mp4 -q a? -q", "--question: missing value"},
+		{"frames " + clip + " --out /none --count -1", "--count -1 has to be at least 1"},
+		{"dlq explain nonsense", `argument "nonsense" is not an error_kind`},
+		{"dlq list --store-url redis://x", "a store's URL begins with postgres://"},
+		{"help nonsense", "unexpected argument nonsense"},
+	} {
+		a, _, errs := app(t)
+		status := a.run(t.Context(), strings.Fields(tc.args))
+		said := errs.String()
+		if status != misused || !strings.HasPrefix(said, "videoqa: "+tc.says) || strings.Count(said, "videoqa: ") != 1 || strings.Contains(said, "bad request") || strings.Contains(said, "malformed") {
+			t.Errorf("%s: status %d, %s; want %s", tc.args, status, said, tc.says)
+		}
+	}
+	a, _, errs := app(t)
+	if status := a.run(t.Context(), []string{"dlq", "list", "--data-dir", "/none"}); status != failed || !strings.Contains(errs.String(), "there is no store in the data folder /none") {
+		t.Errorf("status %d, %s", status, errs)
 	}
 }

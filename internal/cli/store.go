@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -24,10 +27,14 @@ func openStore(ctx context.Context, url, dataDir string) (store.Store, error) {
 
 // joinStore opens it beside the service.
 func joinStore(ctx context.Context, url, dataDir string) (store.Store, error) {
-	if url == "" {
-		return sqlite.Join(ctx, filepath.Join(dataDir, storeFile))
+	if url != "" {
+		return shared(ctx, url)
 	}
-	return shared(ctx, url)
+	path := filepath.Join(dataDir, storeFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no store in the data folder %s: name the service's with --data-dir, or its --store-url: %w", dataDir, fault.NotFound)
+	}
+	return sqlite.Join(ctx, path)
 }
 
 func shared(ctx context.Context, url string) (store.Store, error) {
@@ -41,4 +48,4 @@ func isPostgres(url string) bool {
 	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
-var errNotPostgres = fmt.Errorf("cli: open store: its URL begins with neither postgres:// nor postgresql://: %w", fault.BadRequest)
+var errNotPostgres = fmt.Errorf("a store's URL begins with postgres:// or postgresql://: %w", fault.BadRequest)
