@@ -19,6 +19,10 @@ import (
 // step back to what was there before counts. A leap ahead may be a pause, or damage
 // from which the time comes back.
 //
+// The 33 bits of MPEG's clock run over every 26.5 hours. FFmpeg makes up for that once, and
+// only if the first picture has a time of a minute or more; where it does not, the packet
+// and all later ones are moved by as much, and that is no jump.
+//
 // It has to see every packet from the first on, in the order of the file.
 type clock struct {
 	base   astiav.Rational // of the stream's ticks
@@ -29,6 +33,10 @@ type clock struct {
 	shown  int64           // where the picture shown last ends
 	begun  bool
 	jumps  int
+
+	turn  int64 // ticks after which the file's times begin anew; 0: never
+	raw   int64 // decoding time of the packet before, as the file has it
+	turns int   // how often they have
 
 	one  bool  // the file should have one time
 	calm int64 // where that was before it last leapt ahead
@@ -48,7 +56,9 @@ func microseconds() astiav.Rational { return astiav.NewRational(1, 1e6) }
 func clockFor(in *input, s *astiav.Stream) *clock {
 	c := &clock{base: s.TimeBase(), shown: noTime, calm: math.MaxInt64}
 	switch in.format {
-	case "mpegts", "mpeg", "flv":
+	case "mpegts", "mpeg":
+		c.turn = 1 << 33
+	case "flv":
 	case "matroska":
 		c.one = true
 	case "mov":
@@ -70,9 +80,14 @@ func (c *clock) set(p *astiav.Packet) {
 	if d := p.Duration(); d > 0 {
 		length = c.micro(d)
 	}
+	raw := p.Dts()
 	c.shift(p, c.offset)
-	if p.Dts() != noTime {
+	if raw != noTime {
 		at := c.micro(p.Dts())
+		if c.runsOver(raw) {
+			c.turns++
+		}
+		at, c.raw = c.turned(p, at), raw
 		if c.begun && c.hasJumped(at) {
 			at = c.join(p, c.next-at, length)
 		}
@@ -83,6 +98,29 @@ func (c *clock) set(p *astiav.Packet) {
 	if p.Pts() != noTime {
 		c.shown = max(c.shown, c.micro(p.Pts())+length)
 	}
+}
+
+// runsOver tells whether the clock has run over between the packet before and one of a time
+// in the file's ticks, and FFmpeg has made up for it.
+func (c *clock) runsOver(raw int64) bool {
+	return c.begun && c.turn > 0 && raw>>33 != c.raw>>33
+}
+
+// turned moves a packet, and all that follow, by what the clock counts to, if that is why
+// its decoding time does not follow. It returns the time.
+func (c *clock) turned(p *astiav.Packet, at int64) int64 {
+	if !c.begun || c.turn == 0 || !c.hasJumped(at) {
+		return at
+	}
+	for _, by := range []int64{c.micro(c.turn), -c.micro(c.turn)} {
+		if !c.hasJumped(at + by) {
+			c.offset += by
+			c.shift(p, by)
+			c.turns++
+			return c.micro(p.Dts())
+		}
+	}
+	return at
 }
 
 // hasJumped tells whether a packet that would be decoded at a time does not follow

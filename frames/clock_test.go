@@ -66,6 +66,7 @@ func TestTimeGoesOnWhereAFilesClockDoesNot(t *testing.T) {
 		{"five seconds ahead are a pause", [][]byte{hevc, retimed(hevc, 5*second)}, []string{"hevc.ts", "hevc.ts"}, 5*time.Second - 1600*time.Millisecond, false, true},
 		{"the clock's 33 bits run over", [][]byte{retimed(hevc, 1<<33-2*second)}, []string{"hevc.ts"}, 0, false, false},
 		{"they run over, and it jumps", [][]byte{retimed(hevc, 1<<33-2*second), retimed(hevc, 90*second)}, []string{"hevc.ts", "hevc.ts"}, 0, true, false},
+		{"they run over at the joint, which is a pause", [][]byte{retimed(hevc, 1<<33-3.06*second), retimed(hevc, -1.39*second)}, []string{"hevc.ts", "hevc.ts"}, 0, false, false},
 		{"program streams, MPEG-2", [][]byte{mpeg2, mpeg2}, []string{"mpeg2.mpg", "mpeg2.mpg"}, 0, true, false},
 		{"program streams, MPEG-1", [][]byte{mpeg1, mpeg1}, []string{"mpeg1.mpg", "mpeg1.mpg"}, 0, true, false},
 		{"Matroska files joined", [][]byte{mkv, mkv}, []string{"hevc.mkv", "hevc.mkv"}, 0, true, false},
@@ -144,5 +145,40 @@ func TestPlansAndLimitsGoByTheTimeThatGoesOn(t *testing.T) {
 	l.Duration = 2 * time.Second
 	if _, _, err := frames.Sample(t.Context(), bytes.NewReader(data), int64(len(data)), whole, l); !errors.Is(err, fault.TooLarge) {
 		t.Errorf("Sample of 3.2 s with a limit of 2 s: %v; want too large", err)
+	}
+}
+
+// FFmpeg makes up for the first time that the clock runs over, if the file begins a
+// minute or more before; of reordered pictures, only some may have.
+func TestTheClockOfMPEGRunsOverAsOftenAsItLikes(t *testing.T) {
+	const turn, step = 1 << 33, 9 * second
+	times := func(from int64, n int, wrapped func(int64) int64) (raw []int64) {
+		for i := range int64(n) {
+			raw = append(raw, wrapped(from+i*step))
+		}
+		return raw
+	}
+	for _, tc := range []struct {
+		name string
+		raw  []int64
+	}{
+		{"twice, as the file has it", times(second, 25000, func(at int64) int64 { return at % turn })},
+		{"three times, the first made up for", times(turn-3*step, 25000, func(at int64) int64 {
+			if at < 2*turn {
+				return at - turn
+			}
+			return at % turn
+		})},
+		{"by turns, where pictures are reordered", []int64{turn - 4*step, turn - 3*step, -2 * step, turn - step, 0, step}},
+	} {
+		got, jumps := frames.Timed(tc.raw)
+		for i := 1; i < len(got); i++ {
+			if got[i]-got[i-1] != step {
+				t.Fatalf("%s: packet %d is %d ticks after the one before it; want %d", tc.name, i, got[i]-got[i-1], step)
+			}
+		}
+		if jumps != 0 {
+			t.Errorf("%s: %d jumps; want none", tc.name, jumps)
+		}
 	}
 }

@@ -120,9 +120,9 @@ func (c *cursor) changed(ctx context.Context, err error) error {
 }
 
 // moveTo makes row the next one, by reading on, by seeking, or from the start. A
-// file whose clock jumps has no times to seek by.
+// file whose clock jumps or runs over has no times to seek by.
 func (c *cursor) moveTo(ctx context.Context, row int) error {
-	blind := c.blind || c.x.jumps > 0
+	blind := c.blind || c.x.jumps > 0 || c.x.turns > 0
 	if row >= c.next && (blind || c.bytes(c.next, row) < seekGap) {
 		return c.readTo(ctx, row)
 	}

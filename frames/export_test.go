@@ -193,3 +193,18 @@ func Emptied(prefix int, nal []byte) bool { return (&classifier{prefix: prefix})
 func Weigh(r io.ReaderAt, size int64, format string) error {
 	return weigh(&source{r: r, size: size}, format, Footage().Streams)
 }
+
+// Timed gives packets of an MPEG transport stream, decoded at those times of the file, the
+// times at which they follow each other.
+func Timed(dts []int64) (times []int64, jumps int) {
+	c := &clock{base: astiav.NewRational(1, 90000), usual: 40000, turn: 1 << 33, shown: noTime, calm: math.MaxInt64}
+	p := astiav.AllocPacket()
+	defer p.Free()
+	for _, at := range dts {
+		p.SetDts(at)
+		p.SetPts(at)
+		c.set(p)
+		times = append(times, p.Dts())
+	}
+	return times, c.jumps
+}

@@ -51,6 +51,7 @@ type Index struct {
 	counted  bool    // pictures have no timestamps and are known by their order
 	topLayer uint8
 	jumps    int  // of the file's clock; rows have times that go on
+	turns    int  // of the file's clock, which has run over so often
 	believed bool // rows are what the container says, and a run's are looked at when it is read
 	shifted  bool // believed, and the container says nothing of durations
 	limits   Limits
@@ -166,8 +167,8 @@ func (x *Index) scan(ctx context.Context, in *input, kept *packets) error {
 			classify.configure(extra)
 		}
 		x.add(p, classify)
-		if in.jumps() > x.jumps {
-			x.jumps = in.jumps()
+		if in.jumps() > x.jumps || in.turns() > x.turns {
+			x.jumps, x.turns = in.jumps(), in.turns()
 			x.beginPart()
 		}
 		kept.offer(p)

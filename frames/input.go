@@ -286,6 +286,14 @@ func (in *input) jumps() int {
 	return in.clock.jumps
 }
 
+// turns is how often it has run over, or may have.
+func (in *input) turns() int {
+	if in.clock == nil {
+		return 0
+	}
+	return in.clock.turns
+}
+
 // seek moves to about the decoding time ts, in the file's own ticks. From then on
 // packets have the file's times, which must not jump.
 func (in *input) seek(ts int64, flags ...astiav.SeekFlag) error {
