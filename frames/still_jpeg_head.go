@@ -125,7 +125,7 @@ func (h *stillHead) jpegApp1(body []byte) {
 		if h.exif == nil {
 			exif = body
 		}
-		h.exif = append(h.exif[:len(h.exif):len(h.exif)], exif...)
+		h.exif = append(h.exif, exif...) // of its own memory from the first on
 	}
 	if xmp, ok := bytes.CutPrefix(body, []byte("http://ns.adobe.com/xap/1.0/\x00")); ok {
 		h.xmp = xmp

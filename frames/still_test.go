@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -133,6 +134,22 @@ func TestAStillIsHeldToALimitOfBytesWhereAVideoHasNone(t *testing.T) {
 	_, _, err := DecodeStill(context.Background(), bytes.NewReader(nil), 256<<20+1, Footage())
 	if !errors.Is(err, fault.TooLarge) {
 		t.Errorf("a still of 256 MiB and a byte: %v; want too large", err)
+	}
+}
+
+// Joining thousands of segments one by one took half a minute for 20 MB.
+func TestAJPEGOfManyEXIFSegmentsTakesMemoryInProportion(t *testing.T) {
+	segment := append([]byte("\xff\xe1\x03\xe8Exif\x00\x00"), make([]byte, 1000-8)...)
+	file := append([]byte("\xff\xd8"), bytes.Repeat(segment, 4000)...)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	head, err := readJPEGHead(file)
+	runtime.ReadMemStats(&after)
+	if !errors.Is(err, errCut) || len(head.exif) < 4000*(1000-8) {
+		t.Fatalf("%d bytes of EXIF, %v; want those of all segments, and a file that ends too early", len(head.exif), err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 10*uint64(len(file)) {
+		t.Errorf("%d bytes allocated for a head of %d", took, len(file))
 	}
 }
 
