@@ -74,7 +74,7 @@ func (l *layout) perceiveNorm(g *onnx.Graph, name string, x onnx.Value, act chec
 		how = onnx.TanhGELU
 	}
 	if l.form.own() && !l.few {
-		return g.PerceptronNorm(name, x, l.own(g, l.matrix(name+".fc1")), l.own(g, l.matrix(name+".fc2")), how, n)
+		return g.MLPNorm(name, x, l.own(g, l.matrix(name+".fc1")), l.own(g, l.matrix(name+".fc2")), how, n)
 	}
 	return l.applyNorm(g, name+".fc2", l.multiply(g, name+".fc1", x, l.matrix(name+".fc1"), how), n)
 }

@@ -2,51 +2,6 @@ package onnx
 
 import "math"
 
-// LayerNorm normalises the last axis: gamma·(x-mean)/sqrt(variance+eps) + beta.
-func (g *Graph) LayerNorm(name string, x, gamma, beta Value, eps float32) Value {
-	if !g.normFits(name, "LayerNormalization", x, gamma, beta) {
-		return Value{}
-	}
-	n := node{op: "LayerNormalization", attrs: []attr{{"axis", int64(-1)}, {"epsilon", eps}}}
-	return g.add(name, n, []Value{x, g.like(x, gamma), g.like(x, beta)}, x.dtype, x.shape)
-}
-
-// A Norm is the layer norm of what is computed and Skip, of the same shape.
-type Norm struct {
-	Skip, Gamma, Beta Value
-	Epsilon           float32
-}
-
-// SkipLayerNorm is n of x, and the sum that it is of.
-func (g *Graph) SkipLayerNorm(name string, x Value, n Norm) (norm, sum Value) {
-	const op = "SkipLayerNormalization"
-	if !g.normFits(name, op, x, n.Gamma, n.Beta) ||
-		!g.check(x.shape.Equal(n.Skip.shape) && len(x.shape) <= 3, name, op, "%v beside skip %v", x.shape, n.Skip.shape) {
-		return Value{}, Value{}
-	}
-	if g.plain {
-		sum = g.Add(name+".sum", x, n.Skip)
-		return g.LayerNorm(name, sum, n.Gamma, n.Beta, n.Epsilon), sum
-	}
-	gamma, beta := g.like(x, n.Gamma), g.like(x, n.Beta)
-	if g.err != nil || !g.claim(g.scope+name) {
-		return Value{}, Value{}
-	}
-	at := g.scope + name
-	norm, sum = Value{at, x.dtype, x.shape}, Value{at + ":sum", x.dtype, x.shape}
-	g.nodes = append(g.nodes, node{
-		name: at, op: op, domain: microsoft, attrs: []attr{{"epsilon", n.Epsilon}},
-		in:  []string{x.name, n.Skip.name, gamma.name, beta.name},
-		out: []string{at, "", "", sum.name}, // 1 and 2, mean and inverse deviation, exist in training only
-	})
-	return norm, sum
-}
-
-func (g *Graph) normFits(name, op string, x, gamma, beta Value) bool {
-	r := len(x.shape)
-	return g.check(r > 0 && gamma.shape.Equal(x.shape[r-1:]) && beta.shape.Equal(gamma.shape), name, op, "%v with weights %v and bias %v", x.shape, gamma.shape, beta.shape)
-}
-
 // MultiHeadAttention is softmax(q·kᵀ/sqrt(D/heads))·v by heads, every query
 // seeing every key. Without mask and without past, as here, ONNX Runtime's CPU
 // kernel is its flash attention.
@@ -100,6 +55,11 @@ func (g *Graph) FastGelu(name string, x Value) Value {
 		return g.half(x, tanh)
 	}
 	return g.add(name, node{op: "FastGelu", domain: microsoft}, []Value{x}, x.dtype, x.shape)
+}
+
+// Relu is max(x, 0).
+func (g *Graph) Relu(name string, x Value) Value {
+	return g.add(name, node{op: "Relu"}, []Value{x}, x.dtype, x.shape)
 }
 
 // half is x/2·(1 + y).

@@ -1,4 +1,4 @@
-// What kernel_set.h and wide_set.h are told of processors with AVX-512, whichever of its extensions they have.
+// The macros of set.h for processors with AVX-512, whichever of its extensions they have.
 
 #include <immintrin.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 package kernels
 
-// #include "kernel.h"
+// #include "kernels.h"
 import "C"
 
 import "unsafe"

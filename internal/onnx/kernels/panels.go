@@ -1,6 +1,6 @@
 package kernels
 
-// #include "kernel.h"
+// #include "kernels.h"
 import "C"
 
 import (
@@ -13,9 +13,9 @@ type Format int
 
 // The formats.
 const (
-	Float32  Format = C.FLOATS
-	BFloat16 Format = C.PAIRS
-	Int8     Format = C.QUADS // as bytes around [ZeroPoint], a scale an output
+	Float32  Format = C.FP32
+	BFloat16 Format = C.BF16
+	Int8     Format = C.INT8 // as bytes around [ZeroPoint], a scale an output
 )
 
 // ZeroPoint is the byte that stands for 0 among weights of [Int8].

@@ -28,6 +28,6 @@ TARGET static inline void narrow_avx2(const float *from, uint16_t *to) {
 	_mm_storeu_si128((__m128i *)to, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }
 
-#include "kernel_set.h"
+#include "set.h"
 
 #endif

@@ -6,6 +6,6 @@
 
 #include "avx512.h"
 
-#include "kernel_set.h"
+#include "set.h"
 
 #endif

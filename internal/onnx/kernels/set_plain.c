@@ -10,4 +10,4 @@
 #define GENERAL_ROWS 4
 #define VALUE_CHUNK 8
 
-#include "kernel_set.h"
+#include "set.h"

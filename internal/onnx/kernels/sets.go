@@ -1,9 +1,9 @@
 package kernels
 
 // #cgo CFLAGS: -O3
-// #cgo LDFLAGS: -lm
+// #cgo LDFLAGS: -lm -lpthread
 // #include <stdlib.h>
-// #include "kernel.h"
+// #include "kernels.h"
 import "C"
 
 import "unsafe"

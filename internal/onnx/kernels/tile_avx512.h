@@ -17,12 +17,12 @@
 #define ROW_12 "(%[z],%[s3])"
 #define ROW_13 "(%[z],%[s],4)"
 
-// Of one row: its sums are in registers i and j.
+// Of one row, whose sums are in registers i and j.
 #define MULTIPLY_ROW(op, row, i, j) "vbroadcastss " row ", %%zmm30\n" op " %%zmm30, %%zmm28, %%zmm" #i "\n" op " %%zmm30, %%zmm29, %%zmm" #j "\n"
 #define FETCH_ROW(op, row, i, j) "vmovups (%[from]), %%zmm" #i "%{%%k3%}%{z%}\nvmovups 64(%[from]), %%zmm" #j "%{%%k4%}%{z%}\nadd %[from_row], %[from]\n"
 #define STORE_ROW(op, row, i, j) "vmovups %%zmm" #i ", (%[y])%{%%k1%}\nvmovups %%zmm" #j ", 64(%[y])%{%%k2%}\nadd %[y_row], %[y]\n"
 
-// Of the first rows.
+// Of the first so many rows.
 #define ROWS_1(do, op) do(op, ROW_0, 0, 1)
 #define ROWS_2(do, op) ROWS_1(do, op) do(op, ROW_1, 2, 3)
 #define ROWS_3(do, op) ROWS_2(do, op) do(op, ROW_2, 4, 5)
@@ -68,25 +68,60 @@
 	TILE(name, op, 8) TILE(name, op, 9) TILE(name, op, 10) TILE(name, op, 11) TILE(name, op, 12) TILE(name, op, 13) TILE(name, op, 14)
 #define ALL_OF(name) {name##1, name##2, name##3, name##4, name##5, name##6, name##7, name##8, name##9, name##10, name##11, name##12, name##13, name##14}
 
-TILES_OF(floats_, "vfmadd231ps")
-#ifdef BFLOATS
-TILES_OF(pairs_, "vdpbf16ps")
+TILES_OF(fp32_, "vfmadd231ps")
+#ifdef ROUND_BF16
+TILES_OF(bf16_, "vdpbf16ps")
 #endif
-TILES_OF(quads_, "vpdpbusd")
+TILES_OF(int8_, "vpdpbusd")
 
-FN void tiles(const struct tile *t, int kind, int64_t rows) {
-	static void (*const floats[])(const struct tile *) = ALL_OF(floats_), (*const quads[])(const struct tile *) = ALL_OF(quads_);
-#ifdef BFLOATS
-	static void (*const pairs[])(const struct tile *) = ALL_OF(pairs_);
+FN void tiles(const struct tile *t, int format, int64_t rows) {
+	static void (*const fp32[])(const struct tile *) = ALL_OF(fp32_), (*const int8[])(const struct tile *) = ALL_OF(int8_);
+#ifdef ROUND_BF16
+	static void (*const bf16[])(const struct tile *) = ALL_OF(bf16_);
 #endif
-	if (kind == FLOATS)
-		floats[rows - 1](t);
-#ifdef BFLOATS
-	else if (kind == PAIRS)
-		pairs[rows - 1](t);
+	if (format == FP32)
+		fp32[rows - 1](t);
+#ifdef ROUND_BF16
+	else if (format == BF16)
+		bf16[rows - 1](t);
 #endif
-	else if (kind == QUADS && __builtin_cpu_supports("avx512vnni"))
-		quads[rows - 1](t);
+	else if (format == INT8 && __builtin_cpu_supports("avx512vnni"))
+		int8[rows - 1](t);
 	else
-		any_tiles(t, kind, rows);
+		any_tiles(t, format, rows);
 }
+
+#undef ROW_0
+#undef ROW_1
+#undef ROW_2
+#undef ROW_3
+#undef ROW_4
+#undef ROW_5
+#undef ROW_6
+#undef ROW_7
+#undef ROW_8
+#undef ROW_9
+#undef ROW_10
+#undef ROW_11
+#undef ROW_12
+#undef ROW_13
+#undef MULTIPLY_ROW
+#undef FETCH_ROW
+#undef STORE_ROW
+#undef ROWS_1
+#undef ROWS_2
+#undef ROWS_3
+#undef ROWS_4
+#undef ROWS_5
+#undef ROWS_6
+#undef ROWS_7
+#undef ROWS_8
+#undef ROWS_9
+#undef ROWS_10
+#undef ROWS_11
+#undef ROWS_12
+#undef ROWS_13
+#undef ROWS_14
+#undef TILE
+#undef TILES_OF
+#undef ALL_OF

@@ -165,7 +165,7 @@ func perceptron(t *testing.T, up, down wideProduct) *onnx.Session {
 	x := g.Input("x", onnx.Float, "M", up.in)
 	nothing := g.Gemm("nothing", x, g.Constant("zeros", make([]float32, down.out*up.in), int64(down.out), int64(up.in)), onnx.Value{})
 	ones := g.Constant("ones", slices.Repeat([]float32{1}, down.out), int64(down.out))
-	_, sum := g.PerceptronNorm("perceptron", x, up.layer(g, plan, values, "up"), down.layer(g, plan, values, "down"), up.act, onnx.Norm{Skip: nothing, Gamma: ones, Beta: ones})
+	_, sum := g.MLPNorm("perceptron", x, up.layer(g, plan, values, "up"), down.layer(g, plan, values, "down"), up.act, onnx.Norm{Skip: nothing, Gamma: ones, Beta: ones})
 	g.Output("y", sum)
 	return openWith(t, g, plan, values, onnx.SessionConfig{Threads: up.threads})
 }
@@ -210,7 +210,7 @@ func (n norm) of(t *testing.T, layers ...wideProduct) *onnx.Session {
 	if len(layers) == 1 {
 		y, sum = g.ProductNorm("product", x, up, behind)
 	} else {
-		y, sum = g.PerceptronNorm("perceptron", x, up, layers[1].layer(g, plan, values, "down"), layers[0].act, behind)
+		y, sum = g.MLPNorm("perceptron", x, up, layers[1].layer(g, plan, values, "down"), layers[0].act, behind)
 	}
 	g.Output("y", y)
 	g.Output("sum", sum)
