@@ -48,6 +48,7 @@ var rules = []rule{
 	{"videoqa/answers", []string{"main", "answers", "internal/cli", "internal/models"}, nil, "the service joins the rooms, so no room may lean on it"},
 	{"videoqa/internal/cli", []string{"main", "internal/cli"}, nil, "commands are the outermost layer"},
 	{"videoqa/gitvideo", []string{"main", "gitvideo", "internal/models"}, nil, "the service asks any family of models: another takes its place without a change elsewhere"},
+	{"videoqa/internal/nn", []string{"gitvideo", "internal/nn"}, nil, "families are made of it; the service asks families"},
 	{"videoqa/internal/models", []string{"main", "internal/models", "internal/cli", "answers"}, nil, "which families there are is for whoever opens a checkpoint to know"},
 	{"videoqa/frames", []string{"main", "frames", "answers", "internal/cli"}, nil, "frames and models do not know each other: pictures cross between them as bytes, in answers"},
 }
@@ -66,7 +67,7 @@ var alone = map[string]string{
 // Rooms that the house has.
 var rooms = []string{
 	"answers", "answers/store", "deploy", "frames", "frames/features", "frames/prepare", "gitvideo", "ingest", "ingest/broker", "ingest/kafka",
-	"ingest/media", "internal/checkpoint", "internal/cli", "internal/config", "internal/fault", "internal/models", "internal/onnx", "internal/onnx/kernels", "internal/ops", "internal/trail", "internal/vlm", "internal/wordpiece", "temporal",
+	"ingest/media", "internal/checkpoint", "internal/cli", "internal/config", "internal/fault", "internal/models", "internal/nn/decode", "internal/onnx", "internal/onnx/kernels", "internal/ops", "internal/trail", "internal/vlm", "internal/wordpiece", "temporal",
 	"testdata",
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"videoqa/internal/checkpoint"
+	"videoqa/internal/nn/decode"
 	"videoqa/internal/onnx"
 	"videoqa/internal/vlm"
 	"videoqa/testdata/model"
@@ -76,8 +77,8 @@ func checkNear(t *testing.T, m *Model, g *golden, i int, limit float64) {
 	for k, want := range clip.Prompts {
 		// The first step alone: the next one follows what was answered.
 		var logits []float32
-		s := &greedy{stops: m.config.EOS, limit: 1}
-		if err := m.finish(t.Context(), p, []job{{want.Prompt, recorder{s, &logits}}}); err != nil {
+		s := decode.NewGreedy(m.config.EOS, 1, nil)
+		if err := m.finish(t.Context(), p, []decode.Job{{Prompt: want.Prompt, Search: recorder{s, &logits}}}); err != nil {
 			t.Fatal(err)
 		}
 		if first := g.floats(fmt.Sprintf("%d.logits.%d", i, k)); !(apart(logits, first[:len(logits)]) < limit) {

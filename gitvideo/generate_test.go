@@ -99,60 +99,6 @@ func TestGenerationStopsBetweenStepsWhenItsContextEnds(t *testing.T) {
 	}
 }
 
-func TestBeamsWideEnoughFindTheBestOfAllAnswers(t *testing.T) {
-	const vocab, stop, steps, prompt = 4, 3, 3, 2
-	for seed := range int64(20) {
-		next := func(ids []int64) []float32 { // logits that depend on the whole text
-			out := make([]float32, vocab)
-			for i := range out {
-				h := uint64(seed)*2654435761 + uint64(i+1)*40503
-				for _, id := range ids {
-					h = h*6364136223846793005 + uint64(id) + 1442695040888963407
-				}
-				out[i] = float32(h>>40)/float32(1<<24)*6 - 3
-			}
-			return out
-		}
-		best, bestScore := exhaust(next, nil, 0, vocab, stop, steps, prompt)
-		b := newBeams([]int64{stop}, 64, steps, prompt)
-		texts, logits := [][]int64{nil}, [][]float32{next(nil)}
-		for {
-			branches := b.advance(logits)
-			if len(branches) == 0 {
-				break
-			}
-			var grown [][]int64
-			logits = nil
-			for _, r := range branches {
-				text := append(slices.Clone(texts[r.parent]), r.token)
-				grown, logits = append(grown, text), append(logits, next(text))
-			}
-			texts = grown
-		}
-		if !slices.Equal(b.best.IDs, best) || math.Abs(b.score-bestScore) > 1e-9 {
-			t.Errorf("seed %d: beams find %v with %v; the best of all is %v with %v", seed, b.best.IDs, b.score, best, bestScore)
-		}
-	}
-}
-
-// exhaust returns the best text of all by the beam search's own score.
-func exhaust(next func([]int64) []float32, ids []int64, sum float64, vocab, stop, steps, prompt int) (best []int64, score float64) {
-	score = math.Inf(-1)
-	l := next(ids)
-	base := sum - logSum(l)
-	for id := range vocab {
-		total := base + float64(l[id])
-		text, s := ids, total/math.Pow((5+float64(prompt+len(ids)))/6, 0.6)
-		if id != stop && len(ids)+1 < steps {
-			text, s = exhaust(next, append(slices.Clone(ids), int64(id)), total, vocab, stop, steps, prompt)
-		}
-		if s > score {
-			best, score = text, s
-		}
-	}
-	return slices.Clone(best), score
-}
-
 func TestAllAnswersTogetherAreCertain(t *testing.T) {
 	m, g, p := tiny(t, "image", 0)
 	prompt := g.Clips[0].Prompts[1].Prompt

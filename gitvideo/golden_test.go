@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"videoqa/internal/checkpoint"
+	"videoqa/internal/nn/decode"
 	"videoqa/internal/onnx"
 	"videoqa/internal/vlm"
 )
@@ -173,13 +174,13 @@ func compare(what string, got, want []float32, tolerance float64) comparison {
 
 // A recorder is a search that keeps the logits it was shown.
 type recorder struct {
-	search
+	decode.Search
 	seen *[]float32
 }
 
-func (r recorder) advance(logits [][]float32) []branch {
+func (r recorder) Advance(logits [][]float32) []decode.Branch {
 	for _, l := range logits {
 		*r.seen = append(*r.seen, l...)
 	}
-	return r.search.advance(logits)
+	return r.Search.Advance(logits)
 }

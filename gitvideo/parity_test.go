@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"videoqa/internal/nn/decode"
 	"videoqa/internal/vlm"
 	"videoqa/temporal"
 )
@@ -85,19 +86,19 @@ func prefixOf(t *testing.T, m *Model, g *golden, i int, frames []pictureTokens, 
 }
 
 // continueGreedily answers prompt k of clip i and compares every step's logits.
-func continueGreedily(t *testing.T, m *Model, g *golden, p *Prefix, i, k int, tolerance float64) (result, comparison) {
+func continueGreedily(t *testing.T, m *Model, g *golden, p *Prefix, i, k int, tolerance float64) (decode.Result, comparison) {
 	t.Helper()
 	want := g.Clips[i].Prompts[k]
 	steps := len(want.IDs)
-	s := &greedy{stops: m.config.EOS, limit: steps}
 	if !want.Cut {
-		s.limit++
+		steps++
 	}
+	s := decode.NewGreedy(m.config.EOS, steps, nil)
 	var logits []float32
-	if err := m.finish(t.Context(), p, []job{{want.Prompt, recorder{s, &logits}}}); err != nil {
+	if err := m.finish(t.Context(), p, []decode.Job{{Prompt: want.Prompt, Search: recorder{s, &logits}}}); err != nil {
 		t.Fatal(err)
 	}
-	return s.result, compare(fmt.Sprintf("clip %d prompt %d logits", i, k), logits, g.floats(fmt.Sprintf("%d.logits.%d", i, k)), tolerance)
+	return s.Result(), compare(fmt.Sprintf("clip %d prompt %d logits", i, k), logits, g.floats(fmt.Sprintf("%d.logits.%d", i, k)), tolerance)
 }
 
 // near compares log-probabilities, sums of up to ten steps.

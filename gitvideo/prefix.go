@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"videoqa/internal/fault"
+	"videoqa/internal/nn/decode"
 	"videoqa/internal/onnx"
 	"videoqa/internal/vlm"
 )
@@ -101,7 +102,7 @@ func (m *Model) readFrames(ctx context.Context, s *onnx.Session, in onnx.Feed, t
 	}
 	defer m.rooms.Put(loose)
 	for i := range *loose {
-		(*loose)[i] = room((*loose)[i], tokens*t.width)
+		(*loose)[i] = decode.Resize((*loose)[i], tokens*t.width)
 		kind := []string{"key", "value"}[i%2]
 		out[fmt.Sprintf("%s.%d", kind, i/2)] = onnx.Floats((*loose)[i], int64(tokens), int64(t.heads), int64(t.head()))
 	}

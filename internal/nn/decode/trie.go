@@ -1,29 +1,30 @@
-package gitvideo
+package decode
 
 import "math"
 
-// A trie scores given answers. Answers that begin alike share rows, so each
+// A Trie scores given texts. Texts that begin alike share rows, so each
 // beginning is evaluated once, and all of one length in one step.
-type trie struct {
+type Trie struct {
 	stops  []int64
-	scores []float64 // by answer: log-probability, stop included
+	scores []float64 // by text: log-probability, stop included
 
 	width    int // most nodes of one depth
 	frontier []*trieNode
 }
 
-// A trieNode is a beginning of some answers.
+// A trieNode is a beginning of some texts.
 type trieNode struct {
 	token    int64
-	children []*trieNode // in the order of the answers
-	ends     []int       // answers that are exactly this beginning
+	children []*trieNode // in the order of the texts
+	ends     []int       // texts that are exactly this beginning
 	sum      float64     // its log-probability
 }
 
-func newTrie(stops []int64, answers [][]int64) *trie {
+// NewTrie returns a search that scores texts, each of which ends with one of stops.
+func NewTrie(stops []int64, texts [][]int64) *Trie {
 	root := &trieNode{}
-	t := &trie{stops: stops, scores: make([]float64, len(answers)), frontier: []*trieNode{root}}
-	for i, a := range answers {
+	t := &Trie{stops: stops, scores: make([]float64, len(texts)), frontier: []*trieNode{root}}
+	for i, a := range texts {
 		n := root
 		for _, id := range a {
 			n = n.child(id)
@@ -53,11 +54,17 @@ func (n *trieNode) child(id int64) *trieNode {
 	return c
 }
 
-func (t *trie) rows() int { return t.width }
+// Scores are the natural logarithms of the texts' probabilities, stop token included,
+// once the search has finished.
+func (t *Trie) Scores() []float64 { return t.scores }
 
-func (t *trie) advance(logits [][]float32) []branch {
+// Rows implements [Search].
+func (t *Trie) Rows() int { return t.width }
+
+// Advance implements [Search].
+func (t *Trie) Advance(logits [][]float32) []Branch {
 	var next []*trieNode
-	var out []branch
+	var out []Branch
 	for row, n := range t.frontier {
 		l := logits[row]
 		base := n.sum - logSum(l)
@@ -67,7 +74,7 @@ func (t *trie) advance(logits [][]float32) []branch {
 		for _, c := range n.children {
 			c.sum = base + float64(l[c.token])
 			next = append(next, c)
-			out = append(out, branch{row, c.token})
+			out = append(out, Branch{row, c.token})
 		}
 	}
 	t.frontier = next
@@ -75,7 +82,7 @@ func (t *trie) advance(logits [][]float32) []branch {
 }
 
 // stop is the logit of stopping, by any of the stop tokens.
-func (t *trie) stop(logits []float32) float64 {
+func (t *Trie) stop(logits []float32) float64 {
 	if len(t.stops) == 1 {
 		return float64(logits[t.stops[0]])
 	}
