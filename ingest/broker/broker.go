@@ -29,6 +29,7 @@ import (
 type Config struct {
 	Dir    string       // "": in memory
 	Store  string       // the store that its questions' outcomes are in, noted in a folder that names none; "": not known
+	Group  string       // which must not have read more than there is; "": any may
 	Listen string       // host:port, the host a loopback address; "": 127.0.0.1 and a free port
 	Log    *slog.Logger // nil: nothing is logged
 }
@@ -75,7 +76,7 @@ func Open(c Config) (*Broker, error) {
 		if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 			return nil, fmt.Errorf("broker: open: %w", err)
 		}
-		if err := checkFolder(c.Dir); err != nil {
+		if err := checkFolder(c.Dir, c.Group); err != nil {
 			return nil, err
 		}
 		if err := b.identify(c.Dir, c.Store); err != nil {

@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"errors"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"path/filepath"
@@ -19,6 +21,7 @@ type census struct {
 	done sync.WaitGroup
 
 	seen, written map[string]int64
+	sums          map[string]sum
 }
 
 func (c *census) begin() {
@@ -60,7 +63,35 @@ func (c *census) write(files map[string]int64) error {
 	if err := writeJSON(filepath.Join(c.dir, filesFile), files); err != nil {
 		return err
 	}
+	if err := c.writeSums(files); err != nil {
+		return err
+	}
 	c.written = files
+	return nil
+}
+
+// writeSums writes the sums of files of which so much is settled. What was read before
+// is not read again.
+func (c *census) writeSums(files map[string]int64) error {
+	sums := map[string]sum{}
+	for name, size := range files {
+		before := c.sums[name]
+		if size < before.Size { // it was written anew
+			before = sum{}
+		}
+		now, err := before.goOn(filepath.Join(c.dir, filepath.FromSlash(name)), size)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // its records are too old
+		}
+		if err != nil {
+			return err
+		}
+		sums[name] = now
+	}
+	if err := writeJSON(filepath.Join(c.dir, sumsFile), sums); err != nil {
+		return err
+	}
+	c.sums = sums
 	return nil
 }
 
@@ -76,6 +107,7 @@ func (c *census) end() {
 	c.done.Wait()
 	now, err := segments(c.dir)
 	if err == nil {
+		c.written, c.sums = nil, nil // kfake may have written segments anew
 		err = c.write(now)
 	}
 	c.warn(err)

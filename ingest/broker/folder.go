@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,10 +21,12 @@ import (
 //
 //	identity.json  which broker this is, and with which store it belongs together
 //	files.json     the segments of all partitions and their sizes, as of some seconds ago
+//	sums.json      and the checksums of that much of them
 
 const (
 	identityFile = "identity.json"
 	filesFile    = "files.json"
+	sumsFile     = "sums.json"
 )
 
 // An Identity says which broker a folder belongs to.
@@ -52,16 +55,79 @@ func Look(dir string) (id Identity, known, used bool, err error) {
 }
 
 // checkFolder returns [fault.Damaged] if something is missing of what was there when
-// the broker ended.
-func checkFolder(dir string) error {
+// the broker ended, or is not what was there. A group is not to have read more records
+// than there are.
+func checkFolder(dir, group string) error {
 	missing, err := missingFrom(dir)
 	if err == nil && len(missing) > 0 {
 		err = fmt.Errorf("it has no %s any more, and with that records are lost: %w", strings.Join(missing, ", "), fault.Damaged)
+	}
+	if err == nil {
+		err = checkSegments(dir, group)
 	}
 	if err != nil {
 		return fmt.Errorf("broker: open %s: %w", dir, err)
 	}
 	return nil
+}
+
+// checkSegments reads all segments of a folder.
+func checkSegments(dir, group string) error {
+	var sums map[string]sum
+	if _, err := readJSON(filepath.Join(dir, sumsFile), &sums); err != nil {
+		return err
+	}
+	replaced, err := replacedIn(dir, sums)
+	if err != nil {
+		return err
+	}
+	if len(replaced) > 0 {
+		slices.Sort(replaced)
+		return fmt.Errorf("%s is damaged, or that of another partition or broker: %w", strings.Join(replaced, ", "), fault.Damaged)
+	}
+	files, err := segments(dir)
+	if err != nil {
+		return err
+	}
+	ends := map[string]int64{}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		s, err := readSegment(filepath.Join(dir, filepath.FromSlash(name)))
+		if err != nil {
+			return err
+		}
+		if lacks := s.lacks(); lacks != "" {
+			return fmt.Errorf("%s lacks %s: %w", name, lacks, fault.Damaged)
+		}
+		partition := filepath.Base(filepath.Dir(name))
+		ends[partition] = max(ends[partition], s.next)
+	}
+	offsets, err := committed(dir, group)
+	if err != nil {
+		return err
+	}
+	for partition, offset := range offsets {
+		end, err := endOf(dir, partition, ends[partition])
+		if err != nil {
+			return err
+		}
+		if offset > end {
+			return fmt.Errorf("group %s has read %s up to offset %d, and it ends at %d: %w", group, partition, offset, end, fault.Damaged)
+		}
+	}
+	return nil
+}
+
+// endOf is where a partition ends whose segments end at end. One of which all records
+// were too old ends where kfake noted it.
+func endOf(dir, partition string, end int64) (int64, error) {
+	var noted struct {
+		HighWatermark int64 `json:"high_watermark"`
+	}
+	_, err := readJSON(filepath.Join(dir, "partitions", partition, "snapshot.json"), &noted)
+	if end > 0 || errors.Is(err, fault.Damaged) { // kfake reads on without it
+		return end, nil
+	}
+	return noted.HighWatermark, err
 }
 
 func missingFrom(dir string) (missing []string, err error) {

@@ -64,7 +64,7 @@ func (s stream) run(ctx context.Context) (err error) {
 		return err
 	}
 	if len(s.Kafka.Brokers) == 0 {
-		b, err := s.pairing.open(ctx, broker.Config{Dir: dir.file("broker"), Listen: s.Listen, Log: s.Log})
+		b, err := s.pairing.open(ctx, broker.Config{Dir: dir.file("broker"), Group: s.Kafka.Group, Listen: s.Listen, Log: s.Log})
 		switch {
 		case errors.Is(err, fault.Conflict), errors.Is(err, fault.Damaged):
 			return err
