@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -123,6 +124,25 @@ func TestASegmentThatIsNotWhatItWasIsAnError(t *testing.T) {
 			try("another broker's segment", true, func(dir string) error {
 				return errors.Join(os.RemoveAll(filepath.Join(dir, "partitions", "t-0")), os.CopyFS(filepath.Join(dir, "partitions", "t-0"), os.DirFS(filepath.Join(other, "partitions", "t-0"))))
 			})
+		}
+	}
+}
+
+func TestAFileOfSettingsThatWasCutOffIsNamed(t *testing.T) {
+	whole := recorded(t, "a ", true)
+	for _, name := range []string{"meta.json", "topics.json", "broker_configs.json", "acls.json", "identity.json"} {
+		for _, size := range []int64{0, 5} {
+			dir := t.TempDir()
+			if err := errors.Join(os.CopyFS(dir, os.DirFS(whole)), os.Truncate(filepath.Join(dir, name), size)); err != nil {
+				t.Fatal(err)
+			}
+			b, err := broker.Open(broker.Config{Dir: dir})
+			if err == nil {
+				b.Close()
+			}
+			if !errors.Is(err, fault.Damaged) || !strings.Contains(err.Error(), name) {
+				t.Errorf("with %d bytes of %s it opens with %v", size, name, err)
+			}
 		}
 	}
 }

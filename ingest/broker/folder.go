@@ -63,10 +63,27 @@ func checkFolder(dir, group string) error {
 		err = fmt.Errorf("it has no %s any more, and with that records are lost: %w", strings.Join(missing, ", "), fault.Damaged)
 	}
 	if err == nil {
+		err = checkSettings(dir)
+	}
+	if err == nil {
 		err = checkSegments(dir, group)
 	}
 	if err != nil {
 		return fmt.Errorf("broker: open %s: %w", dir, err)
+	}
+	return nil
+}
+
+// checkSettings returns [fault.Damaged] if a file of settings cannot be read.
+func checkSettings(dir string) error {
+	paths, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		if _, err := readJSON(path, new(any)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
