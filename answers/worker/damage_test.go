@@ -100,3 +100,19 @@ func TestADamagedWaitingQuestionIsADeadLetterAndHoldsNobodyUp(t *testing.T) {
 		}
 	})
 }
+
+func TestAWaitingQuestionThatCannotBeReadIsADeadLetter(t *testing.T) {
+	h := newHouse(t)
+	h.start(nil)() // makes the store
+	h.change(func(s *sqlite.Store) {
+		long := time.Now().Add(-24 * time.Hour)
+		row := store.Row{QuestionID: "q-1", Request: "h", Record: ingest.Record{Value: []byte(`{"type": "videoqa.clip.closed.v1"}`)}, Due: long, FirstSeen: long}
+		if _, _, err := s.Wait(t.Context(), row); err != nil {
+			t.Fatal(err)
+		}
+	})
+	h.start(nil)
+	if _, _, d := h.next(); d.QuestionID != "q-1" || d.ErrorKind != "damaged-record" {
+		t.Errorf("%+v", d)
+	}
+}

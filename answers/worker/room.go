@@ -2,11 +2,14 @@ package worker
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
 	"videoqa/answers/store"
 	"videoqa/ingest"
+	"videoqa/internal/fault"
 )
 
 const (
@@ -99,12 +102,26 @@ func (w *Worker) resume(ctx context.Context, row store.Row) {
 	}
 	event, err := ingest.ReadWaiting(row.Record, row.Request)
 	question, ok := event.Data.(ingest.Question)
-	if err != nil || !ok {
-		w.cfg.Log.Error("a waiting question cannot be read", "question", row.QuestionID, "error", err) // stored by another version of us
+	if err == nil && !ok {
+		err = errors.New("it is another event")
+	}
+	if err != nil {
+		w.unreadable(ctx, row, err)
 		return
 	}
 	w.lent.add(row.QuestionID)
 	w.accept(ctx, newJob(question, event.Time, row.Record, nil, &row))
+}
+
+// unreadable accounts for a question whose row is whole and cannot be read. A process of
+// a newer version may have stored it, and is given time to answer it.
+func (w *Worker) unreadable(ctx context.Context, row store.Row, cause error) {
+	if time.Since(row.FirstSeen) < w.cfg.Wait {
+		w.cfg.Log.Error("a waiting question cannot be read, and is left to another process", "question", row.QuestionID, "until", row.FirstSeen.Add(w.cfg.Wait), "error", cause)
+		return
+	}
+	row.Damage = fmt.Errorf("worker: read the waiting question %s: it is none that this version takes: %w: %w", row.QuestionID, cause, fault.Damaged)
+	w.bury(ctx, row)
 }
 
 // rest waits until the next question is due, or there may be one.
