@@ -37,7 +37,7 @@ func CheckID(field, id string) error {
 	case id == "":
 		return fmt.Errorf("ingest: check %s: it is missing or empty: %w", field, fault.BadID)
 	case !idPattern.MatchString(id):
-		return fmt.Errorf("ingest: check %s: %q does not match %s: %w", field, shorten(id, 140), idPattern, fault.BadID)
+		return fmt.Errorf("ingest: check %s: %q has to be 1 to 128 letters of ASCII, digits and . _ : -, the first of them a letter or a digit: %w", field, shorten(id, 140), fault.BadID)
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ func clipsStep(h *house) {
 	h.want(&call{method: "GET", path: "/v1/clips/c-1"}, 200, `"camera":"dock-3"`)
 	h.want(&call{method: "GET", path: "/v1/clips/c-none"}, 404, "unknown-clip")
 	for body, says := range map[string]string{
-		`{"clip_id":"c/1","uri":"file:///a"}`: "bad-id", `{"clip_id":"c-2"}`: "uri is missing", `{"clip_id":"c-2","url":"x"}`: "url", `{`: "bad-request", `[]`: "bad-request",
+		`{"clip_id":"c/1","uri":"file:///a"}`: "bad-id", `{"clip_id":"c-2"}`: "check clip c-2: uri is missing", `{}`: "register clip: uri is missing", `{"clip_id":"c-2","url":"x"}`: "url", `{`: "bad-request", `[]`: "bad-request",
 		`{"uri":"a"}{}`: "2 bytes follow", `{"URI":"file:///a"}`: "did you mean uri?", `{"uri":"file:///a","uri":"file:///a"}`: "/uri is given twice", `{"uri":null}`: "/uri is null",
 		"{\"uri\":\"file:///caf\xe9\"}": "not UTF-8", `{"uri":"file:///\ud800"}`: "surrogate", `{"uri":"a","start":"noon"}`: "not a time of RFC 3339",
 	} {
@@ -140,11 +140,11 @@ func questionsStep(h *house) {
 	}
 	h.want(&call{method: "GET", path: "/v1/questions/q-bad"}, 422, "/problems/bad-video", "torn off")
 	for body, says := range map[string]string{
-		`{"clip_id":"c-1","questions":[]}`: "from 1 to 64", `{"questions":[{"question":"a?"}]}`: "is missing", `{"clip_id":"c-1","uri":"file:///a","questions":[{"question":"a?"}]}`: "one of",
+		`{"clip_id":"c-1","questions":[]}`: "from 1 to 64", `{"questions":[{"question":"a?"}]}`: "api: ask: clip_id, uri, or camera with start and end is missing", `{"clip_id":"c-1","uri":"file:///a","questions":[{"question":"a?"}]}`: "one of",
 		`{"clip_id":"c-1"}`: "/questions is missing", `{"clip_id":"c-1","questions":[{"question_id":"q"}]}`: "/questions/0/question is missing", `{"clip_id":"c-1","questions":[{"Question":"a?"}]}`: "did you mean question?",
 		`{"clip_id":"c-1","questions":[{"question":"a?","question":"b?"}]}`: "/questions/0/question is given twice", `{"clip_id":"c-1","questions":[{"question":"a?","frames":3.5}]}`: "whole number",
 		"{\"clip_id\":\"c-1\",\"questions\":[{\"question\":\"caf\xe9?\"}]}": "not UTF-8",
-		`{"clip_id":"c-1","questions":[{"question":"a?","kind":"poem"}]}`:   "questions[0]", `{"clip_id":"c-1","questions":[{"question_id":"q","question":"a?"},{"question_id":"q","question":"b?"}]}`: "twice",
+		`{"clip_id":"c-1","questions":[{"question":"a?","kind":"poem"}]}`:   "questions[0]: kind", `{"clip_id":"c-1","questions":[{"question_id":"q","question":"a?"},{"question_id":"q","question":"b?"}]}`: "twice",
 	} {
 		h.want(&call{method: "POST", path: "/v1/questions", body: body, wrong: true}, 400, says)
 	}
@@ -163,7 +163,7 @@ func uploadsStep(h *house) {
 	body, kind = form(h.t, "clip", `{"clip_id":"c-up-2","digest":"`+digestOf("another")+`"}`, "a hen")
 	h.want(&call{method: "POST", path: "/v1/clips", body: body, kind: kind}, 422, "digest-mismatch")
 	body, kind = form(h.t, "clip", `{"uri":"file:///a"}`, "a hen")
-	h.want(&call{method: "POST", path: "/v1/clips", body: body, kind: kind}, 400, "an upload, and a uri")
+	h.want(&call{method: "POST", path: "/v1/clips", body: body, kind: kind}, 400, "an upload or a uri, not both")
 	body, kind = form(h.t, "wrong", `{}`, "a hen")
 	h.want(&call{method: "POST", path: "/v1/clips", body: body, kind: kind}, 400, "first part")
 	body, kind = form(h.t, "clip", `{}`, strings.Repeat("x", 1<<17))

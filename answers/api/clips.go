@@ -137,15 +137,15 @@ func (in announced) clip(n naming, b body) (ingest.Clip, error) {
 	}
 	switch {
 	case b.upload != "" && c.URI != "":
-		return c, fmt.Errorf("api: register clip: an upload, and a uri: %w", fault.BadRequest)
+		return c, fmt.Errorf("api: register clip: give an upload or a uri, not both: %w", fault.BadRequest)
 	case b.upload != "" && c.Digest != "" && c.Digest != b.upload:
 		return c, fmt.Errorf("api: register clip: the upload's bytes are %s: %w", b.upload, fault.DigestMismatch)
 	case b.upload != "":
 		c.URI, c.Digest = b.uri, b.upload
 	}
 	err := c.Validate()
-	if in.ID == "" {
-		err = nameless(err)
+	if in.ID == "" && err != nil {
+		err = fmt.Errorf("api: register clip: %w", nameless(err))
 	}
 	return c, err
 }

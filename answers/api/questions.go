@@ -38,7 +38,7 @@ type asking struct {
 // questions are the events' data; those without an id are named.
 func (a asking) questions(n naming) ([]ingest.Question, error) {
 	if len(a.Questions) == 0 || len(a.Questions) > ingest.MaxQuestions {
-		return nil, fmt.Errorf("api: ask: %d questions, from 1 to %d: %w", len(a.Questions), ingest.MaxQuestions, fault.BadRequest)
+		return nil, fmt.Errorf("api: ask: there are %d questions; there have to be from 1 to %d: %w", len(a.Questions), ingest.MaxQuestions, fault.BadRequest)
 	}
 	if err := (ingest.Question{ClipID: a.ClipID, URI: a.URI, Camera: a.Camera, Start: a.Start, End: a.End}).ValidateTarget(); err != nil {
 		return nil, fmt.Errorf("api: ask: %w", nameless(err))
@@ -149,7 +149,7 @@ func (b body) asking() (in asking, err error) {
 		return in, nil
 	}
 	if in.URI != "" || in.ClipID != "" {
-		return in, fmt.Errorf("api: ask: an upload, and a clip_id or uri: %w", fault.BadRequest)
+		return in, fmt.Errorf("api: ask: give an upload, a clip_id or a uri, one of them: %w", fault.BadRequest)
 	}
 	in.URI = b.uri
 	return in, nil

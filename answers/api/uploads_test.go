@@ -200,12 +200,12 @@ func TestWhatIsRefusedLeavesNoUpload(t *testing.T) {
 		{"/v1/clips", "clip", `{not json`, nil, 400, "bad-request", true},
 		{"/v1/clips", "clip", `{"clip_id":"c/2"}`, nil, 400, "bad-id", true},
 		{"/v1/clips", "clip", `{"digest":"sha256:12"}`, nil, 400, "digest", true},
-		{"/v1/clips", "clip", `{"uri":"file:///a"}`, nil, 400, "an upload, and a uri", true},
+		{"/v1/clips", "clip", `{"uri":"file:///a"}`, nil, 400, "an upload or a uri, not both", true},
 		{"/v1/clips", "clip", `{"clip_id":"c-2","digest":"` + digestOf("another") + `"}`, nil, 422, "digest-mismatch", false},
 		{"/v1/clips", "clip", `{"clip_id":"c-2"}`, again, 422, "idempotency-key-reused", false},
 		{"/v1/questions", "request", `{"questions":[]}`, nil, 400, "from 1 to 64", true},
 		{"/v1/questions", "request", `{"questions":[{"question_id":"q/1","question":"what?"}]}`, nil, 400, "bad-id", true},
-		{"/v1/questions", "request", `{"clip_id":"c-1","questions":[{"question":"what?"}]}`, nil, 400, "an upload, and a clip_id", true},
+		{"/v1/questions", "request", `{"clip_id":"c-1","questions":[{"question":"what?"}]}`, nil, 400, "an upload, a clip_id or a uri, one of them", true},
 	} {
 		body, kind := form(t, tc.as, tc.description, "a cow")
 		h.want(&call{method: "POST", path: tc.path, body: body, kind: kind, header: tc.header}, tc.status, tc.says)

@@ -36,7 +36,7 @@ func ParseCursor(text string) (c Cursor, err error) {
 		err = json.Unmarshal(raw, &c)
 	}
 	if err != nil {
-		return Cursor{}, fmt.Errorf("store: read cursor: it is none of ours: %w", fault.BadRequest)
+		return Cursor{}, fmt.Errorf("store: read cursor: it is not one that next of a page gave: %w", fault.BadRequest)
 	}
 	return c, nil
 }
