@@ -37,9 +37,12 @@ func (s *source) pictureOnly() (brand []byte, only bool) {
 	return brands[0], !tracks && (items || slices.ContainsFunc(brands, isPictureBrand))
 }
 
-// hasPictureItems tells whether the handler of a meta box at the top is that of pictures.
+// hasPictureItems tells whether a meta box at the top names a primary item, or its
+// handler is that of pictures.
 func (s *source) hasPictureItems(from, to int64) (pictures bool) {
-	s.within(from+4, to, []string{"hdlr"}, func(from, to int64) { // after version and flags
+	from += 4 // version and flags
+	s.within(from, to, []string{"pitm"}, func(_, _ int64) { pictures = true })
+	s.within(from, to, []string{"hdlr"}, func(from, to int64) {
 		kind := make([]byte, 4)
 		pictures = pictures || to-from >= 12 && s.readAt(kind, from+8) && string(kind) == "pict"
 	})

@@ -23,6 +23,7 @@ func TestAPictureInHEIFIsNamedByItsBrandsOrItsBoxes(t *testing.T) {
 	type file struct{ name, data, says string }
 	tests := []file{
 		{"boxes alone, with the brand of a video", atom("ftyp", "isom", zeros, "isommp41") + items + atom("mdat", zeros), "HEIF (isom)"},
+		{"an item alone, whose handler is damaged", atom("ftyp", "isom", zeros, "isom") + strings.Replace(items, "pict", "xict", 1) + atom("mdat", zeros), "HEIF (isom)"},
 		{"boxes behind the pixels", atom("ftyp", "mp42", zeros, "mp42") + atom("mdat", zeros) + items, "HEIF (mp42)"},
 		{"boxes without a brand", atom("free", zeros) + items + atom("mdat", zeros), "HEIF"},
 		{"a brand that it is compatible with", atom("ftyp", "1pic", zeros, "mif1heic") + atom("mdat", zeros), "HEIF (1pic)"},
