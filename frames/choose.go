@@ -46,6 +46,8 @@ func (in *input) probe(stream int) error {
 func (in *input) choose(stream int) error {
 	videos, others := in.videos()
 	switch {
+	case len(videos) == 0 && in.format == "mov" && in.source.endsInIndex():
+		return fmt.Errorf("%s: %w", indexCutOff, fault.BadVideo)
 	case len(videos) == 0 && others > 0:
 		return fmt.Errorf("it holds %d streams and none of them is video: %w", others, fault.BadVideo)
 	case len(videos) == 0:

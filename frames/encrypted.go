@@ -106,9 +106,20 @@ func streamTypes(payload []byte) map[int]byte {
 // protects tells whether all descriptions that an MP4 file has of a track's samples
 // are those of protected ones (ISO/IEC 14496-12, 8.12), or of Apple's older kind.
 func (s *source) protects(track int64) bool {
-	protected, open := 0, 0
+	protected, open := s.descriptions(func(id int64) bool { return id == track })
+	return protected > 0 && open == 0
+}
+
+// protectsSome tells whether any track has descriptions of protected pictures.
+func (s *source) protectsSome() bool {
+	protected, _ := s.descriptions(func(int64) bool { return true })
+	return protected > 0
+}
+
+// descriptions counts those of protected pictures and the others, of the tracks that are meant.
+func (s *source) descriptions(meant func(track int64) bool) (protected, open int) {
 	s.within(0, s.size, []string{"moov", "trak"}, func(from, to int64) {
-		if s.trackID(from, to) != track {
+		if !meant(s.trackID(from, to)) {
 			return
 		}
 		s.within(from, to, []string{"mdia", "minf", "stbl", "stsd"}, func(from, to int64) {
@@ -122,7 +133,7 @@ func (s *source) protects(track int64) bool {
 			})
 		})
 	})
-	return protected > 0 && open == 0
+	return protected, open
 }
 
 // trackID is what the track between from and to is known by, or -1.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"runtime"
 	"runtime/cgo"
+	"slices"
 
 	"github.com/asticode/go-astiav"
 
@@ -77,10 +78,15 @@ func (s *source) read(b []byte) (int, error) {
 // hide has the boxes that are to be skipped be of a kind that says nothing, in the bytes
 // of the file from a place on.
 func (s *source) hide(b []byte, from int64) {
-	for _, at := range s.unread {
-		for i, c := range []byte("free") {
+	const free = "free"
+	first, _ := slices.BinarySearch(s.unread, from-int64(len(free))+1)
+	for _, at := range s.unread[first:] {
+		if at >= from+int64(len(b)) {
+			return
+		}
+		for i := range len(free) {
 			if k := at + int64(i) - from; k >= 0 && k < int64(len(b)) {
-				b[k] = c
+				b[k] = free[i]
 			}
 		}
 	}
@@ -198,10 +204,11 @@ func (in *input) open(head []byte, limits Limits, stream int) (err error) {
 		}
 		in.source.unread = in.source.badApertures()
 	}
-	if stream == anyStream {
+	if stream == anyStream { // as for every MP4, of which it also tells what FFmpeg is not to read
 		if err := weigh(in.source, in.format, max(1, limits.Streams)); err != nil {
 			return err
 		}
+		slices.Sort(in.source.unread)
 	}
 	if in.io, err = astiav.AllocIOContext(ioBuffer, false, in.source.read, in.source.seek, nil); err != nil {
 		return err
@@ -245,6 +252,9 @@ func (in *input) open(head []byte, limits Limits, stream int) (err error) {
 		in.fc = nil // FFmpeg freed it; go-astiav keeps a small map entry for each such failure
 		why := "it is damaged at its start"
 		if in.format == "mov" && in.source.err == nil {
+			if in.source.protectsSome() {
+				return errEncrypted
+			}
 			why = whyNoMP4(in.source.r, in.source.size)
 		}
 		return fmt.Errorf("the %s container does not open, %s (%w): %w", in.format, why, err, fault.BadVideo)

@@ -21,7 +21,7 @@ func whyNoMP4(r io.ReaderAt, size int64) string {
 		}
 		if string(head[4:8]) == "moov" {
 			if length > size-at {
-				return "its index (moov) is cut off"
+				return indexCutOff
 			}
 			return "its index (moov) is damaged"
 		}
@@ -32,6 +32,11 @@ func whyNoMP4(r io.ReaderAt, size int64) string {
 	}
 	return "its index (moov) is missing: the file is cut off, or was never finished"
 }
+
+const indexCutOff = "its index (moov) is cut off"
+
+// endsInIndex tells whether an MP4 file ends before its index does.
+func (s *source) endsInIndex() bool { return whyNoMP4(s.r, s.size) == indexCutOff }
 
 // isFragmented tells whether an MP4 file has fragments, which have times of their own.
 func (s *source) isFragmented() (found bool) {

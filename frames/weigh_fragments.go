@@ -211,7 +211,11 @@ func (m *mp4Weigher) sidx(at, end int64) {
 	}
 	for range binary.BigEndian.Uint16(count) {
 		entry := m.view.get(list, 4)
-		if list += 12; list > end || len(entry) < 4 || entry[0]&0x80 != 0 || m.err != nil {
+		if list += 12; list > end || len(entry) < 4 || m.err != nil {
+			return
+		}
+		if entry[0]&0x80 != 0 { // a list of lists, for which FFmpeg refuses the file; it finds fragments without
+			m.view.source.unread = append(m.view.source.unread, at-4)
 			return
 		}
 		m.fragments.place(place, m.tracks)
