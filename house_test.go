@@ -36,7 +36,7 @@ type rule struct {
 var rules = []rule{
 	{"github.com/asticode/go-astiav", []string{"frames"}, []string{"frames/features", "frames/prepare"}, "FFmpeg's memory has one owner, and the room can move into a process of its own"},
 	{"github.com/yalue/onnxruntime_go", []string{"internal/onnx"}, []string{"internal/onnx/kernels"}, "sessions and their C memory have one owner, another binding can take its place, and kernels are tested without it"},
-	{"github.com/daulet/tokenizers", []string{"internal/wordpiece"}, nil, "its handles crash when used after Close, so one room wraps them"},
+	{"github.com/daulet/tokenizers", []string{"internal/tokenizer"}, nil, "its handles crash when used after Close, so one room wraps them"},
 	{"github.com/segmentio/kafka-go", []string{"ingest/kafka"}, nil, "the rules of commits and generations are kept in one place"},
 	{"github.com/twmb/franz-go", []string{"ingest/broker"}, nil, "it serves the embedded broker only; two clients would mean two sets of delivery rules"},
 	{"github.com/redis/go-redis", []string{"frames/features"}, nil, "Redis is a pure cache: nothing else may come to depend on it"},
@@ -44,7 +44,7 @@ var rules = []rule{
 	{"github.com/jackc/pgx", []string{"answers/store"}, nil, "outcomes are kept behind one interface"},
 	{"github.com/prometheus/client_golang", []string{"internal/ops"}, nil, "parts keep their own numbers and know no metrics: they can be used without"},
 	{"go.opentelemetry.io", []string{"internal/ops"}, nil, "a trail is told of stages; who makes spans of them can be another"},
-	{"C", []string{"frames", "internal/native", "internal/onnx", "internal/wordpiece"}, []string{"frames/features", "frames/prepare"}, "C is a leaf: its memory stays in the rooms that count it"},
+	{"C", []string{"frames", "internal/native", "internal/onnx", "internal/tokenizer"}, []string{"frames/features", "frames/prepare"}, "C is a leaf: its memory stays in the rooms that count it"},
 	{"videoqa/answers", []string{"main", "answers", "internal/cli", "internal/models"}, nil, "the service joins the rooms, so no room may lean on it"},
 	{"videoqa/internal/cli", []string{"main", "internal/cli"}, nil, "commands are the outermost layer"},
 	{"videoqa/gitvideo", []string{"main", "gitvideo", "internal/models"}, nil, "the service asks any family of models: another takes its place without a change elsewhere"},
@@ -67,7 +67,7 @@ var alone = map[string]string{
 // Rooms that the house has.
 var rooms = []string{
 	"answers", "answers/store", "deploy", "frames", "frames/features", "frames/prepare", "gitvideo", "ingest", "ingest/broker", "ingest/kafka",
-	"ingest/media", "internal/checkpoint", "internal/cli", "internal/config", "internal/fault", "internal/models", "internal/nn/decode", "internal/onnx", "internal/onnx/kernels", "internal/ops", "internal/trail", "internal/vlm", "internal/wordpiece", "temporal",
+	"ingest/media", "internal/checkpoint", "internal/cli", "internal/config", "internal/fault", "internal/models", "internal/nn/decode", "internal/onnx", "internal/onnx/kernels", "internal/ops", "internal/trail", "internal/vlm", "internal/tokenizer", "temporal",
 	"testdata",
 }
 

@@ -15,9 +15,9 @@ import (
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/fault"
 	"videoqa/internal/onnx"
+	"videoqa/internal/tokenizer"
 	"videoqa/internal/turns"
 	"videoqa/internal/vlm"
-	"videoqa/internal/wordpiece"
 )
 
 // maxSessions bounds the open graphs of one model. Those over pictures and
@@ -29,7 +29,7 @@ const maxSessions = 24
 type Model struct {
 	description vlm.Description
 	sight       vlm.Vision
-	words       *wordpiece.Tokenizer // nil: the model is run on token ids only
+	words       *tokenizer.Tokenizer // nil: the model is run on token ids only
 
 	config       checkpoint.Config
 	precision    vlm.Precision

@@ -7,9 +7,8 @@ import (
 	"fmt"
 
 	"videoqa/internal/checkpoint"
-	"videoqa/internal/fault"
+	"videoqa/internal/tokenizer"
 	"videoqa/internal/vlm"
-	"videoqa/internal/wordpiece"
 )
 
 // Open makes the checkpoint c ready to answer. The first time it converts the
@@ -18,7 +17,7 @@ import (
 // no GIT that graphs can be built for, or has no tokenizer, and [fault.BadRequest]
 // if cfg cannot be used.
 func Open(ctx context.Context, c *checkpoint.Checkpoint, cfg Config) (*Model, error) {
-	words, err := tokenizer(c)
+	words, err := tokenizer.Open(c.Tokenizer)
 	if err != nil {
 		return nil, fmt.Errorf("gitvideo: open %s: %w", c.Name, err)
 	}
@@ -36,7 +35,7 @@ func Check(c *checkpoint.Checkpoint, cfg Config) error {
 	if _, _, err := preparation(c, cfg.Preprocess); err != nil {
 		return fmt.Errorf("gitvideo: open %s: %w", c.Name, err)
 	}
-	words, err := tokenizer(c)
+	words, err := tokenizer.Open(c.Tokenizer)
 	if err != nil {
 		return fmt.Errorf("gitvideo: open %s: %w", c.Name, err)
 	}
@@ -65,18 +64,4 @@ func describe(c *checkpoint.Checkpoint, cfg Config, precision vlm.Precision) vlm
 func VisionOf(c *checkpoint.Checkpoint, how vlm.Preprocess) (vlm.Vision, error) {
 	p, _, err := preparation(c, how)
 	return vlm.Vision{Frames: max(1, c.Config.TemporalEmbeddings), ImageSize: c.Config.Vision.ImageSize, Preparation: p}, err
-}
-
-func tokenizer(c *checkpoint.Checkpoint) (*wordpiece.Tokenizer, error) {
-	text := c.Tokenizer.JSON
-	if text == nil && c.Tokenizer.Vocab == nil {
-		return nil, fmt.Errorf("neither tokenizer.json nor vocab.txt is there: %w", fault.BadModel)
-	}
-	if text == nil {
-		var err error
-		if text, err = wordpiece.FromVocab(c.Tokenizer.Vocab, c.Tokenizer.Lower); err != nil {
-			return nil, err
-		}
-	}
-	return wordpiece.New(text)
 }

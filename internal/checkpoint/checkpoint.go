@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"videoqa/internal/fault"
+	"videoqa/internal/tokenizer/files"
 )
 
 // A Checkpoint is one opened folder. Its methods may be used by many goroutines;
@@ -36,7 +37,7 @@ type Checkpoint struct {
 	Name         string       // what answers call the model: the folder's or the repository's name; the caller may change it
 	Config       Config       // as used, defaults filled in
 	Preprocessor Preprocessor // as used, defaults filled in
-	Tokenizer    Tokenizer    // the tokenizer's files, unread
+	Tokenizer    files.Files  // the tokenizer's files
 	Extension    Extension    // what videoqa.json says, if there is one
 	// CacheDir is the folder in which Digest remembers what it computed, inside
 	// its folder digests. Empty remembers nothing. Set it before the first Digest.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"videoqa/internal/fault"
+	"videoqa/internal/hfjson"
 )
 
 // A Config is config.json as used: what the file leaves out has the default of
@@ -86,46 +87,46 @@ func ParseConfig(config, generation []byte) (Config, error) {
 }
 
 func parseConfig(data []byte) (Config, error) {
-	f, err := parseFields(data)
+	f, err := hfjson.Parse(data)
 	if err != nil {
 		return Config{}, err
 	}
 	c := Config{
-		VocabSize:          f.integer("vocab_size", 30522),
-		HiddenSize:         f.integer("hidden_size", 768),
-		Layers:             f.integer("num_hidden_layers", 6),
-		Heads:              f.integer("num_attention_heads", 12),
-		IntermediateSize:   f.integer("intermediate_size", 3072),
-		Activation:         Activation(f.text("hidden_act", string(GELU))),
-		MaxPositions:       f.integer("max_position_embeddings", 1024),
-		LayerNormEps:       f.number("layer_norm_eps", 1e-12),
-		TieWordEmbedding:   f.boolean("tie_word_embeddings", false),
-		TemporalEmbeddings: f.nullable("num_image_with_embedding", 0),
-		BOS:                int64(f.integer("bos_token_id", 101)),
-		EOS:                f.ids("eos_token_id", 102),
-		PAD:                int64(f.nullable("pad_token_id", 0)),
+		VocabSize:          f.Integer("vocab_size", 30522),
+		HiddenSize:         f.Integer("hidden_size", 768),
+		Layers:             f.Integer("num_hidden_layers", 6),
+		Heads:              f.Integer("num_attention_heads", 12),
+		IntermediateSize:   f.Integer("intermediate_size", 3072),
+		Activation:         Activation(f.Text("hidden_act", string(GELU))),
+		MaxPositions:       f.Integer("max_position_embeddings", 1024),
+		LayerNormEps:       f.Number("layer_norm_eps", 1e-12),
+		TieWordEmbedding:   f.Boolean("tie_word_embeddings", false),
+		TemporalEmbeddings: f.Nullable("num_image_with_embedding", 0),
+		BOS:                int64(f.Integer("bos_token_id", 101)),
+		EOS:                f.IDs("eos_token_id", 102),
+		PAD:                int64(f.Nullable("pad_token_id", 0)),
 	}
-	f.only("model_type", "git", "")
-	f.only("position_embedding_type", "absolute", "absolute")
-	vision := f.object("vision_config")
+	f.Must("model_type", "git", "")
+	f.Must("position_embedding_type", "absolute", "absolute")
+	vision := f.Object("vision_config")
 	c.Vision = parseVision(vision)
-	f.absorb("vision_config.", vision)
-	return c, f.err()
+	f.Absorb("vision_config.", vision)
+	return c, f.Err()
 }
 
-func parseVision(f *fields) VisionConfig {
+func parseVision(f *hfjson.Object) VisionConfig {
 	v := VisionConfig{
-		HiddenSize:       f.integer("hidden_size", 768),
-		Layers:           f.integer("num_hidden_layers", 12),
-		Heads:            f.integer("num_attention_heads", 12),
-		IntermediateSize: f.integer("intermediate_size", 3072),
-		ImageSize:        f.side("image_size", 224),
-		PatchSize:        f.side("patch_size", 16),
-		Activation:       Activation(f.text("hidden_act", string(QuickGELU))),
-		LayerNormEps:     f.number("layer_norm_eps", 1e-5),
+		HiddenSize:       f.Integer("hidden_size", 768),
+		Layers:           f.Integer("num_hidden_layers", 12),
+		Heads:            f.Integer("num_attention_heads", 12),
+		IntermediateSize: f.Integer("intermediate_size", 3072),
+		ImageSize:        f.Side("image_size", 224),
+		PatchSize:        f.Side("patch_size", 16),
+		Activation:       Activation(f.Text("hidden_act", string(QuickGELU))),
+		LayerNormEps:     f.Number("layer_norm_eps", 1e-5),
 	}
-	if n := f.integer("num_channels", 3); n != 3 {
-		f.fail("num_channels", "%d is not supported; GIT sees red, green and blue", n)
+	if n := f.Integer("num_channels", 3); n != 3 {
+		f.Fail("num_channels", "%d is not supported; GIT sees red, green and blue", n)
 	}
 	return v
 }
@@ -136,20 +137,20 @@ func (c *Config) overlayGeneration(data []byte) error {
 	if data == nil {
 		return nil
 	}
-	f, err := parseFields(data)
+	f, err := hfjson.Parse(data)
 	if err != nil {
 		return err
 	}
-	if !f.absent("bos_token_id") {
-		c.BOS = int64(f.integer("bos_token_id", 0))
+	if f.Has("bos_token_id") {
+		c.BOS = int64(f.Integer("bos_token_id", 0))
 	}
-	if !f.absent("eos_token_id") {
-		c.EOS = f.ids("eos_token_id", 0)
+	if f.Has("eos_token_id") {
+		c.EOS = f.IDs("eos_token_id", 0)
 	}
-	if !f.absent("pad_token_id") {
-		c.PAD = int64(f.integer("pad_token_id", 0))
+	if f.Has("pad_token_id") {
+		c.PAD = int64(f.Integer("pad_token_id", 0))
 	}
-	return f.err()
+	return f.Err()
 }
 
 // Validate names the first field that no graph can be built from, as

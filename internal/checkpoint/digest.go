@@ -42,9 +42,9 @@ func (c *Checkpoint) computeDigest() string {
 	h.Write([]byte("videoqa model 1\n"))
 	field(h, []byte(c.weightsDigest(config)))
 	field(h, config)
-	field(h, c.Tokenizer.JSON)
-	field(h, c.Tokenizer.Vocab)
-	field(h, fmt.Appendf(nil, "lower %v", c.Tokenizer.Lower))
+	for _, part := range c.Tokenizer.Digested() {
+		field(h, part)
+	}
 	if d := c.Extension.Detector; d != nil {
 		for _, l := range []Layer{d.Token, d.Pooled, d.Output} {
 			field(h, fmt.Appendf(nil, "layer %d %d", l.Out, l.In))

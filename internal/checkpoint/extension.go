@@ -5,6 +5,7 @@ import (
 	"io/fs"
 
 	"videoqa/internal/fault"
+	"videoqa/internal/hfjson"
 )
 
 // extensionFile says of a model what no file of Hugging Face's has a place for.
@@ -46,15 +47,15 @@ func (c *Checkpoint) readExtension(fsys fs.FS) error {
 // parseExtension reads version 1, and whether the model has a detector. A field that
 // it does not know could change what answers mean, so it is an error.
 func parseExtension(data []byte) (e Extension, detector bool, err error) {
-	f, err := parseFields(data)
+	f, err := hfjson.Parse(data)
 	if err != nil {
 		return e, false, err
 	}
-	if v := f.integer("version", 0); v != 1 {
-		f.fail("version", "%d is not known, only 1; a newer videoqa may know it", v)
+	if v := f.Integer("version", 0); v != 1 {
+		f.Fail("version", "%d is not known, only 1; a newer videoqa may know it", v)
 	}
-	e.Demonstration = f.boolean("demonstration", false)
-	detector = f.boolean("detector", false)
-	f.known("version", "demonstration", "detector")
-	return e, detector, f.err()
+	e.Demonstration = f.Boolean("demonstration", false)
+	detector = f.Boolean("detector", false)
+	f.Only("version", "demonstration", "detector")
+	return e, detector, f.Err()
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"videoqa/internal/fault"
+	"videoqa/internal/hfjson"
 )
 
 // The files that may hold the settings of pictures. transformers 5 saves them in
@@ -128,58 +129,46 @@ func nestedSettings(processor []byte) ([]byte, error) {
 	if processor == nil {
 		return nil, nil
 	}
-	f, err := parseFields(processor)
-	if err != nil || f.absent("image_processor") {
+	f, err := hfjson.Parse(processor)
+	if err != nil || !f.Has("image_processor") {
 		return nil, err
 	}
-	f.object("image_processor")
-	return f.raw["image_processor"], f.err()
+	f.Object("image_processor")
+	return f.Raw("image_processor"), f.Err()
 }
 
 // parsePreprocessor reads the settings that stand in file.
 func parsePreprocessor(file string, data []byte) (Preprocessor, error) {
-	f, err := parseFields(data)
+	f, err := hfjson.Parse(data)
 	if err != nil {
 		return Preprocessor{}, fmt.Errorf("read %s: %w: %w", file, err, fault.BadModel)
 	}
-	nulls := f.dropNulls()
+	nulls := f.DropNulls()
 	p := defaultPreprocessor(classOf(f), 224)
 	p.File = file
-	p.Resize = f.boolean("do_resize", !nulls["do_resize"])
-	p.CenterCrop = f.boolean("do_center_crop", !nulls["do_center_crop"])
-	p.Rescale = f.boolean("do_rescale", !nulls["do_rescale"])
-	p.Normalize = f.boolean("do_normalize", !nulls["do_normalize"])
+	p.Resize = f.Boolean("do_resize", !nulls["do_resize"])
+	p.CenterCrop = f.Boolean("do_center_crop", !nulls["do_center_crop"])
+	p.Rescale = f.Boolean("do_rescale", !nulls["do_rescale"])
+	p.Normalize = f.Boolean("do_normalize", !nulls["do_normalize"])
 	p.refuseNulls(f, nulls)
 	p.readFilter(f)
-	p.RescaleFactor = f.number("rescale_factor", p.RescaleFactor)
-	p.Mean = f.channels("image_mean", p.Mean)
-	p.Std = f.channels("image_std", p.Std)
+	p.RescaleFactor = f.Number("rescale_factor", p.RescaleFactor)
+	p.Mean = channels(f, "image_mean", p.Mean)
+	p.Std = channels(f, "image_std", p.Std)
 	p.readSize(f)
 	p.readCrop(f)
 	p.check(f)
-	if f.boolean("do_pad", false) {
-		f.fail("do_pad", "true is not supported")
+	if f.Boolean("do_pad", false) {
+		f.Fail("do_pad", "true is not supported")
 	}
-	if f.err() != nil {
-		return Preprocessor{}, fmt.Errorf("read %s: %w: %w", file, f.err(), fault.BadModel)
+	if f.Err() != nil {
+		return Preprocessor{}, fmt.Errorf("read %s: %w: %w", file, f.Err(), fault.BadModel)
 	}
 	return p, nil
 }
 
-// dropNulls removes the fields that are null and tells which they were.
-func (f *fields) dropNulls() map[string]bool {
-	nulls := map[string]bool{}
-	for key := range f.raw {
-		if f.absent(key) {
-			nulls[key] = true
-			delete(f.raw, key)
-		}
-	}
-	return nulls
-}
-
 // refuseNulls refuses null for what a step needs, as transformers does when it comes to that step.
-func (p Preprocessor) refuseNulls(f *fields, nulls map[string]bool) {
+func (p Preprocessor) refuseNulls(f *hfjson.Object, nulls map[string]bool) {
 	for _, step := range []struct {
 		name  string
 		taken bool
@@ -192,7 +181,7 @@ func (p Preprocessor) refuseNulls(f *fields, nulls map[string]bool) {
 	} {
 		for _, key := range step.needs {
 			if step.taken && nulls[key] {
-				f.fail(key, "is null, and %s is not off", step.name)
+				f.Fail(key, "is null, and %s is not off", step.name)
 			}
 		}
 	}
@@ -200,24 +189,24 @@ func (p Preprocessor) refuseNulls(f *fields, nulls map[string]bool) {
 
 // classOf reads the class, whose older name ended in FeatureExtractor. A file
 // that names none is CLIP's, as transformers' table has it for GIT.
-func classOf(f *fields) string {
-	class := f.text("image_processor_type", "")
+func classOf(f *hfjson.Object) string {
+	class := f.Text("image_processor_type", "")
 	if class == "" {
-		class = f.text("feature_extractor_type", clipClass)
+		class = f.Text("feature_extractor_type", clipClass)
 	}
 	plain := strings.Replace(class, "FeatureExtractor", "ImageProcessor", 1)
 	plain = strings.TrimSuffix(strings.TrimSuffix(plain, "Fast"), "Pil")
 	if plain != clipClass && plain != videoMAEClass {
-		f.fail("image_processor_type", "%q is not supported, only %s and %s", class, clipClass, videoMAEClass)
+		f.Fail("image_processor_type", "%q is not supported, only %s and %s", class, clipClass, videoMAEClass)
 	}
 	return plain
 }
 
 // readFilter reads resample: Pillow's number of a filter, or its name.
-func (p *Preprocessor) readFilter(f *fields) {
+func (p *Preprocessor) readFilter(f *hfjson.Object) {
 	var name string
-	if f.absent("resample") || json.Unmarshal(f.raw["resample"], &name) != nil {
-		p.Filter = Filter(f.integer("resample", int(p.Filter)))
+	if !f.Has("resample") || json.Unmarshal(f.Raw("resample"), &name) != nil {
+		p.Filter = Filter(f.Integer("resample", int(p.Filter)))
 		return
 	}
 	switch strings.ToLower(name[strings.LastIndex(name, ".")+1:]) {
@@ -226,104 +215,104 @@ func (p *Preprocessor) readFilter(f *fields) {
 	case "bicubic":
 		p.Filter = Bicubic
 	default:
-		f.fail("resample", "%q is not supported, only bilinear and bicubic", name)
+		f.Fail("resample", "%q is not supported, only bilinear and bicubic", name)
 	}
 }
 
 // readSize reads size: {"shortest_edge"}, {"height","width"}, a list of height and
 // width, or a number, which is the shortest edge unless default_to_square is true.
-func (p *Preprocessor) readSize(f *fields) {
-	if f.absent("size") {
+func (p *Preprocessor) readSize(f *hfjson.Object) {
+	if !f.Has("size") {
 		return
 	}
-	if edge, ok := f.plainInteger("size"); ok {
+	if edge, ok := f.PlainInteger("size"); ok {
 		p.ShortestEdge = edge
-		if f.boolean("default_to_square", false) {
+		if f.Boolean("default_to_square", false) {
 			p.ShortestEdge, p.Height, p.Width = 0, edge, edge
 		}
 		return
 	}
-	if height, width, ok := f.pair("size"); ok {
+	if height, width, ok := f.Pair("size"); ok {
 		p.ShortestEdge, p.Height, p.Width = 0, height, width
 		return
 	}
-	size := f.object("size")
-	size.dropNulls()
-	exact := size.has("height") && size.has("width")
+	size := f.Object("size")
+	size.DropNulls()
+	exact := size.Has("height") && size.Has("width")
 	switch {
-	case size.has("shortest_edge") && exact:
-		f.fail("size", "%s has both shortest_edge and height and width", clip(f.raw["size"]))
-	case size.has("shortest_edge"):
-		p.ShortestEdge = size.integer("shortest_edge", 0)
+	case size.Has("shortest_edge") && exact:
+		f.Fail("size", "%s has both shortest_edge and height and width", hfjson.Quote(f.Raw("size")))
+	case size.Has("shortest_edge"):
+		p.ShortestEdge = size.Integer("shortest_edge", 0)
 	case exact:
-		p.ShortestEdge, p.Height, p.Width = 0, size.integer("height", 0), size.integer("width", 0)
+		p.ShortestEdge, p.Height, p.Width = 0, size.Integer("height", 0), size.Integer("width", 0)
 	default:
-		f.fail("size", "%s has neither shortest_edge nor height and width", clip(f.raw["size"]))
+		f.Fail("size", "%s has neither shortest_edge nor height and width", hfjson.Quote(f.Raw("size")))
 	}
-	size.known("shortest_edge", "height", "width") // longest_edge, max_pixels and their like bound a size in ways that are not built in
-	f.absorb("size.", size)
+	size.Only("shortest_edge", "height", "width") // longest_edge, max_pixels and their like bound a size in ways that are not built in
+	f.Absorb("size.", size)
 }
 
 // readCrop reads crop_size: {"height","width"}, a list of both, or a number for both.
-func (p *Preprocessor) readCrop(f *fields) {
-	if f.absent("crop_size") {
+func (p *Preprocessor) readCrop(f *hfjson.Object) {
+	if !f.Has("crop_size") {
 		return
 	}
-	if side, ok := f.plainInteger("crop_size"); ok {
+	if side, ok := f.PlainInteger("crop_size"); ok {
 		p.CropHeight, p.CropWidth = side, side
 		return
 	}
-	if height, width, ok := f.pair("crop_size"); ok {
+	if height, width, ok := f.Pair("crop_size"); ok {
 		p.CropHeight, p.CropWidth = height, width
 		return
 	}
-	crop := f.object("crop_size")
-	crop.dropNulls()
-	if !crop.has("height") || !crop.has("width") {
-		f.fail("crop_size", "%s has not both height and width", clip(f.raw["crop_size"]))
+	crop := f.Object("crop_size")
+	crop.DropNulls()
+	if !crop.Has("height") || !crop.Has("width") {
+		f.Fail("crop_size", "%s has not both height and width", hfjson.Quote(f.Raw("crop_size")))
 	}
-	p.CropHeight, p.CropWidth = crop.integer("height", 0), crop.integer("width", 0)
-	f.absorb("crop_size.", crop)
+	p.CropHeight, p.CropWidth = crop.Integer("height", 0), crop.Integer("width", 0)
+	f.Absorb("crop_size.", crop)
 }
 
 // check holds the settings to what can be done.
-func (p *Preprocessor) check(f *fields) {
+func (p *Preprocessor) check(f *hfjson.Object) {
 	const most = 1 << 14
 	bad := func(n int) bool { return n < 1 || n > most }
 	if p.Filter != Bilinear && p.Filter != Bicubic {
-		f.fail("resample", "%d is not supported, only 2 (bilinear) and 3 (bicubic)", int(p.Filter))
+		f.Fail("resample", "%d is not supported, only 2 (bilinear) and 3 (bicubic)", int(p.Filter))
 	}
 	if p.Resize && bad(p.ShortestEdge) && (bad(p.Height) || bad(p.Width)) {
-		f.fail("size", "%d, %d x %d is outside 1 to %d", p.ShortestEdge, p.Width, p.Height, most)
+		f.Fail("size", "%d, %d x %d is outside 1 to %d", p.ShortestEdge, p.Width, p.Height, most)
 	}
 	if p.CenterCrop && (bad(p.CropHeight) || bad(p.CropWidth)) {
-		f.fail("crop_size", "%d x %d is outside 1 to %d", p.CropWidth, p.CropHeight, most)
+		f.Fail("crop_size", "%d x %d is outside 1 to %d", p.CropWidth, p.CropHeight, most)
 	}
 	if p.Rescale && !(p.RescaleFactor > 0 && p.RescaleFactor <= 1) {
-		f.fail("rescale_factor", "%g is outside 0 to 1", p.RescaleFactor)
+		f.Fail("rescale_factor", "%g is outside 0 to 1", p.RescaleFactor)
 	}
 	for _, s := range p.Std {
 		if p.Normalize && !(s > 0) {
-			f.fail("image_std", "%g is not above 0", s)
+			f.Fail("image_std", "%g is not above 0", s)
 		}
 	}
 }
 
 // channels reads three numbers, or one that is meant for all three.
-func (f *fields) channels(key string, otherwise [3]float64) [3]float64 {
-	if f.absent(key) {
+func channels(f *hfjson.Object, key string, otherwise [3]float64) [3]float64 {
+	if !f.Has(key) {
 		return otherwise
 	}
 	var one float64
-	if json.Unmarshal(f.raw[key], &one) == nil {
+	if json.Unmarshal(f.Raw(key), &one) == nil {
 		return [3]float64{one, one, one}
 	}
 	var list []float64
-	if !f.decode(key, "a list of numbers", &list) {
+	if !f.Decode(key, "a list of numbers", &list) {
 		return otherwise
 	}
 	if len(list) != 3 {
-		f.fail(key, "has %d numbers, want 3", len(list))
+		f.Fail(key, "has %d numbers, want 3", len(list))
 		return otherwise
 	}
 	return [3]float64(list)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"videoqa/internal/fault"
+	"videoqa/internal/hfjson"
 )
 
 // A format is one way weights lie in a folder.
@@ -100,13 +101,13 @@ func readIndex(fsys fs.FS, name string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := parseFields(data)
+	f, err := hfjson.Parse(data)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w: %w", name, err, fault.BadModel)
 	}
 	where := map[string]string{}
-	if !f.decode("weight_map", "a map of tensors to files", &where) || len(where) == 0 {
-		return nil, fmt.Errorf("read %s: %w: %w", name, cmpErr(f.err(), errors.New("weight_map is missing or empty")), fault.BadModel)
+	if !f.Decode("weight_map", "a map of tensors to files", &where) || len(where) == 0 {
+		return nil, fmt.Errorf("read %s: %w: %w", name, cmpErr(f.Err(), errors.New("weight_map is missing or empty")), fault.BadModel)
 	}
 	for tensor, shard := range where {
 		if shard == "" || shard != path.Base(shard) || !fs.ValidPath(shard) || shard == "." {

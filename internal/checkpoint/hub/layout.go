@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"videoqa/internal/fault"
+	"videoqa/internal/tokenizer/files"
 )
 
 // folder returns the repository's folder in the cache.
@@ -51,11 +52,12 @@ func (h Hub) snapshot(repo Repo) (dir string, whole bool) {
 	return dir, err == nil && shardsComplete(needed)
 }
 
-// sidecars are the files beside the weights that a GIT may have. The first must
-// be there, and one of the last two.
-var sidecars = []string{
-	"config.json", "generation_config.json", "processor_config.json", "preprocessor_config.json", "videoqa.json", "detector.safetensors", "tokenizer_config.json",
-	"special_tokens_map.json", "added_tokens.json", "tokenizer.json", "vocab.txt",
+// sidecars are the files beside the weights that a GIT may have. The first must be
+// there, and a tokenizer.
+func sidecars() []string {
+	return append([]string{
+		"config.json", "generation_config.json", "processor_config.json", "preprocessor_config.json", "videoqa.json", "detector.safetensors",
+	}, files.Names()...)
 }
 
 // weights are the ways in which weights lie, the better first: a file, or an index
@@ -71,7 +73,7 @@ var weights = []struct {
 // choose picks the files of a checkpoint among all files of a repository.
 func choose(all []string) ([]string, error) {
 	var needed []string
-	for _, name := range sidecars {
+	for _, name := range sidecars() {
 		if slices.Contains(all, name) {
 			needed = append(needed, name)
 		}
@@ -79,8 +81,8 @@ func choose(all []string) ([]string, error) {
 	if !slices.Contains(needed, "config.json") {
 		return nil, fmt.Errorf("it has no config.json, so it is not a checkpoint of transformers: %w", fault.NotFound)
 	}
-	if !slices.Contains(needed, "tokenizer.json") && !slices.Contains(needed, "vocab.txt") {
-		return nil, fmt.Errorf("it has neither tokenizer.json nor vocab.txt: %w", fault.NotFound)
+	if err := files.Enough(func(name string) bool { return slices.Contains(all, name) }); err != nil {
+		return nil, fmt.Errorf("%w: %w", err, fault.NotFound)
 	}
 	for _, w := range weights {
 		if slices.Contains(all, w.single) {

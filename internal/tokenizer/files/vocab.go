@@ -1,7 +1,8 @@
-package wordpiece
+package files
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,11 +21,11 @@ import (
 func FromVocab(vocab []byte, lower bool) ([]byte, error) {
 	tokens, err := readLines(vocab)
 	if err != nil {
-		return nil, fmt.Errorf("wordpiece: read vocabulary: %w: %w", err, fault.BadModel)
+		return nil, fmt.Errorf("files: read vocab.txt: %w: %w", err, fault.BadModel)
 	}
-	made, err := json.Marshal(definition(tokens, lower))
+	made, err := json.Marshal(bertDefinition(tokens, lower))
 	if err != nil {
-		return nil, fmt.Errorf("wordpiece: write tokenizer: %w", err)
+		return nil, fmt.Errorf("files: write tokenizer: %w", err)
 	}
 	return made, nil
 }
@@ -48,22 +49,21 @@ func readLines(vocab []byte) (map[string]int, error) {
 	return tokens, nil
 }
 
-// definition is the tokenizer.json of BERT's rules around a vocabulary
-// (BertConverter of transformers' convert_slow_tokenizer.py). It has no
-// post-processor, which would add the special tokens that a GIT prompt lacks.
-func definition(tokens map[string]int, lower bool) any {
+// bertDefinition is the tokenizer.json of BERT's rules around a vocabulary
+// (BertConverter of transformers' convert_slow_tokenizer.py).
+func bertDefinition(tokens map[string]int, lower bool) any {
 	type object = map[string]any
 	return object{
 		"version":      "1.0",
 		"truncation":   nil,
 		"padding":      nil,
-		"added_tokens": specials(tokens),
+		"added_tokens": bertSpecials(tokens),
 		"normalizer": object{
 			"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
 			"strip_accents": nil, "lowercase": lower,
 		},
 		"pre_tokenizer":  object{"type": "BertPreTokenizer"},
-		"post_processor": nil,
+		"post_processor": bertAround(tokens),
 		"decoder":        object{"type": "WordPiece", "prefix": "##", "cleanup": true},
 		"model": object{
 			"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
@@ -72,26 +72,24 @@ func definition(tokens map[string]int, lower bool) any {
 	}
 }
 
-// A special is an entry of added_tokens: one that a text may spell out and that
-// decoding skips.
-type special struct {
-	ID         int    `json:"id"`
-	Content    string `json:"content"`
-	SingleWord bool   `json:"single_word"`
-	LStrip     bool   `json:"lstrip"`
-	RStrip     bool   `json:"rstrip"`
-	Normalized bool   `json:"normalized"`
-	Special    bool   `json:"special"`
+// bertAround puts [CLS] before a text and [SEP] behind it, if the vocabulary has both.
+func bertAround(tokens map[string]int) any {
+	cls, begins := tokens["[CLS]"]
+	sep, ends := tokens["[SEP]"]
+	if !begins || !ends {
+		return nil
+	}
+	return map[string]any{"type": "BertProcessing", "sep": []any{"[SEP]", sep}, "cls": []any{"[CLS]", cls}}
 }
 
-// specials lists BERT's special tokens, as far as the vocabulary has them, by id.
-func specials(tokens map[string]int) []special {
-	list := []special{}
+// bertSpecials lists BERT's special tokens, as far as the vocabulary has them, by id.
+func bertSpecials(tokens map[string]int) []added {
+	list := []added{}
 	for _, s := range []string{"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"} {
 		if id, ok := tokens[s]; ok {
-			list = append(list, special{ID: id, Content: s, Special: true})
+			list = append(list, added{ID: int64(id), Content: s, Special: true})
 		}
 	}
-	slices.SortFunc(list, func(a, b special) int { return a.ID - b.ID })
+	slices.SortFunc(list, func(a, b added) int { return cmp.Compare(a.ID, b.ID) })
 	return list
 }

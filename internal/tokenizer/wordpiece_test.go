@@ -1,4 +1,4 @@
-package wordpiece_test
+package tokenizer_test
 
 import (
 	"bufio"
@@ -15,7 +15,8 @@ import (
 	"testing"
 
 	"videoqa/internal/fault"
-	"videoqa/internal/wordpiece"
+	"videoqa/internal/tokenizer"
+	"videoqa/internal/tokenizer/files"
 )
 
 // bert reads the tokenizer.json of bert-base-uncased out of the tokenizer
@@ -33,9 +34,9 @@ func bert(t testing.TB) []byte {
 	return file
 }
 
-func open(t testing.TB, tokenizerJSON []byte) *wordpiece.Tokenizer {
+func open(t testing.TB, tokenizerJSON []byte) *tokenizer.Tokenizer {
 	t.Helper()
-	tok, err := wordpiece.New(tokenizerJSON)
+	tok, err := tokenizer.New(tokenizerJSON, tokenizer.Settings{Clean: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,10 +44,10 @@ func open(t testing.TB, tokenizerJSON []byte) *wordpiece.Tokenizer {
 	return tok
 }
 
-// golden reads the JSON lines of a file of testdata/wordpiece.
+// golden reads the JSON lines of a file of testdata/tokenizer.
 func golden[T any](t testing.TB, name string) []T {
 	t.Helper()
-	file, err := os.ReadFile(filepath.Join("..", "..", "testdata", "wordpiece", name))
+	file, err := os.ReadFile(filepath.Join("..", "..", "testdata", "tokenizer", filepath.FromSlash(name)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,7 @@ type question struct {
 
 // check holds Encode to the ids that BertTokenizerFast gives, and to the rule that
 // text which is not blank has some.
-func check(t *testing.T, tok *wordpiece.Tokenizer, text string, want []int64) {
+func check(t *testing.T, tok *tokenizer.Tokenizer, text string, want []int64) {
 	t.Helper()
 	got, unknown, err := tok.Encode(text)
 	if len(want) == 0 && strings.TrimSpace(text) != "" {
@@ -95,7 +96,7 @@ func check(t *testing.T, tok *wordpiece.Tokenizer, text string, want []int64) {
 
 func TestQuestionsEqualBertTokenizerFastBothWays(t *testing.T) {
 	tok := open(t, bert(t))
-	rows := golden[question](t, "questions.jsonl")
+	rows := golden[question](t, "wordpiece/questions.jsonl")
 	if len(rows) != 2000 {
 		t.Fatalf("%d questions; want 2000", len(rows))
 	}
@@ -109,7 +110,7 @@ func TestQuestionsEqualBertTokenizerFastBothWays(t *testing.T) {
 
 func TestDecodeEqualsBertTokenizerFastOnAnyIDs(t *testing.T) {
 	tok := open(t, bert(t))
-	for _, row := range golden[question](t, "decode.jsonl") {
+	for _, row := range golden[question](t, "wordpiece/decode.jsonl") {
 		if got := tok.Decode(row.IDs); got != row.Decoded {
 			t.Errorf("Decode(%v) = %q; want %q", row.IDs, got, row.Decoded)
 		}
@@ -137,12 +138,12 @@ func TestAVocabularyFileMakesTheSameTokenizer(t *testing.T) {
 		}
 		file.WriteString(token + "\n")
 	}
-	made, err := wordpiece.FromVocab(file.Bytes(), true)
+	made, err := files.FromVocab(file.Bytes(), true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	again := open(t, made)
-	for _, row := range golden[question](t, "questions.jsonl") {
+	for _, row := range golden[question](t, "wordpiece/questions.jsonl") {
 		check(t, again, row.Text, row.IDs)
 		if got := again.Decode(row.IDs); got != row.Decoded {
 			t.Errorf("Decode(Encode(%q)) = %q; want %q", row.Text, got, row.Decoded)
@@ -151,13 +152,13 @@ func TestAVocabularyFileMakesTheSameTokenizer(t *testing.T) {
 }
 
 func TestASmallVocabularyFileWithAndWithoutLowerCasing(t *testing.T) {
-	vocab, err := os.ReadFile(filepath.Join("..", "..", "testdata", "wordpiece", "small.txt"))
+	vocab, err := os.ReadFile(filepath.Join("..", "..", "testdata", "tokenizer", "wordpiece", "small.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var both [2]*wordpiece.Tokenizer
+	var both [2]*tokenizer.Tokenizer
 	for i, lower := range []bool{true, false} {
-		made, err := wordpiece.FromVocab(vocab, lower)
+		made, err := files.FromVocab(vocab, lower)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +167,7 @@ func TestASmallVocabularyFileWithAndWithoutLowerCasing(t *testing.T) {
 	for _, row := range golden[struct {
 		Text         string
 		Lower, Cased []int64
-	}](t, "small.jsonl") {
+	}](t, "wordpiece/small.jsonl") {
 		check(t, both[0], row.Text, row.Lower)
 		check(t, both[1], row.Text, row.Cased)
 	}
@@ -200,7 +201,7 @@ func TestTextThatCannotBeReadIsRefused(t *testing.T) {
 		{"half a surrogate pair", "\xed\xa0\x80", fault.BadRequest},
 		{"control characters only", "\x01\x02", fault.BadRequest},
 		{"a NUL only", "\x00", fault.BadRequest},
-		{"longer than the longest", strings.Repeat("a ", wordpiece.MaxText/2+1), fault.TooLarge},
+		{"longer than the longest", strings.Repeat("a ", tokenizer.MaxText/2+1), fault.TooLarge},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if ids, _, err := tok.Encode(tc.text); !errors.Is(err, tc.want) || ids != nil {
@@ -208,8 +209,8 @@ func TestTextThatCannotBeReadIsRefused(t *testing.T) {
 			}
 		})
 	}
-	if ids, _, err := tok.Encode(strings.Repeat("a ", wordpiece.MaxText/2)); err != nil || len(ids) != wordpiece.MaxText/2 {
-		t.Errorf("the longest text has %d ids, %v; want %d", len(ids), err, wordpiece.MaxText/2)
+	if ids, _, err := tok.Encode(strings.Repeat("a ", tokenizer.MaxText/2)); err != nil || len(ids) != tokenizer.MaxText/2 {
+		t.Errorf("the longest text has %d ids, %v; want %d", len(ids), err, tokenizer.MaxText/2)
 	}
 }
 
@@ -249,9 +250,16 @@ func TestAWrongTokenizerIsABadModelThatSaysWhy(t *testing.T) {
 	const whole = `"model":{"type":"WordPiece","unk_token":"a","continuing_subword_prefix":"##","max_input_chars_per_word":100,"vocab":{"a":0}}`
 	for _, tc := range []struct{ name, file, says string }{
 		{"no JSON", "[PAD]\n[UNK]\n", "not a tokenizer.json"},
-		{"no model", "{}", "not a WordPiece tokenizer"},
-		{"another kind", `{"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}`, `type "BPE"`},
-		{"a list of pieces", `{"model":{"type":"Unigram","vocab":[["a",-1.5]]}}`, `type "Unigram"`},
+		{"no model", "{}", "there is no model"},
+		{"another kind", `{"model":{"type":"WordLevel","vocab":{"a":0}}}`, `type "WordLevel" is not supported`},
+		{"no kind", `{"model":{"vocab":{"a":0}}}`, `type "" is not supported`},
+		{"a BPE of characters", `{"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}`, "only byte-level BPE"},
+		{"an old BPE without a type", `{"model":{"vocab":{"a":0},"merges":[]}}`, "only byte-level BPE"},
+		{"a Unigram of another division", `{"model":{"type":"Unigram","vocab":[["a",-1.5]]}}`, "Metaspace"},
+		{"pieces without scores", `{"pre_tokenizer":{"type":"Metaspace"},"model":{"type":"Unigram","unk_id":0,"vocab":[["a"]]}}`, "entry 0"},
+		{"pieces without an unknown one", `{"pre_tokenizer":{"type":"Metaspace"},"model":{"type":"Unigram","vocab":[["a",-1.5]]}}`, "unk_id"},
+		{"an unknown piece beyond the others", `{"pre_tokenizer":{"type":"Metaspace"},"model":{"type":"Unigram","unk_id":1,"vocab":[["a",-1.5]]}}`, "unk_id"},
+		{"a special token that is a byte", `{"pre_tokenizer":{"type":"ByteLevel"},"model":{"type":"BPE","vocab":{"!":0},"merges":[]},"added_tokens":[{"id":0,"content":"!","special":true}]}`, "is a byte"},
 		{"no words", `{"model":{"type":"WordPiece","unk_token":"[UNK]","vocab":{}}}`, "empty"},
 		{"no unknown token", `{"model":{"type":"WordPiece","unk_token":"[UNK]","vocab":{"a":0}}}`, `"[UNK]"`},
 		{"one id twice", `{"model":{"type":"WordPiece","unk_token":"a","vocab":{"a":0,"b":0}}}`, "share the id 0"},
@@ -261,7 +269,7 @@ func TestAWrongTokenizerIsABadModelThatSaysWhy(t *testing.T) {
 		{"what the library dies of", `{"version":"2\u0000",` + whole + `}`, "NUL"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if _, err := wordpiece.New([]byte(tc.file)); !errors.Is(err, fault.BadModel) || !strings.Contains(err.Error(), tc.says) {
+			if _, err := tokenizer.New([]byte(tc.file), tokenizer.Settings{}); !errors.Is(err, fault.BadModel) || !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("New(%s) = %v; want a bad model that says %q", tc.file, err, tc.says)
 			}
 		})
@@ -273,7 +281,7 @@ func TestAWrongTokenizerIsABadModelThatSaysWhy(t *testing.T) {
 		{"not UTF-8", "[UNK]\n\xff\n", "not UTF-8"},
 	} {
 		t.Run("a vocabulary file with "+tc.name, func(t *testing.T) {
-			if _, err := wordpiece.FromVocab([]byte(tc.file), true); !errors.Is(err, fault.BadModel) || !strings.Contains(err.Error(), tc.says) {
+			if _, err := files.FromVocab([]byte(tc.file), true); !errors.Is(err, fault.BadModel) || !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("FromVocab(%q) = %v; want a bad model that says %q", tc.file, err, tc.says)
 			}
 		})
@@ -282,7 +290,7 @@ func TestAWrongTokenizerIsABadModelThatSaysWhy(t *testing.T) {
 
 func TestAVocabularyFileMayHaveAnyLineEndings(t *testing.T) {
 	for _, file := range []string{"[UNK]\nwhat\n?\n", "[UNK]\nwhat\n?", "[UNK]\r\nwhat\r\n?\r\n"} {
-		made, err := wordpiece.FromVocab([]byte(file), true)
+		made, err := files.FromVocab([]byte(file), true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -310,7 +318,7 @@ func TestAClosedTokenizerRefusesAndMayBeClosedAgain(t *testing.T) {
 
 func TestManyGoroutinesShareATokenizerUntilItIsClosed(t *testing.T) {
 	tok := open(t, bert(t))
-	rows := golden[question](t, "questions.jsonl")[:400]
+	rows := golden[question](t, "wordpiece/questions.jsonl")[:400]
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -336,19 +344,9 @@ func TestManyGoroutinesShareATokenizerUntilItIsClosed(t *testing.T) {
 	wg.Wait()
 }
 
-func BenchmarkEncode(b *testing.B) {
-	tok := open(b, bert(b))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, _, err := tok.Encode("what colour is the dog on the left of the red car?"); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
 // FuzzEncode looks for text that breaks a promise of Encode or takes the library down.
 func FuzzEncode(f *testing.F) {
-	rows := golden[question](f, "questions.jsonl")
+	rows := golden[question](f, "wordpiece/questions.jsonl")
 	slices.SortFunc(rows, func(a, b question) int { return cmp.Compare(len(a.Text), len(b.Text)) })
 	for i := 0; i < len(rows); i += 20 {
 		f.Add(rows[i].Text)
