@@ -21,7 +21,10 @@ import (
 
 const house = "../../"
 
-// A reader does what README.md says, in a folder of its own, on ports of its own.
+// The pages whose commands are run, in this order, as one text.
+var pages = []string{"README.md", "docs/serving.md"}
+
+// A reader does what the pages say, in a folder of its own, on ports of its own.
 type reader struct {
 	t       *testing.T
 	folder  string
@@ -33,7 +36,7 @@ func newReader(t *testing.T) *reader {
 	t.Helper()
 	for _, tool := range []string{"curl", "openssl"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("README.md's commands need %s: sudo apt-get install %s", tool, tool)
+			t.Skipf("the pages' commands need %s: sudo apt-get install %s", tool, tool)
 		}
 	}
 	clients, err := exec.Command(house+"deploy/venv.sh", "examples", house+"examples/requirements.txt").Output()
@@ -133,7 +136,7 @@ func (r *reader) serve(script string) (stop func()) {
 	return stop
 }
 
-// broker is the address that was put in place of README.md's.
+// broker is the address that was put in place of the pages'.
 func (r *reader) broker() string { return r.instead[slices.Index(r.instead, "127.0.0.1:9092")+1] }
 
 var tableRow = regexp.MustCompile("(?m)^\\| `(vqa\\.[a-z]+\\.v1)` \\|[^|]*\\| `(\\{.*\\})` \\|$")
@@ -173,12 +176,32 @@ func (r *reader) publish(text string) (answer string) {
 	return answer
 }
 
-// blocks are the indented scripts of a text. A transcript, which begins with $, is
-// none.
+// transcript runs a command that is shown with what it prints: "$ command", then
+// lines. Each of these has to be printed, in this order. Lines that tell how long
+// something took differ from run to run and are left out.
+func (r *reader) transcript(text string) {
+	r.t.Helper()
+	command, shown, _ := strings.Cut(strings.TrimPrefix(text, "$ "), "\n")
+	out := r.run(command)
+	rest := strings.Split(out, "\n")
+	for _, line := range strings.Split(shown, "\n") {
+		if strings.Contains(line, " ms: ") {
+			continue
+		}
+		at := slices.Index(rest, line)
+		if at < 0 {
+			r.t.Errorf("%s\nprints\n%s\nwithout the line %q, or not in the order shown", command, out, line)
+			return
+		}
+		rest = rest[at+1:]
+	}
+}
+
+// blocks are the indented scripts and transcripts of a text.
 func blocks(text string) (all []string) {
 	for _, paragraph := range strings.Split(text, "\n\n") {
 		lines := strings.Split(strings.Trim(paragraph, "\n"), "\n")
-		if slices.ContainsFunc(lines, func(line string) bool { return !strings.HasPrefix(line, "    ") }) || strings.HasPrefix(lines[0], "    $ ") {
+		if slices.ContainsFunc(lines, func(line string) bool { return !strings.HasPrefix(line, "    ") }) {
 			continue
 		}
 		script := strings.ReplaceAll("\n"+strings.Join(lines, "\n"), "\n    ", "\n")
@@ -187,17 +210,24 @@ func blocks(text string) (all []string) {
 	return all
 }
 
-// Every command and every event of README.md does what is said of it: a new block
+// Every command and every event of the pages does what is said of it: a new block
 // runs here by itself, or says below why it cannot.
 func TestWhatTheREADMESaysWorksAsItStands(t *testing.T) {
-	text, err := os.ReadFile(house + "README.md")
-	if err != nil {
-		t.Fatal(err)
+	var text string
+	for _, page := range pages {
+		read, err := os.ReadFile(house + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += string(read) + "\n\n"
 	}
 	r := newReader(t)
-	stop, served, asked := func() {}, 0, 0
-	for _, script := range blocks(string(text)) {
+	stop, served, asked, shown := func() {}, 0, 0, 0
+	for _, script := range blocks(text) {
 		switch {
+		case strings.HasPrefix(script, "$ "):
+			r.transcript(script)
+			shown++
 		case strings.HasPrefix(script, "make "): // this runs within one of them
 		case strings.Contains(script, " pull "): // there need not be a network
 		case strings.Contains(strings.ToLower(script), "kafka-brokers") || strings.Contains(script, "KAFKA_BROKERS"): // there need not be servers
@@ -206,7 +236,7 @@ func TestWhatTheREADMESaysWorksAsItStands(t *testing.T) {
 			stop()
 			stop = r.serve(script)
 			if served++; served == 1 {
-				if answer := r.publish(string(text)); !strings.Contains(answer, `"question_id":"q-17"`) || !strings.Contains(answer, `"answer":"yes"`) {
+				if answer := r.publish(text); !strings.Contains(answer, `"question_id":"q-17"`) || !strings.Contains(answer, `"answer":"yes"`) {
 					t.Errorf("the table's question is answered\n%s", answer)
 				}
 			}
@@ -224,7 +254,7 @@ func TestWhatTheREADMESaysWorksAsItStands(t *testing.T) {
 			r.run(script)
 		}
 	}
-	if served != 2 || asked < 2 {
-		t.Errorf("%d blocks serve, %d ask", served, asked)
+	if served != 2 || asked < 2 || shown < 1 {
+		t.Errorf("%d blocks serve, %d ask, %d show what comes back", served, asked, shown)
 	}
 }
