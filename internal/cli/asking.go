@@ -162,8 +162,8 @@ func (k *asking) stretches(ctx context.Context, name string, subject answers.Sub
 	progress := newProgress(k.app, int(end/time.Millisecond), "asked about")
 	defer progress.stop()
 	var left failures
-	for from := k.From; from < end; from += k.Every {
-		subject.From, subject.To = from, min(from+k.Every, end)
+	for from := k.From; from < end; from = subject.To {
+		subject.From, subject.To = from, from+min(k.Every, end-from) // Every may be as long as a time can be
 		about := heading{file: name, stretch: &stretch{subject.From, subject.To}}
 		err := k.once(ctx, progress.above(k.app.Out), about, subject)
 		if err != nil {

@@ -81,6 +81,13 @@ func TestEveryStretchGetsItsAnswer(t *testing.T) {
 	}
 }
 
+func TestAStretchMayBeLongerThanAnyFile(t *testing.T) {
+	status, out, errors := run(t, nil, "ask", "--csv", "--every", "2562047h47m16s", "--from", "900ms", clips+"one-gop.mkv", "what is this?")
+	if lines := strings.Count(out, "\n"); status != 0 || lines != 2 || !strings.Contains(out, "one-gop.mkv,0.9,") {
+		t.Errorf("status %d, %q, %q; want one answer", status, out, errors)
+	}
+}
+
 // What is damaged has no answer, and takes none away from the rest.
 func TestADamagedStretchLeavesTheOthersTheirAnswers(t *testing.T) {
 	status, out, errors := run(t, nil, "ask", "--json", "--every", "300ms", clips+"damaged-middle.mp4", "what is this?")
