@@ -57,9 +57,14 @@ func (r *LetterRow) Values() []any { return []any{r.ID, r.Message, r.Stored, r.C
 // Checksum is what a row with this content has to carry.
 func (r *LetterRow) Checksum() []byte { return checksum("letters", r.ID, r.Message, &r.Stored) }
 
+// Check returns [fault.Damaged] if the row is not what was written.
+func (r *LetterRow) Check() error {
+	return check(fmt.Sprintf("the dead letter of %.300q", r.ID), r.StoredSum, r.Checksum())
+}
+
 // Letter is the letter as it was kept; of a damaged one, its ID and its damage.
 func (r *LetterRow) Letter() Letter {
-	if err := check(fmt.Sprintf("the dead letter of %.300q", r.ID), r.StoredSum, r.Checksum()); err != nil {
+	if err := r.Check(); err != nil {
 		return Letter{ID: r.ID, Damage: err}
 	}
 	return Letter{ID: r.ID, Message: r.Message}

@@ -25,8 +25,8 @@ import (
 // them, by other means than this package, has to name this file system.
 const FileSystem = "videoqa"
 
-// pagesPragma has SQLite hand "PRAGMA check_pages" and "PRAGMA check_pages(mend)" to
-// the file system, which replies with [pages] as JSON.
+// pagesPragma has SQLite hand "PRAGMA check_pages" to the file system, which replies with
+// [pages] as JSON.
 const pagesPragma = "check_pages"
 
 // pages is what a look at all pages of a file found.
@@ -35,6 +35,7 @@ type pages struct {
 	Pages   int64   // in the file
 	Mended  []int64 // numbers of pages that were put right
 	Damaged []int64 // and of those that could not be
+	sealed  int     // how many of them were believed nevertheless
 }
 
 // A vfs is what SQLite knows a file system by, with the one beneath.
@@ -204,7 +205,7 @@ func controlMain(tls *libc.TLS, file uintptr, op int32, arg uintptr) int32 {
 	if op == sqlite3.SQLITE_FCNTL_PRAGMA {
 		words := at[[3]uintptr](arg) // reply, name, value
 		if libc.GoString(words[1]) == pagesPragma {
-			found, rc := checkPages(tls, file, words[2] != 0)
+			found, rc := checkPages(tls, file)
 			text, err := json.Marshal(found)
 			if rc != sqlite3.SQLITE_OK || err != nil {
 				return max(rc, sqlite3.SQLITE_ERROR)
@@ -220,9 +221,9 @@ func controlMain(tls *libc.TLS, file uintptr, op int32, arg uintptr) int32 {
 	return function[controlFunc](below(file).FxFileControl)(tls, file, op, arg)
 }
 
-// checkPages looks at all pages of a file, and writes those that it puts right if mend
-// is set. Nobody else may write then, and all of the log has to be in the file.
-func checkPages(tls *libc.TLS, file uintptr, mend bool) (found pages, rc int32) {
+// checkPages looks at all pages of a file and puts right which it can. Nobody else may
+// write then, and all of the log has to be in the file.
+func checkPages(tls *libc.TLS, file uintptr) (found pages, rc int32) {
 	io, buffer := below(file), tls.Alloc(pageSize)
 	defer tls.Free(pageSize)
 	if rc := function[sizeFunc](io.FxFileSize)(tls, file, buffer); rc != sqlite3.SQLITE_OK {
@@ -236,16 +237,17 @@ func checkPages(tls *libc.TLS, file uintptr, mend bool) (found pages, rc int32) 
 		}
 		switch {
 		case pageFits(n, page):
+			continue
 		case !mendPage(n, page):
 			found.Damaged = append(found.Damaged, n)
-		default:
-			found.Mended = append(found.Mended, n)
-			if mend {
-				rc = max(rc, function[ioFunc](io.FxWrite)(tls, file, buffer, pageSize, (n-1)*pageSize))
-			}
+			continue
+		}
+		found.Mended = append(found.Mended, n)
+		if rc := function[ioFunc](io.FxWrite)(tls, file, buffer, pageSize, (n-1)*pageSize); rc != sqlite3.SQLITE_OK {
+			return found, rc
 		}
 	}
-	if rc == sqlite3.SQLITE_OK && mend && len(found.Mended) > 0 {
+	if len(found.Mended) > 0 {
 		rc = function[syncFunc](io.FxSync)(tls, file, sqlite3.SQLITE_SYNC_FULL)
 	}
 	return found, rc

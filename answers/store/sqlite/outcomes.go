@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"videoqa/answers/store"
@@ -160,23 +161,41 @@ func (s *Store) Answers(ctx context.Context, q store.AnswerQuery) (store.Page, e
 		to = q.To.UnixMilli()
 	}
 	timeless := q.From.IsZero() && q.To.IsZero() // then answers without a wall clock are among them
-	return s.page(ctx, q.Cursor, q.Limit, "state = 'answered' AND (? = '' OR camera = ?) AND (? OR start_ms < ? AND end_ms > ?)", q.Camera, q.Camera, timeless, to, from)
+	return s.page(ctx, q.Cursor, q.Limit, store.Answered, "(? = '' OR camera = ?) AND (? OR start_ms < ? AND end_ms > ?)", q.Camera, q.Camera, timeless, to, from)
 }
 
 // Dead implements [store.Outcomes].
 func (s *Store) Dead(ctx context.Context, cursor string, limit int) (store.Page, error) {
-	return s.page(ctx, cursor, limit, "state = 'dead'")
+	return s.page(ctx, cursor, limit, store.Dead, "TRUE")
 }
 
 // page lists outcomes by when they were stored.
-func (s *Store) page(ctx context.Context, cursor string, limit int, where string, values ...any) (store.Page, error) {
+func (s *Store) page(ctx context.Context, cursor string, limit int, state store.State, where string, values ...any) (store.Page, error) {
 	from, err := store.ParseCursor(cursor)
 	if err != nil {
 		return store.Page{}, err
 	}
-	limit = store.PageSize(limit)
+	page, err := s.pageAtOnce(ctx, from, store.PageSize(limit), "state = '"+string(state)+"' AND "+where, values)
+	if !errors.Is(err, fault.Damaged) {
+		return page, err
+	}
+	page = store.Page{}
+	page.Next, err = s.oneByOne(ctx, "SELECT settled_ms, question_id FROM outcomes INDEXED BY outcomes_by_state WHERE state = '"+string(state)+
+		"' AND (settled_ms, question_id) > (?, ?) ORDER BY settled_ms, question_id LIMIT ?", from, store.PageSize(limit),
+		func(id string) (bool, error) {
+			row, found, err := scanOutcome(s.db.QueryRowContext(ctx, "SELECT "+store.OutcomeColumns+" FROM outcomes WHERE "+where+" AND question_id = ?", append(slices.Clone(values), id)...))
+			if err == nil && found {
+				page.Outcomes = append(page.Outcomes, row.Outcome)
+			}
+			return found, err
+		}, func(id string) { page.Damaged = append(page.Damaged, id) })
+	return page, err
+}
+
+// pageAtOnce lists them where no page of the file is damaged that has to be read.
+func (s *Store) pageAtOnce(ctx context.Context, from store.Cursor, limit int, where string, values []any) (store.Page, error) {
 	rows, err := s.db.QueryContext(ctx, "SELECT "+store.OutcomeColumns+" FROM outcomes WHERE "+where+
-		" AND (settled_ms, question_id) > (?, ?) ORDER BY settled_ms, question_id LIMIT ?", append(values, from.Millis, from.QuestionID, limit+1)...)
+		" AND (settled_ms, question_id) > (?, ?) ORDER BY settled_ms, question_id LIMIT ?", append(slices.Clone(values), from.Millis, from.QuestionID, limit+1)...)
 	if err != nil {
 		return store.Page{}, down("list outcomes", err)
 	}

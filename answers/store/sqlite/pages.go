@@ -83,7 +83,7 @@ func flush(path string) error {
 func (s *Store) checkAll(ctx context.Context) (found pages, err error) {
 	err = s.change(ctx, "check the file's pages", func(tx *sql.Tx) error { // nobody else writes meanwhile
 		var text string
-		err := tx.QueryRow("PRAGMA " + pagesPragma + "(mend)").Scan(&text)
+		err := tx.QueryRow("PRAGMA " + pagesPragma).Scan(&text)
 		if errors.Is(err, sql.ErrNoRows) { // SQLite knows no such pragma: the file has no checksums
 			return nil
 		}

@@ -232,7 +232,18 @@ func ready(ctx context.Context, path string) (found pages, err error) {
 		}
 		return s.free(ctx)
 	}
-	if err := look(); err != nil || found.Checked {
+	err = look()
+	if err != nil || len(found.Damaged) > 0 {
+		sealed, failed := believe(ctx, path)
+		if failed != nil {
+			return found, errors.Join(err, failed)
+		}
+		if sealed > 0 {
+			err = look()
+			found.sealed = sealed
+		}
+	}
+	if err != nil || found.Checked {
 		return found, err
 	}
 	if err := give(ctx, path); err != nil {
@@ -270,6 +281,9 @@ func location(path string, options url.Values) string {
 func (s *Store) Health(context.Context) (advice string, err error) {
 	if n := len(s.found.Mended); n > 0 {
 		advice = fmt.Sprintf("%d of the %d pages of the store's file had wrong bits, and were put right: look at the disk, and at the memory, that it was on", n, s.found.Pages)
+	}
+	if n := s.found.sealed; n > 0 {
+		advice += fmt.Sprintf("%d of the %d pages of the store's file were written by another program, which writes no checksums; all that they hold fits, and they have been given theirs", n, s.found.Pages)
 	}
 	return advice, s.found.errDamaged()
 }
@@ -351,7 +365,7 @@ func down(what string, err error) error {
 	switch {
 	case errors.Is(err, fault.Damaged):
 		return fmt.Errorf("sqlite: %s: %w", what, err)
-	case errors.As(err, &failed) && (failed.Code()&0xff == corrupt || failed.Code()&0xff == notADatabase || failed.Code() == pageDamaged):
+	case errors.As(err, &failed) && (failed.Code()&0xff == corrupt || failed.Code()&0xff == notADatabase || failed.Code() == pageDamaged || failed.Code() == pageDamaged&0xff):
 		return fmt.Errorf("sqlite: %s: the file is damaged: %w: %w: %w", what, err, fault.Unavailable, fault.Damaged)
 	}
 	return fmt.Errorf("sqlite: %s: %w: %w", what, err, fault.Unavailable)
@@ -362,5 +376,5 @@ const (
 	corrupt      = 11
 	notADatabase = 26
 
-	pageDamaged = 10 | 32<<8 // what our file system says
+	pageDamaged = 10 | 32<<8 // what our file system says; SQLite tells the first byte alone of the first page
 )
