@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -115,7 +116,12 @@ func failure(ctx context.Context, err error) error {
 		if p, perr := url.Parse(u.URL); perr == nil {
 			host = p.Host
 		}
-		err = fmt.Errorf("%s %s: %w", u.Op, host, u.Err)
+		err = u.Err
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err // without the address once more
+		}
+		err = fmt.Errorf("ask %s: %w", host, err)
 	}
 	return fmt.Errorf("%w: %w", err, fault.UnreachableURI)
 }
