@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"videoqa/internal/nn/weights"
 	"videoqa/internal/onnx"
 	"videoqa/internal/vlm"
 )
@@ -36,17 +37,17 @@ const bf16Apart = 1e-3
 func TestBFloat16StaysNearTransformers(t *testing.T) {
 	t.Run("pairs", func(t *testing.T) {
 		withBFloat16(t)
-		checkBFloat16(t, pairs, panels)
+		checkBFloat16(t, weights.BFloat16Panels, weights.Float32Panels)
 	})
 	t.Run("OpenVINO", func(t *testing.T) { // as processors with AMX have it; it rounds on any
 		if !onnx.HasOpenVINO(library(t)) {
 			t.Skip("the library has no OpenVINO beside it: deploy/deps.sh brings one that has, on x86-64")
 		}
-		checkBFloat16(t, whole, whole)
+		checkBFloat16(t, weights.Plain, weights.Plain)
 	})
 }
 
-func checkBFloat16(t *testing.T, pictures, words form) {
+func checkBFloat16(t *testing.T, pictures, words weights.Form) {
 	t.Helper()
 	for _, name := range []string{"image", "video"} {
 		dir := filepath.Join("..", "testdata", "git", name)
@@ -81,7 +82,7 @@ func checkBFloat16(t *testing.T, pictures, words form) {
 // change a bit of them.
 func TestAFrameIsEncodedAlikeInAnyCompany(t *testing.T) {
 	for _, p := range []vlm.Precision{vlm.FP32, vlm.BF16, vlm.INT8} {
-		if pictures, _ := formsOf(p, false); !pictures.own() {
+		if pictures, _ := formsOf(p, false); !pictures.Panelled() {
 			continue // ONNX Runtime's products in blocks differ in their last bits
 		}
 		t.Run(string(p), func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/fault"
+	"videoqa/internal/nn/weights"
 	"videoqa/internal/onnx"
 	"videoqa/internal/vlm"
 )
@@ -78,7 +79,7 @@ func PrecisionFor(p vlm.Precision, c checkpoint.Config, device, library string) 
 		return "", fmt.Errorf("gitvideo: choose precision %s: this processor has no AVX512-BF16: %w", p, fault.BadRequest)
 	case p != vlm.Auto && p != "":
 		return p, nil
-	case newLayout(specOf(c), false, whole, whole).data.Size() < small:
+	case newLayout(specOf(c), false, weights.Plain, weights.Plain).plan.Size() < small:
 		return vlm.FP32, nil
 	}
 	return best(bfloat16, onnx.ByteProducts()), nil

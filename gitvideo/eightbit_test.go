@@ -7,6 +7,7 @@ import (
 
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/nn/decode"
+	"videoqa/internal/nn/weights"
 	"videoqa/internal/onnx"
 	"videoqa/internal/vlm"
 	"videoqa/testdata/model"
@@ -36,7 +37,7 @@ func TestEightBitsStayNearTransformers(t *testing.T) {
 // Processors without an instruction for bytes have INT8 in another form. It is run here on any.
 func TestEightBitsInBlocksStayNearTransformers(t *testing.T) {
 	dir, cache := filepath.Join("..", "testdata", "git", "video"), t.TempDir()
-	m := loadForms(t, vlm.INT8, blocks, blocks, dir, cache, 1)
+	m := loadForms(t, vlm.INT8, weights.Int8Blocks, weights.Int8Blocks, dir, cache, 1)
 	g := readGolden(t, dir)
 	for i := range g.Clips {
 		checkNear(t, m, g, i, int8Apart)
@@ -204,11 +205,11 @@ func TestEveryFormOfTheWeightsFits(t *testing.T) {
 		}
 		s, z := specOf(c), size{1, c.Vision.Grid(), c.Vision.Grid()}
 		e := embedding{
-			patch:    make([]float32, s.vision.width*s.patch*s.patch*3),
-			position: make([]float32, z.high*z.wide*s.vision.width),
-			class:    make([]float32, s.vision.width),
+			patch:    make([]float32, s.vision.Width*s.patch*s.patch*3),
+			position: make([]float32, z.high*z.wide*s.vision.Width),
+			class:    make([]float32, s.vision.Width),
 		}
-		for _, forms := range [][2]form{{panels, panels}, {pairs, panels}, {pairs, blocks}, {quads, blocks}, {blocks, blocks}, {whole, blocks}} {
+		for _, forms := range [][2]weights.Form{{weights.Float32Panels, weights.Float32Panels}, {weights.BFloat16Panels, weights.Float32Panels}, {weights.BFloat16Panels, weights.Int8Blocks}, {weights.Int8Panels, weights.Int8Blocks}, {weights.Int8Blocks, weights.Int8Blocks}, {weights.Plain, weights.Int8Blocks}} {
 			l := newLayout(s, false, forms[0], forms[1])
 			if _, err := visionGraph(onnx.NewGraph("vision"), s, l, z, e); err != nil {
 				t.Error(err)

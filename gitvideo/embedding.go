@@ -19,7 +19,7 @@ type embedding struct {
 // same for every patch and moves into the positions. Nothing is lost at the
 // borders, because a patch has no padding.
 func embed(s spec, weights, positions, class []float32, scale, shift [3]float64, high, wide int) embedding {
-	width, area := s.vision.width, s.patch*s.patch
+	width, area := s.vision.Width, s.patch*s.patch
 	e := embedding{
 		patch:    make([]float32, len(weights)),
 		position: make([]float32, high*wide*width),

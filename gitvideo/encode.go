@@ -11,6 +11,7 @@ import (
 
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/fault"
+	"videoqa/internal/nn/weights"
 	"videoqa/internal/onnx"
 	"videoqa/internal/vlm"
 )
@@ -117,7 +118,7 @@ func (m *Model) encode(ctx context.Context, pixels []byte, z size) ([]pictureTok
 		return nil, err
 	}
 	defer done()
-	n, w, p := z.tokens(), m.spec.vision.width, m.spec.patch
+	n, w, p := z.tokens(), m.spec.vision.Width, m.spec.patch
 	features := make([]float32, z.frames*n*w)
 	halves, result := []uint16(nil), onnx.Floats(features, int64(z.frames), int64(n), int64(w))
 	if m.precision.Pictures() == vlm.FP16 {
@@ -186,11 +187,13 @@ func (m *Model) wide() onnx.SessionConfig {
 }
 
 // openVINO says that it runs the graphs over pictures.
-func (m *Model) openVINO() bool { return m.precision.Pictures() == vlm.BF16 && m.pictureForm == whole }
+func (m *Model) openVINO() bool {
+	return m.precision.Pictures() == vlm.BF16 && m.pictureForm == weights.Plain
+}
 
 // shares says that graphs over pictures read the weights where they are mapped.
 // OpenVINO does not, and blocks that are not packed would be turned into float32.
-func (m *Model) shares() bool { return !m.openVINO() && m.pictureForm != blocks }
+func (m *Model) shares() bool { return !m.openVINO() && m.pictureForm != weights.Int8Blocks }
 
 // newWide begins a graph for wide.
 func (m *Model) newWide(name string) *onnx.Graph {

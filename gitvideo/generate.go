@@ -139,7 +139,7 @@ type asking struct {
 
 // finish runs all jobs to their end.
 func (m *Model) finish(ctx context.Context, p *Prefix, jobs []decode.Job) error {
-	if p == nil || p.tokens < 1 || len(p.keys) != m.spec.text.layers || !m.readable(p.values[0], p.tokens) {
+	if p == nil || p.tokens < 1 || len(p.keys) != m.spec.text.Layers || !m.readable(p.values[0], p.tokens) {
 		return fmt.Errorf("the prefix is not this model's: %w", fault.BadRequest)
 	}
 	rows := 0
@@ -152,7 +152,7 @@ func (m *Model) finish(ctx context.Context, p *Prefix, jobs []decode.Job) error 
 // readable says that values of so many tokens are laid out as the text graph wants them.
 func (m *Model) readable(values onnx.Tensor, tokens int) bool {
 	t := m.spec.text
-	return slices.Equal(values.Shape(), []int64{int64(t.heads), int64(tokens), int64(onnx.PackedHead(t.head()))}) && values.DType() == keptType(m.precision)
+	return slices.Equal(values.Shape(), []int64{int64(t.Heads), int64(tokens), int64(onnx.PackedHead(t.Head()))}) && values.DType() == keptType(m.precision)
 }
 
 // finishAll runs the jobs of several calls about one clip to their end, as many at

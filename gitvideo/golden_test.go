@@ -12,6 +12,7 @@ import (
 
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/nn/decode"
+	"videoqa/internal/nn/weights"
 	"videoqa/internal/onnx"
 	"videoqa/internal/vlm"
 )
@@ -118,7 +119,7 @@ func loadAs(t testing.TB, p vlm.Precision, dir, cache string, threads int) *Mode
 }
 
 // loadForms is loadAs as another processor would have it.
-func loadForms(t testing.TB, p vlm.Precision, pictures, words form, dir, cache string, threads int) *Model {
+func loadForms(t testing.TB, p vlm.Precision, pictures, words weights.Form, dir, cache string, threads int) *Model {
 	t.Helper()
 	c, err := checkpoint.Open(dir)
 	if err != nil {

@@ -3,6 +3,7 @@ package gitvideo
 import (
 	"fmt"
 
+	"videoqa/internal/nn/layers"
 	"videoqa/internal/onnx"
 )
 
@@ -16,44 +17,36 @@ import (
 // CPU provider runs it, kept is what keys and values come out in, laid out for the text
 // step; 0 elsewhere.
 func prefixGraph(g *onnx.Graph, s spec, l *layout, frames, tokens int, kept onnx.DType) (onnx.Model, error) {
-	t, total := s.text, frames*tokens
-	x := g.Input("features", onnx.Float, frames, tokens, s.vision.width)
-	slot := g.Gather("slot", g.Weight(l.refs["prefix.slots"]), g.Input("slots", onnx.Int64, frames))
-	x = g.Add("timed", x, g.Reshape("slot per frame", slot, frames, 1, s.vision.width))
+	t, b, total := s.text, l.overPictures(), frames*tokens
+	x := g.Input("features", onnx.Float, frames, tokens, s.vision.Width)
+	slot := g.Gather("slot", g.Weight(l.plan.Ref("prefix.slots")), g.Input("slots", onnx.Int64, frames))
+	x = g.Add("timed", x, g.Reshape("slot per frame", slot, frames, 1, s.vision.Width))
 	x = g.Real("real", x)
-	x = l.apply(g, "prefix.projection", g.Reshape("flat", x, total, s.vision.width))
-	x = l.layerNorm(g, "prefix.norm", x, s.vision.eps)
-	for i := range t.layers {
+	x = b.Linear(g, "prefix.projection", g.Reshape("flat", x, total, s.vision.Width))
+	x = b.LayerNorm(g, "prefix.norm", x, s.vision.Eps)
+	for i := range t.Layers {
 		layer, name := g.In(fmt.Sprintf("layer.%d", i)), fmt.Sprintf("text.%d", i)
-		if i+1 == t.layers {
-			keys, values := l.keysAndValues(layer, name, x, t, total)
+		if i+1 == t.Layers {
+			keys, values := b.OnlyKeysAndValues(layer, name, x, t, total)
 			keep(g, layer, i, kept, keys, values, total, t)
 			break
 		}
-		s := l.projectAll(layer, name, x, t, 1, total)
-		keys, values := l.apart(layer, s)
+		qkv := b.QKV(layer, name, x, t, 1, total)
+		keys, values := b.KeysAndValues(layer, qkv)
 		keep(g, layer, i, kept, keys, values, total, t)
-		x = l.finish(layer, name, l.selfAttention(layer, s), x, t)
+		x = b.AfterAttention(layer, name, b.SelfAttention(layer, qkv), x, t)
 	}
 	return g.Model()
 }
 
 // keep puts a layer's keys and values out.
-func keep(g, layer *onnx.Graph, i int, kept onnx.DType, keys, values onnx.Value, total int, t tower) {
+func keep(g, layer *onnx.Graph, i int, kept onnx.DType, keys, values onnx.Value, total int, t layers.Stack) {
 	keys, values = layer.Full("full keys", keys), layer.Full("full values", values)
 	if kept != 0 {
 		keys, values = layer.PackKeys("packed keys", keys, kept), layer.PackValues("packed values", values, kept)
 	} else {
-		keys, values = layer.Reshape("loose keys", keys, total, t.heads, t.head()), layer.Reshape("loose values", values, total, t.heads, t.head())
+		keys, values = layer.Reshape("loose keys", keys, total, t.Heads, t.Head()), layer.Reshape("loose values", values, total, t.Heads, t.Head())
 	}
 	g.Output(fmt.Sprintf("key.%d", i), keys)
 	g.Output(fmt.Sprintf("value.%d", i), values)
-}
-
-// finish is what a decoder layer does after attention: its projection, norm of the sum,
-// the perceptron, norm of the sum (BERT's order).
-func (l *layout) finish(g *onnx.Graph, name string, a, x onnx.Value, t tower) onnx.Value {
-	y, _ := l.applyNorm(g, name+".out", a, l.skipNorm(g, name+".norm1", x, t.eps))
-	z, _ := l.perceiveNorm(g, name, y, t.act, l.skipNorm(g, name+".norm2", y, t.eps))
-	return z
 }

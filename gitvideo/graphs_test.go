@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"videoqa/internal/checkpoint"
+	"videoqa/internal/nn/weights"
 	"videoqa/internal/onnx"
 )
 
@@ -56,11 +57,11 @@ func TestGraphsOfEveryReleasedCheckpointFit(t *testing.T) {
 func checkGraphs(t *testing.T, c checkpoint.Config, z size) {
 	t.Helper()
 	s := specOf(c)
-	l := newLayout(s, false, whole, whole)
+	l := newLayout(s, false, weights.Plain, weights.Plain)
 	e := embedding{
-		patch:    make([]float32, s.vision.width*s.patch*s.patch*3),
-		position: make([]float32, z.high*z.wide*s.vision.width),
-		class:    make([]float32, s.vision.width),
+		patch:    make([]float32, s.vision.Width*s.patch*s.patch*3),
+		position: make([]float32, z.high*z.wide*s.vision.Width),
+		class:    make([]float32, s.vision.Width),
 	}
 	for _, begin := range []func(string) *onnx.Graph{onnx.NewGraph, onnx.NewPlainGraph, onnx.NewHalfGraph} {
 		if _, err := visionGraph(begin("vision"), s, l, z, e); err != nil {
@@ -91,9 +92,9 @@ func checkPlan(t *testing.T, c checkpoint.Config, s spec, l *layout) {
 	for _, name := range []string{"patch_embedding.weight", "position_embedding.weight", "class_embedding"} {
 		delete(used, visionPrefix+"embeddings."+name) // these go into the vision graph itself
 	}
-	for _, r := range l.data.Refs() {
-		n := int64(l.recipes[r.Name].zeros)
-		for _, p := range l.recipes[r.Name].parts {
+	for _, r := range l.plan.Refs() {
+		n := int64(l.plan.Recipe(r.Name).Zeros)
+		for _, p := range l.plan.Recipe(r.Name).Parts {
 			if _, ok := used[p]; !ok {
 				t.Errorf("%s is made of %s, which is used before or not there", r.Name, p)
 			}

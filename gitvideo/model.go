@@ -14,6 +14,7 @@ import (
 
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/fault"
+	"videoqa/internal/nn/weights"
 	"videoqa/internal/onnx"
 	"videoqa/internal/tokenizer"
 	"videoqa/internal/turns"
@@ -34,9 +35,9 @@ type Model struct {
 	config       checkpoint.Config
 	precision    vlm.Precision
 	device       string
-	pictureForm  form       // of matrices in the graphs over pictures
-	textForm     form       // and in the text step
-	scale, shift [3]float64 // of the preprocessing: a byte b means b·scale + shift
+	pictureForm  weights.Form // of matrices in the graphs over pictures
+	textForm     weights.Form // and in the text step
+	scale, shift [3]float64   // of the preprocessing: a byte b means b·scale + shift
 
 	spec    spec
 	layout  *layout
@@ -77,7 +78,7 @@ func loadModel(ctx context.Context, c *checkpoint.Checkpoint, cfg Config) (*Mode
 }
 
 // loadIn is loadModel with all that depends on the processor decided.
-func loadIn(ctx context.Context, c *checkpoint.Checkpoint, cfg Config, rt *onnx.Runtime, precision vlm.Precision, pictures, words form) (*Model, error) {
+func loadIn(ctx context.Context, c *checkpoint.Checkpoint, cfg Config, rt *onnx.Runtime, precision vlm.Precision, pictures, words weights.Form) (*Model, error) {
 	prepared, pre, err := preparation(c, cfg.Preprocess)
 	if err != nil {
 		return nil, fmt.Errorf("gitvideo: load %s: %w", c.Name, err)
@@ -136,7 +137,7 @@ func (m *Model) prepare(ctx context.Context) error {
 func (m *Model) convert(ctx context.Context) error {
 	have := m.folder.size(weightsFile)
 	for _, tied := range []bool{false, true} {
-		if m.layout = m.newLayout(tied); m.layout.data.Size() == have {
+		if m.layout = m.newLayout(tied); m.layout.plan.Size() == have {
 			return nil
 		}
 	}
@@ -148,13 +149,17 @@ func (m *Model) convert(ctx context.Context) error {
 	defer debug.FreeOSMemory() // conversion takes several times the largest matrix, and is over
 	defer m.from.Rest()        // a failure leaves memory where it is
 	return m.folder.write(weightsFile, func(w io.Writer) error {
-		return m.layout.data.Write(w, func(r onnx.Ref) ([]byte, error) {
-			if err := ctx.Err(); err != nil {
-				return nil, context.Cause(ctx)
-			}
-			return m.layout.convert(r, m.from)
-		})
+		return m.layout.plan.Write(w, m.tensor, func() error { return context.Cause(ctx) })
 	})
+}
+
+// tensor is the checkpoint's, as [weights.Source] has it.
+func (m *Model) tensor(name string) ([]float32, error) {
+	t, err := m.from.Tensor(name)
+	if err != nil {
+		return nil, err
+	}
+	return t.Float32(), nil
 }
 
 // newLayout plans the weights in the forms of the model's precision.
@@ -196,7 +201,7 @@ func (m *Model) Name() string { return m.description.Name }
 func (m *Model) ImageSize() int { return m.config.Vision.ImageSize }
 
 // Width is how many values a visual token has.
-func (m *Model) Width() int { return m.spec.vision.width }
+func (m *Model) Width() int { return m.spec.vision.Width }
 
 // Tokens is how many tokens a picture of that size becomes.
 func (m *Model) Tokens(height, width int) int {
@@ -231,12 +236,12 @@ func (m *Model) text(ctx context.Context) (*onnx.Session, func(), error) {
 
 // folderFor is where graphs of that digest and precision lie. Processors of two kinds
 // that share it keep BF16 and INT8 in two forms.
-func folderFor(cache, digest string, p vlm.Precision, pictures form) folder {
+func folderFor(cache, digest string, p vlm.Precision, pictures weights.Form) folder {
 	kept := string(p)
 	switch {
-	case pictures == blocks:
+	case pictures == weights.Int8Blocks:
 		kept += "-blocks"
-	case pictures == whole && p.Pictures() == vlm.BF16:
+	case pictures == weights.Plain && p.Pictures() == vlm.BF16:
 		kept += "-openvino"
 	}
 	return folder(filepath.Join(cache, "graphs", fmt.Sprintf("%s-%s-%s", strings.TrimPrefix(digest, "sha256:"), kept, Revision)))

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"videoqa/internal/nn/decode"
+	"videoqa/internal/nn/weights"
 	"videoqa/internal/vlm"
 	"videoqa/temporal"
 )
@@ -16,11 +17,11 @@ import (
 const tolerance = 1e-4
 
 func TestTinyModelsEqualTransformers(t *testing.T) {
-	t.Run("our own products", func(t *testing.T) { checkTiny(t, panels) })
-	t.Run("ONNX Runtime's", func(t *testing.T) { checkTiny(t, whole) }) // as processors without AVX2 have it
+	t.Run("our own products", func(t *testing.T) { checkTiny(t, weights.Float32Panels) })
+	t.Run("ONNX Runtime's", func(t *testing.T) { checkTiny(t, weights.Plain) }) // as processors without AVX2 have it
 }
 
-func checkTiny(t *testing.T, f form) {
+func checkTiny(t *testing.T, f weights.Form) {
 	t.Helper()
 	for _, name := range []string{"image", "video"} {
 		dir := filepath.Join("..", "testdata", "git", name)

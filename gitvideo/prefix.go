@@ -7,6 +7,7 @@ import (
 
 	"videoqa/internal/fault"
 	"videoqa/internal/nn/decode"
+	"videoqa/internal/nn/layers"
 	"videoqa/internal/onnx"
 	"videoqa/internal/vlm"
 )
@@ -57,7 +58,7 @@ func (m *Model) readPictures(ctx context.Context, frames []pictureTokens, slots 
 	if err := m.checkFrames(frames, slots); err != nil {
 		return nil, fmt.Errorf("gitvideo: make prefix of %d frames: %w: %w", len(frames), err, fault.BadRequest)
 	}
-	f, n, w := len(frames), frames[0].Tokens, m.spec.vision.width
+	f, n, w := len(frames), frames[0].Tokens, m.spec.vision.Width
 	features := make([]float32, 0, f*n*w)
 	for _, frame := range frames {
 		features = append(features, frame.Data...)
@@ -87,24 +88,24 @@ func (m *Model) packs() bool { return !m.openVINO() && m.device != CUDA }
 // readFrames runs the prefix graph.
 func (m *Model) readFrames(ctx context.Context, s *onnx.Session, in onnx.Feed, tokens int) (*Prefix, error) {
 	t, kept := m.spec.text, keptType(m.precision)
-	p, out := &Prefix{tokens: tokens, keys: make([]onnx.Tensor, t.layers), values: make([]onnx.Tensor, t.layers)}, onnx.Feed{}
+	p, out := &Prefix{tokens: tokens, keys: make([]onnx.Tensor, t.Layers), values: make([]onnx.Tensor, t.Layers)}, onnx.Feed{}
 	if m.packs() {
-		for i := range t.layers {
-			p.keys[i], p.values[i] = onnx.NewPackedKeys(kept, tokens, t.heads, t.head()), onnx.NewPackedValues(kept, tokens, t.heads, t.head())
+		for i := range t.Layers {
+			p.keys[i], p.values[i] = onnx.NewPackedKeys(kept, tokens, t.Heads, t.Head()), onnx.NewPackedValues(kept, tokens, t.Heads, t.Head())
 			out[fmt.Sprintf("key.%d", i)], out[fmt.Sprintf("value.%d", i)] = p.keys[i], p.values[i]
 		}
 		return p, s.Run(ctx, in, out)
 	}
 	loose, _ := m.rooms.Get().(*[][]float32)
 	if loose == nil {
-		made := make([][]float32, 2*t.layers) // a layer's keys at 2i, its values at 2i+1
+		made := make([][]float32, 2*t.Layers) // a layer's keys at 2i, its values at 2i+1
 		loose = &made
 	}
 	defer m.rooms.Put(loose)
 	for i := range *loose {
-		(*loose)[i] = decode.Resize((*loose)[i], tokens*t.width)
+		(*loose)[i] = decode.Resize((*loose)[i], tokens*t.Width)
 		kind := []string{"key", "value"}[i%2]
-		out[fmt.Sprintf("%s.%d", kind, i/2)] = onnx.Floats((*loose)[i], int64(tokens), int64(t.heads), int64(t.head()))
+		out[fmt.Sprintf("%s.%d", kind, i/2)] = onnx.Floats((*loose)[i], int64(tokens), int64(t.Heads), int64(t.Head()))
 	}
 	if err := s.Run(ctx, in, out); err != nil {
 		return nil, err
@@ -114,12 +115,12 @@ func (m *Model) readFrames(ctx context.Context, s *onnx.Session, in onnx.Feed, t
 }
 
 // fill lays loose keys and values [tokens, heads, head] out as the text step reads them.
-func (p *Prefix) fill(loose [][]float32, kept onnx.DType, t tower) {
+func (p *Prefix) fill(loose [][]float32, kept onnx.DType, t layers.Stack) {
 	var packing sync.WaitGroup
-	for i := range t.layers {
+	for i := range t.Layers {
 		packing.Go(func() {
-			p.keys[i] = onnx.PackKeys(loose[2*i], kept, p.tokens, t.heads, t.head())
-			p.values[i] = onnx.PackValues(loose[2*i+1], kept, p.tokens, t.heads, t.head())
+			p.keys[i] = onnx.PackKeys(loose[2*i], kept, p.tokens, t.Heads, t.Head())
+			p.values[i] = onnx.PackValues(loose[2*i+1], kept, p.tokens, t.Heads, t.Head())
 		})
 	}
 	packing.Wait()
@@ -131,8 +132,8 @@ func (m *Model) checkFrames(frames []pictureTokens, slots []int64) error {
 	}
 	for i, f := range frames {
 		switch {
-		case f.Tokens != frames[0].Tokens || f.Tokens < 1 || f.Width != m.spec.vision.width || len(f.Data) != f.Tokens*f.Width:
-			return fmt.Errorf("frame %d is %d x %d in %d values, want %d x %d", i, f.Tokens, f.Width, len(f.Data), frames[0].Tokens, m.spec.vision.width)
+		case f.Tokens != frames[0].Tokens || f.Tokens < 1 || f.Width != m.spec.vision.Width || len(f.Data) != f.Tokens*f.Width:
+			return fmt.Errorf("frame %d is %d x %d in %d values, want %d x %d", i, f.Tokens, f.Width, len(f.Data), frames[0].Tokens, m.spec.vision.Width)
 		case slots[i] < 0 || slots[i] > int64(m.spec.frames):
 			return fmt.Errorf("frame %d wants slot %d of %d", i, slots[i], m.spec.frames)
 		}

@@ -1,11 +1,15 @@
 package gitvideo
 
-import "videoqa/internal/checkpoint"
+import (
+	"videoqa/internal/checkpoint"
+	"videoqa/internal/nn/layers"
+	"videoqa/internal/onnx"
+)
 
 // A spec is the shape of one GIT: all that its graphs depend on besides weights.
 type spec struct {
-	vision tower
-	text   tower
+	vision layers.Stack
+	text   layers.Stack
 	patch  int // side of a patch in pixels
 	grid   int // patches side by side in the picture that the positions are for
 	frames int // temporal embeddings; 0 for an image model
@@ -13,19 +17,12 @@ type spec struct {
 	places int // text positions
 }
 
-// A tower is a stack of transformer layers.
-type tower struct {
-	width, layers, heads, hidden int // hidden is the width within the perceptron
-	eps                          float32
-	act                          checkpoint.Activation
-}
-
 // specOf takes from a configuration, which has been validated, what graphs need.
 func specOf(c checkpoint.Config) spec {
 	v := c.Vision
 	return spec{
-		vision: tower{v.HiddenSize, v.Layers, v.Heads, v.IntermediateSize, float32(v.LayerNormEps), v.Activation},
-		text:   tower{c.HiddenSize, c.Layers, c.Heads, c.IntermediateSize, float32(c.LayerNormEps), c.Activation},
+		vision: layers.Stack{Width: v.HiddenSize, Layers: v.Layers, Heads: v.Heads, Hidden: v.IntermediateSize, Eps: float32(v.LayerNormEps), Act: activation(v.Activation)},
+		text:   layers.Stack{Width: c.HiddenSize, Layers: c.Layers, Heads: c.Heads, Hidden: c.IntermediateSize, Eps: float32(c.LayerNormEps), Act: activation(c.Activation)},
 		patch:  v.PatchSize,
 		grid:   v.Grid(),
 		frames: c.TemporalEmbeddings,
@@ -34,5 +31,13 @@ func specOf(c checkpoint.Config) spec {
 	}
 }
 
-// head is the width of one attention head.
-func (t tower) head() int { return t.width / t.heads }
+// activation is the operator of an activation.
+func activation(a checkpoint.Activation) onnx.Activation {
+	switch a {
+	case checkpoint.QuickGELU:
+		return onnx.QuickGELU
+	case checkpoint.GELUNew:
+		return onnx.TanhGELU
+	}
+	return onnx.GELU
+}

@@ -23,7 +23,7 @@ type stepper struct {
 
 func (m *Model) newStepper(session *onnx.Session, p *Prefix, done func()) *stepper {
 	t := m.spec.text
-	return &stepper{spec: m.spec, session: session, turns: m.textTurns, done: done, prefix: p, cache: decode.NewCache(2*t.layers, t.heads, t.head())}
+	return &stepper{spec: m.spec, session: session, turns: m.textTurns, done: done, prefix: p, cache: decode.NewCache(2*t.Layers, t.Heads, t.Head())}
 }
 
 // Vocabulary implements [decode.Stepper].
@@ -42,7 +42,7 @@ func (s *stepper) Next(ctx context.Context, parents []int, tokens []int64) ([]fl
 // run runs the text graph.
 func (s *stepper) run(ctx context.Context, step decode.Step) ([]float32, error) {
 	t := s.spec.text
-	heads, head := int64(t.heads), int64(t.head())
+	heads, head := int64(t.Heads), int64(t.Head())
 	rows, words, width, wanted := int64(step.Rows), int64(step.Words), int64(step.Width), int64(len(step.Wanted))
 	in := onnx.Feed{
 		"ids":       onnx.Ints(step.IDs, rows, words),
@@ -52,7 +52,7 @@ func (s *stepper) run(ctx context.Context, step decode.Step) ([]float32, error) 
 	}
 	s.logits = decode.Resize(s.logits, len(step.Wanted)*s.spec.vocab)
 	out := onnx.Feed{"logits": onnx.Floats(s.logits, wanted, int64(s.spec.vocab))}
-	for i := range t.layers {
+	for i := range t.Layers {
 		for k, kind := range []string{"key", "value"} {
 			in[fmt.Sprintf("prefix.%s.%d", kind, i)] = []onnx.Tensor{s.prefix.keys[i], s.prefix.values[i]}[k]
 			in[fmt.Sprintf("past.%s.%d", kind, i)] = onnx.Floats(s.cache.Past(2*i+k), heads, rows, width, head)

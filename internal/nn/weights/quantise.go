@@ -1,4 +1,4 @@
-package gitvideo
+package weights
 
 import (
 	"encoding/binary"
@@ -30,9 +30,9 @@ func blockSize(in int) int {
 func blocksOf(in int) int { return (in + blockSize(in) - 1) / blockSize(in) }
 
 // inPanels lays w [out, in] out in a form of our own products.
-func inPanels(f form, w []float32, in int) []byte {
+func inPanels(f Form, w []float32, in int) []byte {
 	var scales []float32
-	if f == quads {
+	if f == Int8Panels {
 		for row := range slices.Chunk(w, in) {
 			scales = append(scales, scaleOf(row))
 		}
@@ -40,7 +40,7 @@ func inPanels(f form, w []float32, in int) []byte {
 	return onnx.Panels(f.panelled(), w, in, scales)
 }
 
-// rowScales are those of w's rows in quads, little-endian float32.
+// rowScales are those of w's rows in Int8Panels, little-endian float32.
 func rowScales(w []float32, in int) []byte { return scalesOf(w, in, in) }
 
 // blockBytes rounds w [out, in] to bytes [out, blocks, size] around middle, each block

@@ -1,4 +1,4 @@
-package gitvideo
+package weights
 
 import (
 	"encoding/binary"
@@ -34,11 +34,11 @@ func TestWeightsAreRoundedToTheNearest(t *testing.T) {
 		if size < 16 || size > 128 || size&(size-1) != 0 || in%16 == 0 && in%size != 0 {
 			t.Errorf("rows of %d have blocks of %d", in, size)
 		}
-		byRow, rowScale := inPanels(quads, w, in), floatsOf(rowScales(w, in))
+		byRow, rowScale := inPanels(Int8Panels, w, in), floatsOf(rowScales(w, in))
 		byBlock, blockScale := blockBytes(w, in), floatsOf(blockScales(w, in))
 		row := blocksOf(in) * size
 		if len(byRow) != 16*((in+3)/4*4) || len(rowScale) != out || len(byBlock) != out*row || len(blockScale) != out*blocksOf(in) {
-			t.Fatalf("rows of %d: %d bytes and %d scales in quads, %d and %d in blocks", in, len(byRow), len(rowScale), len(byBlock), len(blockScale))
+			t.Fatalf("rows of %d: %d bytes and %d scales in panels, %d and %d in blocks", in, len(byRow), len(rowScale), len(byBlock), len(blockScale))
 		}
 		for o := range out {
 			checkRounded(t, w[o*in:][:in], rowScale[o], func(i int) int { return int(byRow[i/4*64+o*4+i%4]) - 128 })
