@@ -113,6 +113,9 @@ func (a *App) run(ctx context.Context, args []string) (status int) {
 		return misused
 	}
 	a.values, a.wrong = values, err
+	if onlyLooks(parsed) {
+		return a.report(ctx, abandon(ctx, func() error { return parsed.Run() }))
+	}
 	return a.report(ctx, parsed.Run())
 }
 
