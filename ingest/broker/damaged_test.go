@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -144,5 +145,18 @@ func TestAFileOfSettingsThatWasCutOffIsNamed(t *testing.T) {
 				t.Errorf("with %d bytes of %s it opens with %v", size, name, err)
 			}
 		}
+	}
+}
+
+func TestASegmentThatMayNotBeWrittenToIsNamed(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may write to anything: run the tests as another user")
+	}
+	dir := recorded(t, "a ", true)
+	if err := os.Chmod(filepath.Join(dir, "partitions", "t-0", "0.dat"), 0o400); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := broker.Open(broker.Config{Dir: dir}); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "0.dat") {
+		t.Errorf("it opens with %v", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"videoqa/internal/fault"
 )
@@ -63,6 +64,9 @@ func checkFolder(dir, group string) error {
 		err = fmt.Errorf("it has no %s any more, and with that records are lost: %w", strings.Join(missing, ", "), fault.Damaged)
 	}
 	if err == nil {
+		err = checkWritable(dir)
+	}
+	if err == nil {
 		err = checkSettings(dir)
 	}
 	if err == nil {
@@ -72,6 +76,21 @@ func checkFolder(dir, group string) error {
 		return fmt.Errorf("broker: open %s: %w", dir, err)
 	}
 	return nil
+}
+
+// checkWritable returns an error if something in a folder may not be written to. kfake
+// acknowledges records all the same, and keeps them in memory.
+func checkWritable(dir string) error {
+	const write = 2 // W_OK of access(2)
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err == nil {
+			err = syscall.Access(path, write)
+		}
+		if err != nil {
+			return fmt.Errorf("this process has to be able to write to %s: look at its owner, its permissions and its disk: %w", path, err)
+		}
+		return nil
+	})
 }
 
 // checkSettings returns [fault.Damaged] if a file of settings cannot be read.

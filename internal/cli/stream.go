@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"time"
@@ -66,7 +67,7 @@ func (s stream) run(ctx context.Context) (err error) {
 	if len(s.Kafka.Brokers) == 0 {
 		b, err := s.pairing.open(ctx, broker.Config{Dir: dir.file("broker"), Group: s.Kafka.Group, Listen: s.Listen, Log: s.Log})
 		switch {
-		case errors.Is(err, fault.Conflict), errors.Is(err, fault.Damaged):
+		case errors.Is(err, fault.Conflict), errors.Is(err, fault.Damaged), errors.Is(err, fs.ErrPermission):
 			return err
 		case err != nil:
 			return fmt.Errorf("%w (--kafka-listen chooses another address, --kafka-brokers a broker of yours)", err)

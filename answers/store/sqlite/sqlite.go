@@ -367,12 +367,16 @@ func down(what string, err error) error {
 		return fmt.Errorf("sqlite: %s: %w", what, err)
 	case errors.As(err, &failed) && (failed.Code()&0xff == corrupt || failed.Code()&0xff == notADatabase || failed.Code() == pageDamaged || failed.Code() == pageDamaged&0xff):
 		return fmt.Errorf("sqlite: %s: the file is damaged: %w: %w: %w", what, err, fault.Unavailable, fault.Damaged)
+	case errors.As(err, &failed) && (failed.Code()&0xff == readOnly || failed.Code()&0xff == cannotOpen):
+		return fmt.Errorf("sqlite: %s: this process has to be able to write to the file and its folder: look at their owner, permissions and disk: %w: %w", what, err, fault.Unavailable)
 	}
 	return fmt.Errorf("sqlite: %s: %w: %w", what, err, fault.Unavailable)
 }
 
-// SQLite's primary result codes for a file that is damaged (sqlite.org/rescode.html).
+// SQLite's primary result codes for a file that cannot be used (sqlite.org/rescode.html).
 const (
+	readOnly     = 8
+	cannotOpen   = 14
 	corrupt      = 11
 	notADatabase = 26
 
