@@ -208,3 +208,6 @@ func Timed(dts []int64) (times []int64, jumps int) {
 	}
 	return times, c.jumps
 }
+
+// ProgramCodec names the codec of a program stream's video.
+func ProgramCodec(head []byte) string { return programCodec(head).Name() }

@@ -119,9 +119,11 @@ func (in *input) programCodec() (astiav.CodecID, error) {
 
 // programCodec finds which codec the video of an MPEG program stream uses, from
 // the first start codes of its first video packets. FFmpeg would try raw demuxers
-// on it, which are not built in. Unsure, it is MPEG-2, as on DVDs.
+// on it, which are not built in. Unsure, it is MPEG-2, as on DVDs: what begins in the
+// middle has slices first, whose codes count up and may be those of H.264 and HEVC.
 func programCodec(head []byte) astiav.CodecID {
-	codec := astiav.CodecIDMpeg2Video
+	const lastSlice = 0xaf
+	codec, before := astiav.CodecIDMpeg2Video, byte(0)
 	for i := 0; i+4 < len(head); i++ {
 		if head[i] != 0 || head[i+1] != 0 || head[i+2] != 1 {
 			continue
@@ -133,10 +135,14 @@ func programCodec(head []byte) astiav.CodecID {
 			codec = astiav.CodecIDMpeg1Video
 		case code == 0x00 && codec == astiav.CodecIDMpeg1Video: // its first picture came without an extension
 			return codec
-		case code&0x9f == 7:
+		case before > 0 && code == before+1: // a slice, behind another
+			before = code
+		case code&0x9f == 7 && code&0x60 != 0: // H.264 refers to what tells of its sequences
 			return astiav.CodecIDH264
 		case code == 0x40 && head[i+4] == 1:
 			return astiav.CodecIDHevc
+		case code <= lastSlice:
+			before = code
 		}
 	}
 	return codec
