@@ -84,6 +84,7 @@ var rooms = []string{
 	"internal/models",
 	"internal/nn/decode",
 	"internal/nn/layers",
+	"internal/nn/session",
 	"internal/nn/weights",
 	"internal/onnx",
 	"internal/onnx/kernels",

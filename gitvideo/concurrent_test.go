@@ -2,7 +2,6 @@ package gitvideo
 
 import (
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -68,7 +67,7 @@ func TestFramesThatWaitAreEncodedInOneRun(t *testing.T) {
 		got[i], err = m.encodePictures(t.Context(), slices.Concat(pixels[2*i], pixels[2*i+1]), 2, 12, 12)
 		return err
 	})
-	if runs := slices.Collect(maps.Keys(m.pool.open)); len(runs) != 2 || !slices.ContainsFunc(runs, func(name string) bool { return strings.HasPrefix(name, "vision-6x") }) {
+	if runs := m.runtime.Graphs(); len(runs) != 2 || !slices.ContainsFunc(runs, func(name string) bool { return strings.HasPrefix(name, "vision-6x") }) {
 		t.Errorf("the graphs %v were run; want text and one over six pictures", runs)
 	}
 	alone, err := m.encodePictures(t.Context(), g.bytes("5.pixels"), 6, 12, 12)

@@ -163,7 +163,7 @@ func wholePatches(pixels []byte, z size, height, width, patch int) []byte {
 func (m *Model) vision(ctx context.Context, z size) (*onnx.Session, func(), error) {
 	arithmetic := sha256.Sum256(fmt.Append(nil, m.scale, m.shift))
 	name := fmt.Sprintf("vision-%dx%dx%d-%s", z.frames, z.high, z.wide, hex.EncodeToString(arithmetic[:4]))
-	return m.graph(ctx, name, m.wide(), func() (onnx.Model, error) {
+	return m.runtime.Graph(ctx, name, m.wide(), func() (onnx.Model, error) {
 		e, err := m.embedding(z)
 		if err != nil {
 			return onnx.Model{}, err
@@ -175,7 +175,7 @@ func (m *Model) vision(ctx context.Context, z size) (*onnx.Session, func(), erro
 // wide is the configuration of graphs over whole pictures, which come in many sizes
 // and share one mapping of the weights.
 func (m *Model) wide() onnx.SessionConfig {
-	cfg := m.session
+	cfg := m.runtime.Config()
 	switch {
 	case m.device == CUDA:
 		cfg.Provider = onnx.CUDA

@@ -13,17 +13,13 @@ import (
 	"sync"
 
 	"videoqa/internal/checkpoint"
-	"videoqa/internal/fault"
+	"videoqa/internal/nn/session"
 	"videoqa/internal/nn/weights"
 	"videoqa/internal/onnx"
 	"videoqa/internal/tokenizer"
 	"videoqa/internal/turns"
 	"videoqa/internal/vlm"
 )
-
-// maxSessions bounds the open graphs of one model. Those over pictures and
-// prefixes share their weights, so one costs a few megabytes.
-const maxSessions = 24
 
 // A Model is a checkpoint made ready to run. It is asked in pictures and words:
 // [Model.See], [Model.Context], [Model.Answer].
@@ -41,13 +37,9 @@ type Model struct {
 
 	spec    spec
 	layout  *layout
-	folder  folder
-	runtime *onnx.Runtime
-	session onnx.SessionConfig
-	weights *onnx.Weights
+	runtime *session.Runtime
 	from    *checkpoint.Checkpoint // borrowed; new sizes of picture read its embeddings
 
-	pool      pool
 	rooms     sync.Pool    // of *[][]float32, for keys and values on their way into a Prefix
 	wideTurns *turns.Turns // one for a run of a graph over pictures or a prefix
 	textTurns *turns.Turns // one for a step of the text graph
@@ -87,13 +79,11 @@ func loadIn(ctx context.Context, c *checkpoint.Checkpoint, cfg Config, rt *onnx.
 		description: describe(c, cfg, precision),
 		sight:       vlm.Vision{Frames: max(1, c.Config.TemporalEmbeddings), ImageSize: c.Config.Vision.ImageSize, Preparation: prepared},
 		config:      c.Config, precision: precision, device: cmp.Or(cfg.Device, CPU), pictureForm: pictures, textForm: words,
-		spec: specOf(c.Config), runtime: rt, from: c,
-		session: onnx.SessionConfig{Threads: cfg.Threads},
-		pool:    pool{limit: maxSessions},
+		spec: specOf(c.Config), from: c,
 	}
+	m.runtime = session.New(rt, folderFor(cfg.CacheDir, m.description.Digest, precision, pictures), cfg.Threads)
 	m.share()
 	m.scale, m.shift = pre.Affine()
-	m.folder = folderFor(cfg.CacheDir, m.description.Digest, precision, pictures)
 	if err := m.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("gitvideo: load %s: %w", c.Name, err)
 	}
@@ -111,46 +101,36 @@ func (m *Model) share() {
 // prepare converts the weights, unless that has been done, and opens the text
 // graph, whose sizes are all known.
 func (m *Model) prepare(ctx context.Context) error {
-	unlock, err := m.folder.lock(ctx)
+	err := m.runtime.OpenWeights(ctx, weightsFile, func(have int64) (func(io.Writer) error, error) { return m.converter(ctx, have) })
 	if err != nil {
 		return err
 	}
-	err = m.convert(ctx)
-	unlock()
-	if err != nil {
-		return err
-	}
-	if m.weights, err = onnx.OpenWeights(m.folder.path(weightsFile)); err != nil {
-		return err
-	}
-	m.session.Weights = m.weights
 	_, done, err := m.text(ctx)
 	if err != nil {
-		return errors.Join(err, m.weights.Close())
+		return errors.Join(err, m.runtime.Close())
 	}
 	done()
 	return nil
 }
 
-// convert makes sure that the weights lie in the folder. A file of the right
-// length is whole, because it was written whole and its folder names its content.
-func (m *Model) convert(ctx context.Context) error {
-	have := m.folder.size(weightsFile)
+// converter plans the weights, and returns what writes their file, or nil if a file of
+// that length is right.
+func (m *Model) converter(ctx context.Context, have int64) (func(io.Writer) error, error) {
 	for _, tied := range []bool{false, true} {
 		if m.layout = m.newLayout(tied); m.layout.plan.Size() == have {
-			return nil
+			return nil, nil
 		}
 	}
 	tied, err := m.headIsWords()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	m.layout = m.newLayout(tied)
-	defer debug.FreeOSMemory() // conversion takes several times the largest matrix, and is over
-	defer m.from.Rest()        // a failure leaves memory where it is
-	return m.folder.write(weightsFile, func(w io.Writer) error {
+	return func(w io.Writer) error {
+		defer debug.FreeOSMemory() // conversion takes several times the largest matrix, and is over
+		defer m.from.Rest()        // a failure leaves memory where it is
 		return m.layout.plan.Write(w, m.tensor, func() error { return context.Cause(ctx) })
-	})
+	}, nil
 }
 
 // tensor is the checkpoint's, as [weights.Source] has it.
@@ -184,7 +164,7 @@ func (m *Model) headIsWords() (bool, error) {
 // Close frees the model's sessions once their runs have ended. Frames and
 // prefixes live on. The checkpoint stays its owner's.
 func (m *Model) Close() error {
-	errs := []error{m.pool.close(), m.weights.Close()}
+	errs := []error{m.runtime.Close()}
 	if m.words != nil {
 		errs = append(errs, m.words.Close())
 	}
@@ -208,35 +188,14 @@ func (m *Model) Tokens(height, width int) int {
 	return size{1, height / m.spec.patch, width / m.spec.patch}.tokens()
 }
 
-// graph returns the session of the graph called name, building it and writing it
-// into the folder if need be, and the function that ends its use.
-func (m *Model) graph(ctx context.Context, name string, cfg onnx.SessionConfig, build func() (onnx.Model, error)) (*onnx.Session, func(), error) {
-	return m.pool.use(name, func() (*onnx.Session, error) {
-		model, err := build()
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("gitvideo: build %s: %w", name, err), fault.BadModel)
-		}
-		unlock, err := m.folder.lock(ctx)
-		if err != nil {
-			return nil, err
-		}
-		defer unlock()
-		file := name + ".onnx"
-		if err := m.folder.keep(file, model.Bytes); err != nil {
-			return nil, err
-		}
-		return m.runtime.Open(m.folder.path(file), model.Ports, cfg)
-	})
-}
-
 // text returns the session of the text graph.
 func (m *Model) text(ctx context.Context) (*onnx.Session, func(), error) {
-	return m.graph(ctx, "text", m.session, func() (onnx.Model, error) { return textGraph(m.spec, m.layout, keptType(m.precision)) })
+	return m.runtime.Graph(ctx, "text", m.runtime.Config(), func() (onnx.Model, error) { return textGraph(m.spec, m.layout, keptType(m.precision)) })
 }
 
 // folderFor is where graphs of that digest and precision lie. Processors of two kinds
 // that share it keep BF16 and INT8 in two forms.
-func folderFor(cache, digest string, p vlm.Precision, pictures weights.Form) folder {
+func folderFor(cache, digest string, p vlm.Precision, pictures weights.Form) string {
 	kept := string(p)
 	switch {
 	case pictures == weights.Int8Blocks:
@@ -244,5 +203,5 @@ func folderFor(cache, digest string, p vlm.Precision, pictures weights.Form) fol
 	case pictures == weights.Plain && p.Pictures() == vlm.BF16:
 		kept += "-openvino"
 	}
-	return folder(filepath.Join(cache, "graphs", fmt.Sprintf("%s-%s-%s", strings.TrimPrefix(digest, "sha256:"), kept, Revision)))
+	return filepath.Join(cache, "graphs", fmt.Sprintf("%s-%s-%s", strings.TrimPrefix(digest, "sha256:"), kept, Revision))
 }

@@ -149,7 +149,7 @@ func (m *Model) prefixGraph(ctx context.Context, frames, tokens int) (*onnx.Sess
 	if m.packs() {
 		kept = keptType(m.precision)
 	}
-	return m.graph(ctx, name, m.wide(), func() (onnx.Model, error) {
+	return m.runtime.Graph(ctx, name, m.wide(), func() (onnx.Model, error) {
 		return prefixGraph(m.newWide(name), m.spec, m.layout, frames, tokens, kept)
 	})
 }

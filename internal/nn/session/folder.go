@@ -1,4 +1,4 @@
-package gitvideo
+package session
 
 import (
 	"bytes"
@@ -23,11 +23,11 @@ type folder string
 // convert weights, and returns the function that gives it back.
 func (f folder) lock(ctx context.Context) (func(), error) {
 	if err := os.MkdirAll(string(f), 0o755); err != nil {
-		return nil, fmt.Errorf("gitvideo: make graph folder: %w", err)
+		return nil, fmt.Errorf("session: make graph folder: %w", err)
 	}
 	file, err := os.OpenFile(f.path(".lock"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
-		return nil, fmt.Errorf("gitvideo: lock graph folder: %w", err)
+		return nil, fmt.Errorf("session: lock graph folder: %w", err)
 	}
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
@@ -38,12 +38,12 @@ func (f folder) lock(ctx context.Context) (func(), error) {
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
 			file.Close()
-			return nil, fmt.Errorf("gitvideo: lock graph folder %s: %w", f, err)
+			return nil, fmt.Errorf("session: lock graph folder %s: %w", f, err)
 		}
 		select {
 		case <-ctx.Done():
 			file.Close()
-			return nil, fmt.Errorf("gitvideo: wait for graph folder %s: %w", f, context.Cause(ctx))
+			return nil, fmt.Errorf("session: wait for graph folder %s: %w", f, context.Cause(ctx))
 		case <-again.C:
 		}
 	}
@@ -93,7 +93,7 @@ func (e *early) Write(b []byte) (int, error) {
 func (f folder) write(name string, fill func(io.Writer) error) error {
 	file, err := os.CreateTemp(string(f), "."+name+"-*")
 	if err != nil {
-		return fmt.Errorf("gitvideo: write %s: %w", name, err)
+		return fmt.Errorf("session: write %s: %w", name, err)
 	}
 	defer os.Remove(file.Name()) // gone already when all went well
 	err = fill(&early{file: file})
@@ -107,7 +107,7 @@ func (f folder) write(name string, fill func(io.Writer) error) error {
 		err = os.Rename(file.Name(), f.path(name))
 	}
 	if err != nil {
-		return fmt.Errorf("gitvideo: write %s: %w", f.path(name), err)
+		return fmt.Errorf("session: write %s: %w", f.path(name), err)
 	}
 	return nil
 }

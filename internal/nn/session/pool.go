@@ -1,7 +1,9 @@
-package gitvideo
+package session
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 
 	"videoqa/internal/onnx"
@@ -108,4 +110,11 @@ func (p *pool) close() error {
 		delete(p.open, name)
 	}
 	return errors.Join(errs...)
+}
+
+// names are those of the open sessions, and of those being opened.
+func (p *pool) names() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Sorted(maps.Keys(p.open))
 }

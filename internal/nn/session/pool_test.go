@@ -1,4 +1,4 @@
-package gitvideo
+package session
 
 import (
 	"errors"
