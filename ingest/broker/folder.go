@@ -93,8 +93,13 @@ func checkWritable(dir string) error {
 	})
 }
 
-// checkSettings returns [fault.Damaged] if a file of settings cannot be read.
+// checkSettings returns [fault.Damaged] if a file of settings cannot be read. Of a broker
+// that never ran it may be half written: its first start was cut short, and goes on.
 func checkSettings(dir string) error {
+	var id Identity
+	if known, err := readJSON(filepath.Join(dir, identityFile), &id); err != nil || known && !id.Made {
+		return err
+	}
 	paths, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {
 		return err
