@@ -1,5 +1,5 @@
 """Fits the detector of the demonstration model, which tells pictures of the small world from others, and writes it beside
-the model: ../model/detector.safetensors. DESIGN.md has its format.
+the model: ../model/detector.safetensors. docs/checkpoints.md has its format.
 
 usage: detector.py FOLDER... [--held FOLDER...] [--emoji FONT] [--cutouts FOLDER] [--steps 5000] [--keep FOLDER] [--out FILE]   (requirements-train.txt)
 
