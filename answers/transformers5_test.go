@@ -37,14 +37,14 @@ func TestCheckpointsOfTransformers5AnswerAsThere(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		if c.Preprocessor.File != checkpoint.ProcessorFile || c.Preprocessor.Ignored != "" {
-			t.Errorf("%s: image settings are those of %q", g.Checkpoint, c.Preprocessor.File)
-		}
 		m, err := models.Open(t.Context(), c, models.Config{CacheDir: t.TempDir(), Library: library(t)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer m.Close()
+		if v := m.Vision(); v.Settings != checkpoint.ProcessorFile || v.Ignored != "" {
+			t.Errorf("%s: image settings are those of %q, and %q is ignored", g.Checkpoint, v.Settings, v.Ignored)
+		}
 		s := service(t, answers.Config{Model: m})
 		for _, want := range g.Answers {
 			a := ask(t, s, subject(t, "clips/"+g.Media), ingest.Question{Text: want.Question})[0]

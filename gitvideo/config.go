@@ -3,7 +3,6 @@ package gitvideo
 import (
 	"fmt"
 
-	"videoqa/internal/checkpoint"
 	"videoqa/internal/fault"
 	"videoqa/internal/nn/weights"
 	"videoqa/internal/onnx"
@@ -63,10 +62,10 @@ const (
 // save some milliseconds.
 const small = 64 << 20
 
-// PrecisionFor is what p becomes for a model of configuration c here, on that device
+// precisionFor is what p becomes for a model of configuration c here, on that device
 // by that ONNX Runtime library. It returns [fault.BadRequest] for what this machine
 // cannot do.
-func PrecisionFor(p vlm.Precision, c checkpoint.Config, device, library string) (vlm.Precision, error) {
+func precisionFor(p vlm.Precision, c modelConfig, device, library string) (vlm.Precision, error) {
 	if err := p.Validate(); err != nil {
 		return "", fmt.Errorf("gitvideo: %w", err)
 	}
@@ -85,7 +84,7 @@ func PrecisionFor(p vlm.Precision, c checkpoint.Config, device, library string) 
 	return best(bfloat16, onnx.ByteProducts()), nil
 }
 
-// onCUDA is PrecisionFor on a CUDA device, which computes over pictures in float16.
+// onCUDA is precisionFor on a CUDA device, which computes over pictures in float16.
 func onCUDA(p vlm.Precision, library string) (vlm.Precision, error) {
 	switch {
 	case !onnx.HasCUDA(library):

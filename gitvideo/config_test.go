@@ -5,14 +5,13 @@ import (
 	"path/filepath"
 	"testing"
 
-	"videoqa/internal/checkpoint"
 	"videoqa/internal/fault"
 	"videoqa/internal/onnx"
 	"videoqa/internal/vlm"
 )
 
 func TestPrecisionFollowsProcessorLibraryAndSize(t *testing.T) {
-	base, err := checkpoint.ParseConfig([]byte(`{"model_type":"git"}`), nil)
+	base, err := parseModelConfig([]byte(`{"model_type":"git"}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +22,7 @@ func TestPrecisionFollowsProcessorLibraryAndSize(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		p       vlm.Precision
-		c       checkpoint.Config
+		c       modelConfig
 		library string
 		want    vlm.Precision // of a processor that has bfloat16; "": refused
 		without vlm.Precision // of one that has not
@@ -41,7 +40,7 @@ func TestPrecisionFollowsProcessorLibraryAndSize(t *testing.T) {
 		if !onnx.Multiplies(onnx.BFloat16) {
 			want = tc.without
 		}
-		got, err := PrecisionFor(tc.p, tc.c, CPU, tc.library)
+		got, err := precisionFor(tc.p, tc.c, CPU, tc.library)
 		if got != want || (want == "") != errors.Is(err, fault.BadRequest) {
 			t.Errorf("%s: %q is %q, %v; want %q", tc.name, tc.p, got, err, want)
 		}

@@ -200,7 +200,7 @@ func TestTheDemonstrationModelStaysNearInEightBits(t *testing.T) {
 // All forms fit the checkpoint's tensors, whichever this processor takes.
 func TestEveryFormOfTheWeightsFits(t *testing.T) {
 	for _, r := range released[:6] {
-		c, err := checkpoint.ParseConfig([]byte(fmt.Sprintf(`{"model_type":"git","num_image_with_embedding":%d,"vision_config":{"image_size":%d}}`, max(1, r.frames), r.image)), nil)
+		c, err := parseModelConfig([]byte(fmt.Sprintf(`{"model_type":"git","num_image_with_embedding":%d,"vision_config":{"image_size":%d}}`, max(1, r.frames), r.image)), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -126,11 +126,15 @@ func loadForms(t testing.TB, p vlm.Precision, pictures, words weights.Form, dir,
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
+	from, err := read(c)
+	if err != nil {
+		t.Fatal(err)
+	}
 	rt, err := onnx.OpenRuntime(library(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := loadIn(t.Context(), c, Config{CacheDir: cache, Threads: threads}, rt, p, pictures, words)
+	m, err := loadIn(t.Context(), from, Config{CacheDir: cache, Threads: threads}, rt, p, pictures, words)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"testing"
 
-	"videoqa/internal/checkpoint"
 	"videoqa/internal/nn/weights"
 	"videoqa/internal/onnx"
 )
@@ -40,7 +39,7 @@ func TestGraphsOfEveryReleasedCheckpointFit(t *testing.T) {
 			if r.frames > 0 {
 				text = fmt.Sprintf(`"num_image_with_embedding":%d,`, r.frames)
 			}
-			c, err := checkpoint.ParseConfig([]byte(fmt.Sprintf(`{"model_type":"git",%s"vision_config":{%s}}`, text, vision)), nil)
+			c, err := parseModelConfig([]byte(fmt.Sprintf(`{"model_type":"git",%s"vision_config":{%s}}`, text, vision)), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -54,7 +53,7 @@ func TestGraphsOfEveryReleasedCheckpointFit(t *testing.T) {
 
 // checkGraphs builds the three graphs of a configuration without weights, and
 // holds the plan of the weights to the checkpoint's tensors.
-func checkGraphs(t *testing.T, c checkpoint.Config, z size) {
+func checkGraphs(t *testing.T, c modelConfig, z size) {
 	t.Helper()
 	s := specOf(c)
 	l := newLayout(s, false, weights.Plain, weights.Plain)
@@ -79,10 +78,10 @@ func checkGraphs(t *testing.T, c checkpoint.Config, z size) {
 
 // checkPlan makes sure that every tensor of the checkpoint is used once, and that
 // what is made of each has its numbers.
-func checkPlan(t *testing.T, c checkpoint.Config, s spec, l *layout) {
+func checkPlan(t *testing.T, c modelConfig, s spec, l *layout) {
 	t.Helper()
 	used := map[string]int64{}
-	for _, spec := range c.Tensors() {
+	for _, spec := range c.tensors() {
 		n := int64(1)
 		for _, d := range spec.Shape {
 			n *= d

@@ -57,7 +57,7 @@ func TestADeviceWantsItsLibraryAndPrecision(t *testing.T) {
 		library string
 		want    vlm.Precision // before what is for words; "": refused
 	}{{vlm.Auto, with, vlm.FP16}, {vlm.FP16, with, vlm.FP16}, {vlm.FP16INT8, with, vlm.FP16}, {vlm.FP32, with, ""}, {vlm.BF16, with, ""}, {vlm.Auto, without, ""}} {
-		got, err := PrecisionFor(tc.p, c, CUDA, tc.library)
+		got, err := precisionFor(tc.p, c, CUDA, tc.library)
 		if got.Pictures() != tc.want || (tc.want == "") != errors.Is(err, fault.BadRequest) {
 			t.Errorf("%s becomes %q, %v; want %q", tc.p, got, err, tc.want)
 		}

@@ -28,7 +28,7 @@ type Model struct {
 	sight       vlm.Vision
 	words       *tokenizer.Tokenizer // nil: the model is run on token ids only
 
-	config       checkpoint.Config
+	config       modelConfig
 	precision    vlm.Precision
 	device       string
 	pictureForm  weights.Form // of matrices in the graphs over pictures
@@ -38,7 +38,7 @@ type Model struct {
 	spec    spec
 	layout  *layout
 	runtime *session.Runtime
-	from    *checkpoint.Checkpoint // borrowed; new sizes of picture read its embeddings
+	from    *source // borrowed; new sizes of picture read its embeddings
 
 	rooms     sync.Pool    // of *[][]float32, for keys and values on their way into a Prefix
 	wideTurns *turns.Turns // one for a run of a graph over pictures or a prefix
@@ -57,35 +57,39 @@ func loadModel(ctx context.Context, c *checkpoint.Checkpoint, cfg Config) (*Mode
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	s, err := read(c)
+	if err != nil {
+		return nil, err
+	}
 	rt, err := onnx.OpenRuntime(cfg.Library)
 	if err != nil {
-		return nil, fmt.Errorf("gitvideo: load %s: %w", c.Name, err)
+		return nil, fmt.Errorf("gitvideo: load %s: %w", s.name, err)
 	}
-	precision, err := PrecisionFor(cfg.Precision, c.Config, cfg.Device, cfg.Library)
+	precision, err := precisionFor(cfg.Precision, s.config, cfg.Device, cfg.Library)
 	if err != nil {
 		return nil, err
 	}
 	pictures, words := formsOf(precision, onnx.HasAMX() && onnx.HasOpenVINO(cfg.Library))
-	return loadIn(ctx, c, cfg, rt, precision, pictures, words)
+	return loadIn(ctx, s, cfg, rt, precision, pictures, words)
 }
 
 // loadIn is loadModel with all that depends on the processor decided.
-func loadIn(ctx context.Context, c *checkpoint.Checkpoint, cfg Config, rt *onnx.Runtime, precision vlm.Precision, pictures, words weights.Form) (*Model, error) {
-	prepared, pre, err := preparation(c, cfg.Preprocess)
+func loadIn(ctx context.Context, s *source, cfg Config, rt *onnx.Runtime, precision vlm.Precision, pictures, words weights.Form) (*Model, error) {
+	prepared, pre, err := preparation(s, cfg.Preprocess)
 	if err != nil {
-		return nil, fmt.Errorf("gitvideo: load %s: %w", c.Name, err)
+		return nil, fmt.Errorf("gitvideo: load %s: %w", s.name, err)
 	}
 	m := &Model{
-		description: describe(c, cfg, precision),
-		sight:       vlm.Vision{Frames: max(1, c.Config.TemporalEmbeddings), ImageSize: c.Config.Vision.ImageSize, Preparation: prepared},
-		config:      c.Config, precision: precision, device: cmp.Or(cfg.Device, CPU), pictureForm: pictures, textForm: words,
-		spec: specOf(c.Config), from: c,
+		description: describe(s, cfg, precision),
+		sight:       visionOf(s, prepared, pre),
+		config:      s.config, precision: precision, device: cmp.Or(cfg.Device, CPU), pictureForm: pictures, textForm: words,
+		spec: specOf(s.config), from: s,
 	}
 	m.runtime = session.New(rt, folderFor(cfg.CacheDir, m.description.Digest, precision, pictures), cfg.Threads)
 	m.share()
 	m.scale, m.shift = pre.Affine()
 	if err := m.prepare(ctx); err != nil {
-		return nil, fmt.Errorf("gitvideo: load %s: %w", c.Name, err)
+		return nil, fmt.Errorf("gitvideo: load %s: %w", s.name, err)
 	}
 	return m, nil
 }
@@ -150,11 +154,11 @@ func (m *Model) newLayout(tied bool) *layout {
 // headIsWords says whether the head's matrix holds the word embeddings, as the
 // released checkpoints' copies should, so that one need do.
 func (m *Model) headIsWords() (bool, error) {
-	head, err := m.from.Tensor("output.weight")
+	head, err := m.from.Tensor(headWeight)
 	if err != nil {
 		return false, err
 	}
-	words, err := m.from.Tensor("git.embeddings.word_embeddings.weight")
+	words, err := m.from.Tensor(wordEmbeddings)
 	if err != nil {
 		return false, err
 	}

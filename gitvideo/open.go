@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"videoqa/frames/prepare"
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/tokenizer"
 	"videoqa/internal/vlm"
@@ -29,39 +30,62 @@ func Open(ctx context.Context, c *checkpoint.Checkpoint, cfg Config) (*Model, er
 	return m, nil
 }
 
-// Check does what Open does before it reads weights, and returns its errors: what is
-// wrong with c's preparation and tokenizer, and what this machine cannot do.
+// Check does what Open does before it converts weights, and returns its errors: what is
+// wrong with c's configuration, tensors, preparation and tokenizer, and what this machine
+// cannot do.
 func Check(c *checkpoint.Checkpoint, cfg Config) error {
-	if _, _, err := preparation(c, cfg.Preprocess); err != nil {
+	s, err := read(c)
+	if err != nil {
+		return err
+	}
+	if _, _, err := preparation(s, cfg.Preprocess); err != nil {
 		return fmt.Errorf("gitvideo: open %s: %w", c.Name, err)
 	}
 	words, err := tokenizer.Open(c.Tokenizer)
 	if err != nil {
 		return fmt.Errorf("gitvideo: open %s: %w", c.Name, err)
 	}
-	_, err = PrecisionFor(cfg.Precision, c.Config, cfg.Device, cfg.Library)
+	_, err = precisionFor(cfg.Precision, s.config, cfg.Device, cfg.Library)
 	return errors.Join(err, words.Close())
 }
 
 // Describe tells of the model that Open would make of c, without opening it.
 func Describe(c *checkpoint.Checkpoint, cfg Config) (vlm.Description, error) {
-	precision, err := PrecisionFor(cfg.Precision, c.Config, cfg.Device, cfg.Library)
+	s, err := read(c)
 	if err != nil {
 		return vlm.Description{}, err
 	}
-	return describe(c, cfg, precision), nil
+	precision, err := precisionFor(cfg.Precision, s.config, cfg.Device, cfg.Library)
+	if err != nil {
+		return vlm.Description{}, err
+	}
+	return describe(s, cfg, precision), nil
 }
 
-func describe(c *checkpoint.Checkpoint, cfg Config, precision vlm.Precision) vlm.Description {
+func describe(s *source, cfg Config, precision vlm.Precision) vlm.Description {
 	return vlm.Description{
-		Name: c.Name, Digest: c.Digest(), Family: "git", Can: []vlm.Ability{vlm.Ask, vlm.Caption},
+		Name: s.name, Digest: s.digest(), Family: Family, Can: []vlm.Ability{vlm.Ask, vlm.Caption},
 		Precision: precision, Preprocess: cmp.Or(cfg.Preprocess, vlm.Hub), Device: cmp.Or(cfg.Device, CPU),
-		Demonstration: c.Extension.Demonstration,
+		Demonstration: s.demonstration,
 	}
 }
 
 // VisionOf says how the model that Open would make of c looks at clips.
 func VisionOf(c *checkpoint.Checkpoint, how vlm.Preprocess) (vlm.Vision, error) {
-	p, _, err := preparation(c, how)
-	return vlm.Vision{Frames: max(1, c.Config.TemporalEmbeddings), ImageSize: c.Config.Vision.ImageSize, Preparation: p}, err
+	s, err := read(c)
+	if err != nil {
+		return vlm.Vision{}, err
+	}
+	p, pre, err := preparation(s, how)
+	if err != nil {
+		return vlm.Vision{}, fmt.Errorf("gitvideo: open %s: %w", c.Name, err)
+	}
+	return visionOf(s, p, pre), nil
+}
+
+func visionOf(s *source, p prepare.Preparation, pre checkpoint.Preprocessor) vlm.Vision {
+	return vlm.Vision{
+		Frames: max(1, s.config.TemporalEmbeddings), ImageSize: s.config.Vision.ImageSize, Preparation: p,
+		Settings: pre.File, Ignored: pre.Ignored,
+	}
 }

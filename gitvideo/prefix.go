@@ -26,8 +26,8 @@ type Prefix struct {
 func (p *Prefix) Tokens() int { return p.tokens }
 
 // InDistribution is the probability that the clip's pictures are like those that the
-// model was trained on, as the checkpoint's detector has it ([checkpoint.Detector]); 1
-// for a checkpoint without one.
+// model was trained on, as the checkpoint's detector has it; 1 for a checkpoint
+// without one.
 func (p *Prefix) InDistribution() float64 { return p.inside }
 
 // Bytes returns how much Go memory p holds; for six frames under GIT-base 43.6 MB in
@@ -78,7 +78,11 @@ func (m *Model) readPictures(ctx context.Context, frames []pictureTokens, slots 
 	if err != nil {
 		return nil, fmt.Errorf("gitvideo: make prefix: %w", err)
 	}
-	p.inside = inDistribution(m.from.Extension.Detector, frames)
+	pictures := make([][]float32, len(frames))
+	for i, f := range frames {
+		pictures[i] = f.Data
+	}
+	p.inside = m.from.detector.InDistribution(pictures)
 	return p, nil
 }
 

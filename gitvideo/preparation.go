@@ -11,21 +11,17 @@ import (
 
 // preparation returns what is done to a picture before the model sees it, in bytes,
 // and the preprocessing whose arithmetic on pixels goes into the vision graph.
-func preparation(c *checkpoint.Checkpoint, how vlm.Preprocess) (prepare.Preparation, checkpoint.Preprocessor, error) {
-	size := c.Config.Vision.ImageSize
+func preparation(c *source, how vlm.Preprocess) (prepare.Preparation, checkpoint.Preprocessor, error) {
+	size := c.config.Vision.ImageSize
 	switch how {
 	case vlm.Hub, "":
-		p := fromHub(c.Preprocessor)
-		return p, c.Preprocessor, p.Validate()
+		p := fromHub(c.settings)
+		return p, c.settings, p.Validate()
 	case vlm.Original:
 		// The VQA checkpoints, at 480 and 420, keep a picture's aspect; all others cut
 		// the picture to a square. All use CLIP's mean and deviation.
 		p := original(size, map[int]int{480: 640, 420: 560}[size])
-		pre, err := checkpoint.ParsePreprocessor(nil, nil, size)
-		if err != nil {
-			return p, pre, err
-		}
-		return p, pre, p.Validate()
+		return p, checkpoint.CLIP(size), p.Validate()
 	}
 	return prepare.Preparation{}, checkpoint.Preprocessor{}, fmt.Errorf("preprocess %q is neither hub nor original: %w", how, fault.BadRequest)
 }

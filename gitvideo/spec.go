@@ -1,7 +1,6 @@
 package gitvideo
 
 import (
-	"videoqa/internal/checkpoint"
 	"videoqa/internal/nn/layers"
 	"videoqa/internal/onnx"
 )
@@ -18,11 +17,11 @@ type spec struct {
 }
 
 // specOf takes from a configuration, which has been validated, what graphs need.
-func specOf(c checkpoint.Config) spec {
+func specOf(c modelConfig) spec {
 	v := c.Vision
 	return spec{
-		vision: layers.Stack{Width: v.HiddenSize, Layers: v.Layers, Heads: v.Heads, Hidden: v.IntermediateSize, Eps: float32(v.LayerNormEps), Act: activation(v.Activation)},
-		text:   layers.Stack{Width: c.HiddenSize, Layers: c.Layers, Heads: c.Heads, Hidden: c.IntermediateSize, Eps: float32(c.LayerNormEps), Act: activation(c.Activation)},
+		vision: layers.Stack{Width: v.HiddenSize, Layers: v.Layers, Heads: v.Heads, Hidden: v.IntermediateSize, Eps: float32(v.LayerNormEps), Act: operator(v.Activation)},
+		text:   layers.Stack{Width: c.HiddenSize, Layers: c.Layers, Heads: c.Heads, Hidden: c.IntermediateSize, Eps: float32(c.LayerNormEps), Act: operator(c.Activation)},
 		patch:  v.PatchSize,
 		grid:   v.Grid(),
 		frames: c.TemporalEmbeddings,
@@ -31,12 +30,12 @@ func specOf(c checkpoint.Config) spec {
 	}
 }
 
-// activation is the operator of an activation.
-func activation(a checkpoint.Activation) onnx.Activation {
+// operator is the one that computes an activation.
+func operator(a activation) onnx.Activation {
 	switch a {
-	case checkpoint.QuickGELU:
+	case quickGELU:
 		return onnx.QuickGELU
-	case checkpoint.GELUNew:
+	case geluNew:
 		return onnx.TanhGELU
 	}
 	return onnx.GELU

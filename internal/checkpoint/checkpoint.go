@@ -1,20 +1,20 @@
-// Package checkpoint reads a Hugging Face GIT checkpoint as it lies on disk: the
-// configuration, the tensors, the preprocessing and the tokenizer's files.
+// Package checkpoint reads a Hugging Face checkpoint as it lies on disk. It knows no
+// family of models: what config.json says is for the family that its model_type names,
+// which tells by a [Plan] which tensors there have to be.
 //
 //	c, err := checkpoint.Open("git-base-msrvtt-qa")
 //	defer c.Close()
-//	t, err := c.Tensor("output.bias") // t.Shape [30522], t.Float32() its values
+//	plan := …                          // made of c.ConfigJSON by the family c.ModelType()
+//	w, err := c.Weights(plan)
+//	t, err := w.Tensor("output.bias") // t.Shape [30522], t.Float32() its values
 //
-// A Checkpoint that opens is whole: every tensor that config.json calls for is
-// there, in its shape, and nothing else is; what is wrong is listed by name in
-// one error. Weights are mapped, not read: a Tensor's bytes are those of the
-// file, shared with every process that maps it, and valid until Close. A file
-// must therefore not be shortened while it is open; the Hub's cache never does
-// that, it replaces files. Only little-endian machines are served, since both
-// file formats are little-endian and are used in place.
+// Weights are mapped, not read: a Tensor's bytes are those of the file, shared with every
+// process that maps it, and valid until Close. A file must therefore not be shortened
+// while it is open; the Hub's cache never does that, it replaces files. Only little-endian
+// machines are served, since both file formats are little-endian and are used in place.
 //
-// Nothing here runs code that a checkpoint brings: pytorch_model.bin is a
-// pickle, and only the few classes that a state dict needs are known.
+// Nothing here runs code that a checkpoint brings: pytorch_model.bin is a pickle, and only
+// the few classes that a state dict needs are known.
 package checkpoint
 
 import (
@@ -28,28 +28,38 @@ import (
 	"time"
 
 	"videoqa/internal/fault"
+	"videoqa/internal/hfjson"
 	"videoqa/internal/tokenizer/files"
 )
 
 // A Checkpoint is one opened folder. Its methods may be used by many goroutines;
 // Close must come after the last use of any tensor's bytes.
 type Checkpoint struct {
-	Name         string       // what answers call the model: the folder's or the repository's name; the caller may change it
-	Config       Config       // as used, defaults filled in
-	Preprocessor Preprocessor // as used, defaults filled in
-	Tokenizer    files.Files  // the tokenizer's files
-	Extension    Extension    // what videoqa.json says, if there is one
-	// CacheDir is the folder in which Digest remembers what it computed, inside
-	// its folder digests. Empty remembers nothing. Set it before the first Digest.
+	Name string // what answers call the model: the folder's or the repository's name; the caller may change it
+
+	ConfigJSON       []byte // config.json
+	GenerationJSON   []byte // generation_config.json, nil if it is not there
+	ProcessorJSON    []byte // processor_config.json, likewise
+	PreprocessorJSON []byte // preprocessor_config.json, likewise
+
+	Tokenizer files.Files // the tokenizer's files
+	Extension Extension   // what videoqa.json says, if there is one
+	// CacheDir is the folder in which digests are remembered, inside its folder digests.
+	// Empty remembers nothing. Set it before the first Digest.
 	CacheDir string
 
-	tensors map[string]Tensor // by canonical name, exactly those of Config.Tensors
-	files   []*mapped         // owned
+	modelType string
+	fsys      fs.FS
+	tensors   []Tensor
+	files     []*mapped // owned; nil once closed
 
-	now        func() time.Time
-	digestOnce sync.Once
-	digest     string
+	now    func() time.Time
+	mu     sync.Mutex
+	hashed map[string]string // digests of the weights by the plan's configuration
 }
+
+// ModelType is config.json's model_type, which names the family of models.
+func (c *Checkpoint) ModelType() string { return c.modelType }
 
 // Open reads the checkpoint in the folder dir: config.json and the weights, and
 // if they are there generation_config.json, preprocessor_config.json, videoqa.json
@@ -71,40 +81,66 @@ func Open(dir string) (*Checkpoint, error) {
 }
 
 // OpenFS is Open for a checkpoint inside fsys, such as one embedded in the
-// program; its Name is "git" until the caller sets another. Files of the
+// program; its Name is its model type until the caller sets another. Files of the
 // operating system are mapped; those of any other file system are read into
 // memory once, because [fs.File] does not give its bytes away.
 func OpenFS(fsys fs.FS) (*Checkpoint, error) {
-	c := &Checkpoint{Name: "git", now: time.Now}
-	for _, step := range []func(fs.FS) error{c.readConfig, c.readPreprocessor, c.readTokenizer, c.readExtension, c.readWeights} {
+	c := &Checkpoint{fsys: fsys, now: time.Now, hashed: map[string]string{}}
+	for _, step := range []func(fs.FS) error{c.readSettings, c.readTokenizer, c.readExtension, c.readWeights} {
 		if err := step(fsys); err != nil {
 			return nil, errors.Join(err, c.Close())
 		}
 	}
+	c.Name = c.modelType
 	return c, nil
 }
 
-// Tensor returns the tensor of that name, its bytes borrowed until Close. Both
-// spellings of the temporal embeddings are known, whichever the file has, and a
-// tied output.weight is that of the word embeddings. It returns [fault.NotFound]
-// for a name that the configuration does not call for.
-func (c *Checkpoint) Tensor(name string) (Tensor, error) {
-	t, ok := c.tensors[canonical(name)]
-	if !ok {
-		return Tensor{}, fmt.Errorf("checkpoint: find tensor %s: no such name: %w", name, fault.NotFound)
+// readSettings reads the files of settings, and of config.json what names the family.
+func (c *Checkpoint) readSettings(fsys fs.FS) (err error) {
+	if c.ConfigJSON, err = readSmall(fsys, "config.json"); err != nil {
+		return err
 	}
-	return t, nil
+	config, err := hfjson.Parse(c.ConfigJSON)
+	if err != nil {
+		return fmt.Errorf("read config.json: %w: %w", err, fault.BadModel)
+	}
+	if c.modelType = config.Text("model_type", ""); c.modelType == "" {
+		config.Fail("model_type", "is missing, so no family of models is known for it")
+	}
+	if config.Err() != nil {
+		return fmt.Errorf("read config.json: %w: %w", config.Err(), fault.BadModel)
+	}
+	for _, file := range []struct {
+		name string
+		into *[]byte
+	}{{"generation_config.json", &c.GenerationJSON}, {ProcessorFile, &c.ProcessorJSON}, {PreprocessorFile, &c.PreprocessorJSON}} {
+		if *file.into, err = readOptional(fsys, file.name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// Rest gives the memory of the weights that were read back to the system, as is right
-// once all have been converted. They can still be read: they come from the file again.
-func (c *Checkpoint) Rest() error {
+// Beside reads the tensors of another safetensors file of the folder, which must be
+// small: their bytes are the caller's. It returns [fault.BadModel] if there is no such file.
+func (c *Checkpoint) Beside(name string) ([]Tensor, error) {
+	data, err := readSmall(c.fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	return parseSafetensors(name, data)
+}
+
+// rest gives the memory of mapped files back to the system.
+func (c *Checkpoint) rest() error {
 	var errs []error
 	for _, f := range c.files {
 		errs = append(errs, f.rest())
 	}
 	return errors.Join(errs...)
 }
+
+func (c *Checkpoint) closed() bool { return c.files == nil }
 
 // Close unmaps the files. It may be called again.
 func (c *Checkpoint) Close() error {

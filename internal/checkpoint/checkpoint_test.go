@@ -19,14 +19,24 @@ import (
 const made = "../../testdata/checkpoints"
 
 // open opens one of the made checkpoints until the test ends.
-func open(t *testing.T, name string) *checkpoint.Checkpoint {
+func open(t *testing.T, name string) *checkpoint.Weights {
 	t.Helper()
 	c, err := checkpoint.Open(filepath.Join(made, name))
+	return weights(t, c, err)
+}
+
+// weights holds what was opened to the plan of the made checkpoints, until the test ends.
+func weights(t *testing.T, c *checkpoint.Checkpoint, err error) *checkpoint.Weights {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	return c
+	w, err := c.Weights(checkpoint.PlanOfMade(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
 }
 
 // value is one tensor as Python read it back.
@@ -100,22 +110,7 @@ func TestBothSpellingsOfATemporalEmbeddingAreOneTensor(t *testing.T) {
 	}
 }
 
-func TestATiedHeadIsTheWordEmbeddings(t *testing.T) {
-	c := open(t, "tied")
-	head, err := c.Tensor("output.weight")
-	if err != nil {
-		t.Fatal(err)
-	}
-	words, err := c.Tensor("git.embeddings.word_embeddings.weight")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if head.Name != "output.weight" || &head.Bytes[0] != &words.Bytes[0] {
-		t.Errorf("output.weight is %s at other bytes; want the word embeddings' bytes", head.Name)
-	}
-}
-
-func TestANameThatTheConfigurationDoesNotCallForIsNotFound(t *testing.T) {
+func TestANameThatThePlanDoesNotCallForIsNotFound(t *testing.T) {
 	_, err := open(t, "torch-old").Tensor("git.embeddings.position_ids")
 	if !errors.Is(err, fault.NotFound) {
 		t.Errorf("Tensor(position_ids) = %v; want %v", err, fault.NotFound)
@@ -137,11 +132,7 @@ func TestAnEmbeddedCheckpointIsTheSame(t *testing.T) {
 		m[name] = &fstest.MapFile{Data: data}
 	}
 	c, err := checkpoint.OpenFS(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if got, want := c.Digest(), open(t, "safetensors").Digest(); got != want {
+	if got, want := weights(t, c, err).Digest(), open(t, "safetensors").Digest(); got != want {
 		t.Errorf("digest of the embedded one is %s; want %s", got, want)
 	}
 }
@@ -173,8 +164,44 @@ func TestTheNameIsTheRepositorys(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if c.Name != "git-base-coco" || open(t, "torch").Name != "torch" {
-		t.Errorf("names are %q and %q; want git-base-coco and torch", c.Name, open(t, "torch").Name)
+	plain, err := checkpoint.Open(filepath.Join(made, "torch"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	if c.Name != "git-base-coco" || plain.Name != "torch" {
+		t.Errorf("names are %q and %q; want git-base-coco and torch", c.Name, plain.Name)
+	}
+}
+
+func TestTheModelTypeNamesTheFamily(t *testing.T) {
+	c, err := checkpoint.OpenFS(with(t, map[string]string{"config.json": `{"model_type":"bird","wings":2}`}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if c.ModelType() != "bird" || c.Name != "bird" || string(c.ConfigJSON) != `{"model_type":"bird","wings":2}` {
+		t.Errorf("model type %q, name %q, config.json %s", c.ModelType(), c.Name, c.ConfigJSON)
+	}
+	for _, config := range []string{`{`, `null`, `{}`, `{"model_type":null}`, `{"model_type":3}`, `{"model_type":""}`} {
+		_, err := checkpoint.OpenFS(with(t, map[string]string{"config.json": config}))
+		if !errors.Is(err, fault.BadModel) || !strings.Contains(err.Error(), "config.json") {
+			t.Errorf("opening with config.json %s gives %v; want a bad model that names the file", config, err)
+		}
+	}
+}
+
+func TestTensorsOfAClosedCheckpointAreNotFound(t *testing.T) {
+	c, err := checkpoint.Open(filepath.Join(made, "safetensors"))
+	w := weights(t, c, err)
+	if _, err := w.Tensor("output.bias"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Tensor("output.bias"); !errors.Is(err, fault.NotFound) {
+		t.Errorf("Tensor after Close = %v; want %v", err, fault.NotFound)
 	}
 }
 

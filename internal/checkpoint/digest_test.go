@@ -21,44 +21,45 @@ func TestTheDigestDoesNotDependOnHowTheValuesLie(t *testing.T) {
 
 func TestTheDigestTellsModelsApart(t *testing.T) {
 	seen := map[string]string{}
-	add := func(name string, c *checkpoint.Checkpoint) {
-		d := c.Digest()
-		if other, ok := seen[d]; ok {
-			t.Errorf("%s and %s have one digest, %s", name, other, d)
+	add := func(name, digest string) {
+		if other, ok := seen[digest]; ok {
+			t.Errorf("%s and %s have one digest, %s", name, other, digest)
 		}
-		seen[d] = name
+		seen[digest] = name
 	}
-	for _, folder := range []string{"safetensors", "half", "bfloat", "tied"} {
-		add(folder, open(t, folder))
+	for _, folder := range []string{"safetensors", "half", "bfloat"} {
+		add(folder, open(t, folder).Digest())
 	}
-	width := open(t, "safetensors").Config.Vision.HiddenSize
 	for name, files := range map[string]map[string]string{
 		"another tokenizer":       {"tokenizer.json": `{"version":"1.0"}`},
 		"a cased tokenizer":       {"tokenizer_config.json": `{"do_lower_case":false}`},
-		"another end":             {"generation_config.json": `{"eos_token_id":4}`},
 		"the same without a file": {"vocab.txt": ""},
-		"a detector":              {"videoqa.json": `{"version":1,"detector":true}`, "detector.safetensors": safetensors(t, detector(width, nil))},
-		"another detector": {
-			"videoqa.json":         `{"version":1,"detector":true}`,
-			"detector.safetensors": safetensors(t, detector(width, map[string]layer{"output.bias": {[]int{1}, []float32{7}}})),
-		},
 	} {
 		c, err := checkpoint.OpenFS(with(t, files))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		add(name, c)
+		add(name, weights(t, c, err).Digest())
+	}
+	add("what the family adds", open(t, "safetensors").Digest([]byte("a"), []byte("b")))
+	add("the same, divided otherwise", open(t, "safetensors").Digest([]byte("ab")))
+	c, err := checkpoint.OpenFS(with(t, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	plan := checkpoint.PlanOfMade(t)
+	plan.Config = []byte(`{"made":false}`)
+	w, err := c.Weights(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add("another configuration", w.Digest())
+	if got, want := weights(t, c, nil).Digest(), open(t, "safetensors").Digest(); got != want {
+		t.Errorf("after another plan the digest is %s; want %s", got, want)
 	}
 }
 
 func TestThePreprocessingIsNotPartOfTheDigest(t *testing.T) {
 	c, err := checkpoint.OpenFS(with(t, map[string]string{"preprocessor_config.json": `{"image_mean":0.5}`}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if got, want := c.Digest(), open(t, "safetensors").Digest(); got != want {
+	if got, want := weights(t, c, err).Digest(), open(t, "safetensors").Digest(); got != want {
 		t.Errorf("digest is %s; want %s", got, want)
 	}
 }

@@ -19,7 +19,7 @@ func copied(t *testing.T) string {
 }
 
 // openLater opens dir as if its files had been written age ago.
-func openLater(t *testing.T, dir, cache string, age time.Duration) *Checkpoint {
+func openLater(t *testing.T, dir, cache string, age time.Duration) *Weights {
 	t.Helper()
 	c, err := Open(dir)
 	if err != nil {
@@ -28,7 +28,11 @@ func openLater(t *testing.T, dir, cache string, age time.Duration) *Checkpoint {
 	t.Cleanup(func() { c.Close() })
 	c.CacheDir = cache
 	c.now = func() time.Time { return time.Unix(0, c.files[0].stamp.Ctime).Add(age) }
-	return c
+	w, err := c.Weights(PlanOfMade(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
 }
 
 func TestADigestIsRemembered(t *testing.T) {

@@ -3,7 +3,6 @@ package checkpoint
 import (
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"videoqa/internal/fault"
@@ -29,9 +28,7 @@ type Preprocessor struct {
 	// the resizing of torchvision, which some of them use, differs by a few
 	// thousandths of a logit from Pillow's, which is what is done here.
 	Class string
-	// File is where the settings come from. If it is empty, no file has any, and
-	// the preprocessing is that of GIT's authors: the image size by its shortest edge,
-	// bicubic, a centre crop, CLIP's mean and deviation.
+	// File is where the settings come from. If it is empty, no file has any.
 	File string
 	// Ignored names a second file that has other settings, which are not used.
 	Ignored string
@@ -86,6 +83,11 @@ func clipMean() [3]float64     { return [3]float64{0.48145466, 0.4578275, 0.4082
 func clipStd() [3]float64      { return [3]float64{0.26862954, 0.26130258, 0.27577711} }
 func standardHalf() [3]float64 { return [3]float64{0.5, 0.5, 0.5} }
 
+// CLIP is how CLIP's pictures are prepared for a model of size x size pixels: resized to
+// size by their shorter side, bicubic, cut to a square in the middle, with CLIP's mean and
+// deviation.
+func CLIP(size int) Preprocessor { return defaultPreprocessor(clipClass, size) }
+
 // defaultPreprocessor returns the settings of a class for pictures of size.
 func defaultPreprocessor(class string, size int) Preprocessor {
 	p := Preprocessor{
@@ -101,15 +103,15 @@ func defaultPreprocessor(class string, size int) Preprocessor {
 
 // ParsePreprocessor reads the settings of pictures from the contents of
 // processor_config.json and preprocessor_config.json; nil is a file that is not
-// there. If neither has any, pictures are prepared for imageSize as GIT's authors
-// did. Errors are [fault.BadModel] and name the file and the field.
-func ParsePreprocessor(processor, preprocessor []byte, imageSize int) (Preprocessor, error) {
+// there. If neither has any, they are otherwise, as the family of models has it.
+// Errors are [fault.BadModel] and name the file and the field.
+func ParsePreprocessor(processor, preprocessor []byte, otherwise Preprocessor) (Preprocessor, error) {
 	nested, err := nestedSettings(processor)
 	switch {
 	case err != nil:
 		return Preprocessor{}, fmt.Errorf("read %s: %w: %w", ProcessorFile, err, fault.BadModel)
 	case nested == nil && preprocessor == nil:
-		return defaultPreprocessor(clipClass, imageSize), nil
+		return otherwise, nil
 	case nested == nil:
 		return parsePreprocessor(PreprocessorFile, preprocessor)
 	}
@@ -188,7 +190,7 @@ func (p Preprocessor) refuseNulls(f *hfjson.Object, nulls map[string]bool) {
 }
 
 // classOf reads the class, whose older name ended in FeatureExtractor. A file
-// that names none is CLIP's, as transformers' table has it for GIT.
+// that names none is CLIP's, as transformers' tables have it for GIT.
 func classOf(f *hfjson.Object) string {
 	class := f.Text("image_processor_type", "")
 	if class == "" {
@@ -316,18 +318,4 @@ func channels(f *hfjson.Object, key string, otherwise [3]float64) [3]float64 {
 		return otherwise
 	}
 	return [3]float64(list)
-}
-
-// readPreprocessor fills in c.Preprocessor.
-func (c *Checkpoint) readPreprocessor(fsys fs.FS) error {
-	processor, err := readOptional(fsys, ProcessorFile)
-	if err != nil {
-		return err
-	}
-	preprocessor, err := readOptional(fsys, PreprocessorFile)
-	if err != nil {
-		return err
-	}
-	c.Preprocessor, err = ParsePreprocessor(processor, preprocessor, c.Config.Vision.ImageSize)
-	return err
 }

@@ -56,7 +56,7 @@ func TestPreprocessing(t *testing.T) {
 		{"one mean for all channels", `{"image_mean":0.25,"image_std":2}`, grey},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := checkpoint.ParsePreprocessor(nil, []byte(tc.json), 999)
+			got, err := checkpoint.ParsePreprocessor(nil, []byte(tc.json), checkpoint.CLIP(999))
 			got.RescaleFactor, tc.want.RescaleFactor = math.Round(got.RescaleFactor*1e12), math.Round(tc.want.RescaleFactor*1e12)
 			if err != nil || got != tc.want {
 				t.Errorf("ParsePreprocessor = %+v, %v; want %+v", got, err, tc.want)
@@ -65,10 +65,10 @@ func TestPreprocessing(t *testing.T) {
 	}
 }
 
-func TestWithoutAFileThePreprocessingIsGITsOwn(t *testing.T) {
+func TestWithoutAFileThePreprocessingIsTheOneGiven(t *testing.T) {
 	want := clip(480)
 	want.File = ""
-	if got, err := checkpoint.ParsePreprocessor(nil, nil, 480); err != nil || got != want {
+	if got, err := checkpoint.ParsePreprocessor(nil, nil, checkpoint.CLIP(480)); err != nil || got != want {
 		t.Errorf("ParsePreprocessor(nil) = %+v, %v; want %+v", got, err, want)
 	}
 }
@@ -101,7 +101,7 @@ func TestPreprocessingThatCannotBeDoneIsNamedByItsField(t *testing.T) {
 		{`{"do_resize":1}`, "do_resize"},
 		{`[]`, "preprocessor_config.json"},
 	} {
-		_, err := checkpoint.ParsePreprocessor(nil, []byte(tc.json), 224)
+		_, err := checkpoint.ParsePreprocessor(nil, []byte(tc.json), checkpoint.CLIP(224))
 		if !errors.Is(err, fault.BadModel) || !strings.Contains(err.Error(), tc.names) {
 			t.Errorf("ParsePreprocessor(%s) = %v; want a %v that names %s", tc.json, err, fault.BadModel, tc.names)
 		}
@@ -164,7 +164,7 @@ func TestSettingsMayLieInEitherFile(t *testing.T) {
 		{"a filter by its name", `{"image_processor":{"resample":"PILImageResampling.BICUBIC"}}`, "", nested(224)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := checkpoint.ParsePreprocessor(content(tc.processor), content(tc.preprocessor), 999)
+			got, err := checkpoint.ParsePreprocessor(content(tc.processor), content(tc.preprocessor), checkpoint.CLIP(999))
 			got.RescaleFactor, tc.want.RescaleFactor = math.Round(got.RescaleFactor*1e12), math.Round(tc.want.RescaleFactor*1e12)
 			if err != nil || got != tc.want {
 				t.Errorf("ParsePreprocessor = %+v, %v; want %+v", got, err, tc.want)
@@ -198,7 +198,7 @@ func TestNestedSettingsThatCannotBeDoneAreNamedByFileAndField(t *testing.T) {
 		{`{"image_processor":{"resample":"lanczos"}}`, `processor_config.json: resample: "lanczos"`},
 		{`{"image_processor":{"image_processor_type":"BlipImageProcessor"}}`, `image_processor_type: "BlipImageProcessor"`},
 	} {
-		_, err := checkpoint.ParsePreprocessor([]byte(tc.json), []byte(hubCLIP), 224)
+		_, err := checkpoint.ParsePreprocessor([]byte(tc.json), []byte(hubCLIP), checkpoint.CLIP(224))
 		if !errors.Is(err, fault.BadModel) || !strings.Contains(err.Error(), tc.names) {
 			t.Errorf("ParsePreprocessor(%s) = %v; want a %v that names %s", tc.json, err, fault.BadModel, tc.names)
 		}

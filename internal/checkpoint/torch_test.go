@@ -190,7 +190,7 @@ func FuzzPickle(f *testing.F) {
 			t.Fatalf("parseTorch = %v; want %v", err, fault.BadModel)
 		}
 		for _, x := range tensors {
-			if len(x.Bytes) > len(storage) || x.DType.weight() && len(x.Float32()) != x.Len() {
+			if len(x.Bytes) > len(storage) || x.DType.Float() && len(x.Float32()) != x.Len() {
 				t.Fatalf("tensor %v of %d bytes", x, len(x.Bytes))
 			}
 		}

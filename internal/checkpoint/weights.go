@@ -7,7 +7,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strings"
 
 	"videoqa/internal/fault"
 	"videoqa/internal/hfjson"
@@ -27,7 +26,7 @@ func formats() []format {
 	}
 }
 
-// readWeights maps the weights and holds them to c.Config.
+// readWeights maps the weights.
 func (c *Checkpoint) readWeights(fsys fs.FS) error {
 	for _, f := range formats() {
 		for _, read := range []struct {
@@ -37,11 +36,8 @@ func (c *Checkpoint) readWeights(fsys fs.FS) error {
 			if _, err := fs.Stat(fsys, read.name); errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
-			tensors, err := read.with(fsys, f)
-			if err != nil {
-				return err
-			}
-			c.tensors, err = c.Config.match(tensors)
+			var err error
+			c.tensors, err = read.with(fsys, f)
 			return err
 		}
 	}
@@ -122,62 +118,4 @@ func cmpErr(first, second error) error {
 		return first
 	}
 	return second
-}
-
-// match holds the tensors of a file to those that c calls for and returns them
-// by canonical name. One error lists whatever is missing, too much, of another
-// shape or of another type.
-func (c Config) match(tensors []Tensor) (map[string]Tensor, error) {
-	found := make(map[string]Tensor, len(tensors))
-	var wrong problems
-	for _, t := range tensors {
-		t.Name = canonical(t.Name)
-		if _, twice := found[t.Name]; twice {
-			wrong.add("%s is there twice, in both spellings", t.Name)
-		}
-		found[t.Name] = t
-	}
-	if t, ok := found[words]; ok && c.TieWordEmbedding {
-		t.Name = head
-		found[head] = t
-	}
-	matched := make(map[string]Tensor, len(found))
-	for _, s := range c.Tensors() {
-		t, ok := found[s.Name]
-		switch {
-		case !ok:
-			wrong.add("%s %v is missing", s.Name, s.Shape)
-		case !slices.Equal(t.Shape, s.Shape):
-			wrong.add("%s has shape %v, want %v", s.Name, t.Shape, s.Shape)
-		case !t.DType.weight():
-			wrong.add("%s is of type %s, want F32, F16, BF16 or F64", s.Name, t.DType)
-		}
-		matched[s.Name] = t
-		delete(found, s.Name)
-	}
-	for _, name := range slices.Sorted(maps.Keys(found)) {
-		if !ignored(name) {
-			wrong.add("%s %v is not part of this configuration", name, found[name].Shape)
-		}
-	}
-	return matched, wrong.err()
-}
-
-// problems collects what is wrong with a checkpoint's tensors, so that one look
-// at the error shows it all.
-type problems []string
-
-func (p *problems) add(format string, args ...any) { *p = append(*p, fmt.Sprintf(format, args...)) }
-
-// err returns nil or one [fault.BadModel] with the first ten problems.
-func (p problems) err() error {
-	const most = 10
-	if len(p) == 0 {
-		return nil
-	}
-	text := strings.Join(p[:min(len(p), most)], "; ")
-	if len(p) > most {
-		text += fmt.Sprintf("; and %d more", len(p)-most)
-	}
-	return fmt.Errorf("check tensors: %s: %w", text, fault.BadModel)
 }

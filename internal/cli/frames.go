@@ -113,10 +113,10 @@ func (c *Frames) look(a *App) (vlm.Vision, error) {
 	if err != nil {
 		return vlm.Vision{}, err
 	}
-	if c.Preprocess == string(vlm.Hub) {
-		a.tellOfSettings(ck)
-	}
 	look, err := models.VisionOf(ck, vlm.Preprocess(c.Preprocess))
+	if err == nil && c.Preprocess == string(vlm.Hub) {
+		a.tellOfSettings(ck, look)
+	}
 	if err := errors.Join(err, ck.Close()); err != nil {
 		return vlm.Vision{}, err
 	}

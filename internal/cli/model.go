@@ -58,7 +58,7 @@ func (f ModelFlags) open(ctx context.Context, a *App) (*opened, error) {
 	}
 	a.tellOfDemonstration(m)
 	if f.Preprocess == string(vlm.Hub) {
-		a.tellOfSettings(c)
+		a.tellOfSettings(c, m.Vision())
 	}
 	return &opened{m, c}, nil
 }
@@ -82,14 +82,13 @@ func precisions() string {
 
 // tellOfSettings says if it is not plain where a checkpoint's image settings come
 // from.
-func (a *App) tellOfSettings(c *checkpoint.Checkpoint) {
-	p := c.Preprocessor
+func (a *App) tellOfSettings(c *checkpoint.Checkpoint, v vlm.Vision) {
 	switch {
-	case p.File == "":
-		a.tell(fmt.Sprintf("%s has no image settings, neither in %s nor in %s: pictures are prepared as GIT's authors did, resized to %d by their shorter side, bicubic, and cut to a square, with CLIP's mean and deviation",
-			c.Name, checkpoint.ProcessorFile, checkpoint.PreprocessorFile, p.ShortestEdge))
-	case p.Ignored != "":
-		a.tell(fmt.Sprintf("%s has other image settings in %s than in %s: those in %s are used, as transformers 5 does", c.Name, p.Ignored, p.File, p.File))
+	case v.Settings == "":
+		a.tell(fmt.Sprintf("%s has no image settings, neither in %s nor in %s: pictures are prepared as %s's authors did, resized to %d by their shorter side, bicubic, and cut to a square, with CLIP's mean and deviation",
+			c.Name, checkpoint.ProcessorFile, checkpoint.PreprocessorFile, strings.ToUpper(c.ModelType()), v.Preparation.ShortestEdge))
+	case v.Ignored != "":
+		a.tell(fmt.Sprintf("%s has other image settings in %s than in %s: those in %s are used, as transformers 5 does", c.Name, v.Ignored, v.Settings, v.Settings))
 	}
 }
 

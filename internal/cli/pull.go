@@ -12,6 +12,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"videoqa/internal/checkpoint/hub"
+	"videoqa/internal/models"
 )
 
 // Pull is videoqa pull.
@@ -32,6 +33,7 @@ func (c *Pull) Run(ctx context.Context, a *App) error {
 		return err
 	}
 	h := hub.Environment(a.Getenv)
+	h.Sidecars = models.Sidecars()
 	if !h.Offline {
 		fmt.Fprintf(a.Err, "pulling %s from %s into %s\n", repo, withoutUser(cmp.Or(h.Endpoint, hub.DefaultEndpoint)), printable(h.CacheDir))
 	}

@@ -12,6 +12,7 @@ import (
 	"videoqa/answers"
 	"videoqa/gitvideo"
 	"videoqa/internal/checkpoint"
+	"videoqa/internal/fault"
 	"videoqa/internal/vlm"
 )
 
@@ -32,20 +33,61 @@ type Model interface {
 	Close() error
 }
 
+// Sidecars lists the files beside the weights and the tokenizer that some family uses.
+func Sidecars() []string { return gitvideo.Files() }
+
+// A family opens checkpoints of one model_type.
+type family struct {
+	open     func(ctx context.Context, c *checkpoint.Checkpoint, cfg Config) (Model, error)
+	check    func(c *checkpoint.Checkpoint, cfg Config) error
+	describe func(c *checkpoint.Checkpoint, cfg Config) (vlm.Description, error)
+	vision   func(c *checkpoint.Checkpoint, how vlm.Preprocess) (vlm.Vision, error)
+}
+
+// familyOf picks the family that config.json names by its model_type.
+func familyOf(c *checkpoint.Checkpoint) (family, error) {
+	switch c.ModelType() {
+	case gitvideo.Family:
+		return family{
+			open: func(ctx context.Context, c *checkpoint.Checkpoint, cfg Config) (Model, error) {
+				m, err := gitvideo.Open(ctx, c, cfg.git())
+				if err != nil {
+					return nil, err // no nil *gitvideo.Model as a Model that is not nil
+				}
+				return m, nil
+			},
+			check: func(c *checkpoint.Checkpoint, cfg Config) error { return gitvideo.Check(c, cfg.git()) },
+			describe: func(c *checkpoint.Checkpoint, cfg Config) (vlm.Description, error) {
+				return gitvideo.Describe(c, cfg.git())
+			},
+			vision: gitvideo.VisionOf,
+		}, nil
+	}
+	return family{}, fmt.Errorf("models: open %s: config.json: model_type: %q is not supported, only %q: %w", c.Name, c.ModelType(), []string{gitvideo.Family}, fault.BadModel)
+}
+
 // Open makes c, which is borrowed until Close, ready to answer. It returns
-// [videoqa/internal/fault.BadModel] or [videoqa/internal/fault.BadRequest] with what
-// cannot be used.
+// [fault.BadModel] or [fault.BadRequest] with what cannot be used, and names the family
+// that is not supported.
 func Open(ctx context.Context, c *checkpoint.Checkpoint, cfg Config) (Model, error) {
-	m, err := gitvideo.Open(ctx, c, cfg.git())
+	f, err := familyOf(c)
+	if err != nil {
+		return nil, err
+	}
+	m, err := f.open(ctx, c, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("models: %w", err)
 	}
 	return m, nil
 }
 
-// Check does what Open does before it reads weights, and returns its errors.
+// Check does what Open does before it converts weights, and returns its errors.
 func Check(c *checkpoint.Checkpoint, cfg Config) error {
-	if err := gitvideo.Check(c, cfg.git()); err != nil {
+	f, err := familyOf(c)
+	if err != nil {
+		return err
+	}
+	if err := f.check(c, cfg); err != nil {
 		return fmt.Errorf("models: %w", err)
 	}
 	return nil
@@ -53,7 +95,11 @@ func Check(c *checkpoint.Checkpoint, cfg Config) error {
 
 // Describe tells of the model that Open would make of c, without opening it.
 func Describe(c *checkpoint.Checkpoint, cfg Config) (vlm.Description, error) {
-	d, err := gitvideo.Describe(c, cfg.git())
+	f, err := familyOf(c)
+	if err != nil {
+		return vlm.Description{}, err
+	}
+	d, err := f.describe(c, cfg)
 	if err != nil {
 		return d, fmt.Errorf("models: %w", err)
 	}
@@ -62,7 +108,11 @@ func Describe(c *checkpoint.Checkpoint, cfg Config) (vlm.Description, error) {
 
 // VisionOf says how the model that Open would make of c looks at clips.
 func VisionOf(c *checkpoint.Checkpoint, how vlm.Preprocess) (vlm.Vision, error) {
-	v, err := gitvideo.VisionOf(c, how)
+	f, err := familyOf(c)
+	if err != nil {
+		return vlm.Vision{}, err
+	}
+	v, err := f.vision(c, how)
 	if err != nil {
 		return v, fmt.Errorf("models: %w", err)
 	}

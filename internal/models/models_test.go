@@ -2,12 +2,16 @@ package models_test
 
 import (
 	"errors"
+	"io/fs"
 	"os"
+	"strings"
 	"testing"
+	"testing/fstest"
 
 	"videoqa/answers"
 	"videoqa/answers/modeltest"
 	"videoqa/internal/checkpoint"
+	"videoqa/internal/fault"
 	"videoqa/internal/models"
 	"videoqa/internal/vlm"
 	"videoqa/testdata/model"
@@ -37,5 +41,30 @@ func TestEveryFamilyKeepsItsPromises(t *testing.T) {
 				return m
 			})
 		})
+	}
+}
+
+func TestAFamilyThatIsNotSupportedIsNamed(t *testing.T) {
+	files := fstest.MapFS{}
+	for _, name := range []string{"model.safetensors", "vocab.txt"} {
+		data, err := fs.ReadFile(os.DirFS("../../testdata/checkpoints/safetensors"), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = &fstest.MapFile{Data: data}
+	}
+	files["config.json"] = &fstest.MapFile{Data: []byte(`{"model_type":"llava"}`)}
+	c, err := checkpoint.OpenFS(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, open := models.Open(t.Context(), c, models.Config{})
+	_, describe := models.Describe(c, models.Config{})
+	_, vision := models.VisionOf(c, vlm.Hub)
+	for name, err := range map[string]error{"Open": open, "Check": models.Check(c, models.Config{}), "Describe": describe, "VisionOf": vision} {
+		if !errors.Is(err, fault.BadModel) || !strings.Contains(err.Error(), `model_type: "llava" is not supported, only ["git"]`) {
+			t.Errorf("%s = %v; want a bad model that names the family and those there are", name, err)
+		}
 	}
 }

@@ -36,6 +36,9 @@ type Vision struct {
 	Frames      int // most frames of a clip that it looks at; 1 for a model of single pictures
 	ImageSize   int // side in pixels of the square picture that the model was made for
 	Preparation prepare.Preparation
+	// Settings names the checkpoint's file that the preparation follows, and Ignored one
+	// that says otherwise. Without settings pictures are prepared as the model's authors did.
+	Settings, Ignored string
 }
 
 // Preprocess says whose way of preparing pictures is followed.

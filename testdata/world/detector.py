@@ -176,7 +176,7 @@ def cutouts(path):
 
 
 class Detector(torch.nn.Module):
-    """internal/checkpoint/detector.go says the same."""
+    """internal/nn/detector says the same."""
 
     def __init__(self, width):
         super().__init__()

@@ -15,8 +15,9 @@
 //
 // A blob is put in its place only after its bytes have been hashed and found to
 // be those of its name. The token goes to the endpoint it is meant for and to no
-// other host, whatever redirects say. Only the files that a GIT is made of are
-// fetched, and safetensors rather than a pickle where both are there.
+// other host, whatever redirects say. Only config.json, the tokenizer, the weights and the
+// files that the caller names are fetched, and safetensors rather than a pickle where both
+// are there.
 package hub
 
 import (
@@ -39,6 +40,7 @@ type Hub struct {
 	Endpoint string       // empty: https://huggingface.co
 	Token    string       // empty: anonymous
 	Offline  bool         // never use the network
+	Sidecars []string     // files to fetch where they are there, besides config.json, the tokenizer and the weights
 	Client   *http.Client // empty: one of our own; its CheckRedirect is not used
 
 	pause    time.Duration // before the second attempt, doubled before each later one; 0: a second

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -556,7 +557,7 @@ func TestTheEnvironmentIsPythons(t *testing.T) {
 				}
 				return tc.env[name]
 			})
-			if got != tc.want {
+			if !reflect.DeepEqual(got, tc.want) {
 				t.Errorf("Environment = %+v; want %+v", got, tc.want)
 			}
 		})

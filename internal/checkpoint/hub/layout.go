@@ -48,17 +48,12 @@ func (h Hub) snapshot(repo Repo) (dir string, whole bool) {
 			there = append(there, f)
 		}
 	}
-	needed, err := choose(there)
+	needed, err := h.choose(there)
 	return dir, err == nil && shardsComplete(needed)
 }
 
-// sidecars are the files beside the weights that a GIT may have. The first must be
-// there, and a tokenizer.
-func sidecars() []string {
-	return append([]string{
-		"config.json", "generation_config.json", "processor_config.json", "preprocessor_config.json", "videoqa.json", "detector.safetensors",
-	}, files.Names()...)
-}
+// configFile must be there, and a tokenizer.
+const configFile = "config.json"
 
 // weights are the ways in which weights lie, the better first: a file, or an index
 // and its shards.
@@ -71,14 +66,14 @@ var weights = []struct {
 }
 
 // choose picks the files of a checkpoint among all files of a repository.
-func choose(all []string) ([]string, error) {
+func (h Hub) choose(all []string) ([]string, error) {
 	var needed []string
-	for _, name := range sidecars() {
-		if slices.Contains(all, name) {
+	for _, name := range slices.Concat([]string{configFile}, h.Sidecars, files.Names()) {
+		if slices.Contains(all, name) && !slices.Contains(needed, name) {
 			needed = append(needed, name)
 		}
 	}
-	if !slices.Contains(needed, "config.json") {
+	if !slices.Contains(needed, configFile) {
 		return nil, fmt.Errorf("it has no config.json, so it is not a checkpoint of transformers: %w", fault.NotFound)
 	}
 	if err := files.Enough(func(name string) bool { return slices.Contains(all, name) }); err != nil {

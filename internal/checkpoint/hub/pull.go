@@ -73,7 +73,7 @@ func (p *pull) list(ctx context.Context) (commit string, files []string, err err
 		}
 		all[i] = s.RFilename
 	}
-	files, err = choose(all)
+	files, err = p.hub.choose(all)
 	return info.SHA, files, err
 }
 

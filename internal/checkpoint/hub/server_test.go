@@ -71,7 +71,7 @@ func checkpointFiles(version string) map[string]string {
 // hub is a client of s with its own cache.
 func (s *server) client(t *testing.T) Hub {
 	t.Helper()
-	return Hub{CacheDir: t.TempDir(), Endpoint: s.URL, Token: secret, pause: time.Millisecond}
+	return Hub{CacheDir: t.TempDir(), Endpoint: s.URL, Token: secret, Sidecars: []string{"generation_config.json", "processor_config.json", "preprocessor_config.json", "videoqa.json", "detector.safetensors"}, pause: time.Millisecond}
 }
 
 func (s *server) note(r *http.Request) (refuse bool) {

@@ -1,4 +1,4 @@
-package checkpoint_test
+package gitvideo
 
 import (
 	"errors"
@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"videoqa/internal/checkpoint"
 	"videoqa/internal/fault"
 )
 
@@ -17,12 +16,12 @@ import (
 // GitVisionConfig's default.
 const largeVision = `"hidden_size":1024,"intermediate_size":4096,"num_hidden_layers":24,"num_attention_heads":16,"patch_size":14`
 
-// released are the 17 checkpoints under microsoft/ on the Hub, their config.json
+// releasedConfigs are the 17 checkpoints under microsoft/ on the Hub, their config.json
 // reduced to what differs from the defaults, and what follows from it. The
 // parameters of git-base and git-large at 224 pixels are those of their files
 // (706.5 and 1,576.8 MB of float32); the others follow: 704 or 644 more
 // positions, six temporal embeddings.
-func released() map[string]struct {
+func releasedConfigs() map[string]struct {
 	config             string
 	tensors            int
 	parameters, tokens int64
@@ -50,19 +49,19 @@ func released() map[string]struct {
 }
 
 func TestReleasedConfigurationsCallForTheirTensors(t *testing.T) {
-	all := released()
+	all := releasedConfigs()
 	if len(all) != 17 {
 		t.Fatalf("the table has %d checkpoints; want 17", len(all))
 	}
 	for name, want := range all {
 		t.Run(name, func(t *testing.T) {
-			c, err := checkpoint.ParseConfig([]byte(want.config), []byte(`{"bos_token_id":101,"eos_token_id":102,"pad_token_id":0,"transformers_version":"4.26.0.dev0"}`))
+			c, err := parseModelConfig([]byte(want.config), []byte(`{"bos_token_id":101,"eos_token_id":102,"pad_token_id":0,"transformers_version":"4.26.0.dev0"}`))
 			if err != nil {
 				t.Fatal(err)
 			}
 			var parameters int64
 			seen := map[string]bool{}
-			for _, s := range c.Tensors() {
+			for _, s := range c.tensors() {
 				n := int64(1)
 				for _, d := range s.Shape {
 					n *= d
@@ -79,31 +78,31 @@ func TestReleasedConfigurationsCallForTheirTensors(t *testing.T) {
 }
 
 func TestAConfigurationInFullIsTheOneInShort(t *testing.T) {
-	full, err := os.ReadFile(filepath.Join(made, "full-config.json"))
+	full, err := os.ReadFile(filepath.Join("..", "testdata", "checkpoints", "full-config.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := checkpoint.ParseConfig(full, nil)
+	got, err := parseModelConfig(full, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := checkpoint.ParseConfig([]byte(released()["git-large-vatex"].config), nil)
+	want, err := parseModelConfig([]byte(releasedConfigs()["git-large-vatex"].config), nil)
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("full-config.json is %+v; want %+v, %v", got, want, err)
 	}
 }
 
 func TestDefaultsAreThoseOfGitBase(t *testing.T) {
-	c, err := checkpoint.ParseConfig([]byte(`{"model_type":"git"}`), nil)
+	c, err := parseModelConfig([]byte(`{"model_type":"git"}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := checkpoint.Config{
-		VocabSize: 30522, HiddenSize: 768, Layers: 6, Heads: 12, IntermediateSize: 3072, Activation: checkpoint.GELU,
+	want := modelConfig{
+		VocabSize: 30522, HiddenSize: 768, Layers: 6, Heads: 12, IntermediateSize: 3072, Activation: gelu,
 		MaxPositions: 1024, LayerNormEps: 1e-12, BOS: 101, EOS: []int64{102}, PAD: 0,
-		Vision: checkpoint.VisionConfig{
+		Vision: visionConfig{
 			HiddenSize: 768, Layers: 12, Heads: 12, IntermediateSize: 3072, ImageSize: 224, PatchSize: 16,
-			Activation: checkpoint.QuickGELU, LayerNormEps: 1e-5,
+			Activation: quickGELU, LayerNormEps: 1e-5,
 		},
 	}
 	if !slices.Equal(c.EOS, want.EOS) {
@@ -111,19 +110,19 @@ func TestDefaultsAreThoseOfGitBase(t *testing.T) {
 	}
 	c.EOS, want.EOS = nil, nil
 	if c.Vision != want.Vision || c.HiddenSize != want.HiddenSize || c.LayerNormEps != want.LayerNormEps || c.BOS != want.BOS {
-		t.Errorf("ParseConfig = %+v; want %+v", c, want)
+		t.Errorf("parseModelConfig = %+v; want %+v", c, want)
 	}
 }
 
 func TestGenerationConfigNamesTheIDs(t *testing.T) {
-	c, err := checkpoint.ParseConfig([]byte(`{"model_type":"git"}`), []byte(`{"bos_token_id":7,"eos_token_id":[8,9],"pad_token_id":null}`))
+	c, err := parseModelConfig([]byte(`{"model_type":"git"}`), []byte(`{"bos_token_id":7,"eos_token_id":[8,9],"pad_token_id":null}`))
 	if err != nil || c.BOS != 7 || !slices.Equal(c.EOS, []int64{8, 9}) || c.PAD != 0 {
 		t.Errorf("ids are %d, %v, %d, %v; want 7, [8 9], 0", c.BOS, c.EOS, c.PAD, err)
 	}
 }
 
 func TestSidesMayBeListsOfTwoAsTransformers5Has(t *testing.T) {
-	c, err := checkpoint.ParseConfig([]byte(`{"model_type":"git","vision_config":{"image_size":[480,480],"patch_size":[12,12]}}`), nil)
+	c, err := parseModelConfig([]byte(`{"model_type":"git","vision_config":{"image_size":[480,480],"patch_size":[12,12]}}`), nil)
 	if err != nil || c.Vision.ImageSize != 480 || c.Vision.PatchSize != 12 {
 		t.Errorf("the sides are %d and %d, %v; want 480 and 12", c.Vision.ImageSize, c.Vision.PatchSize, err)
 	}
@@ -157,10 +156,36 @@ func TestAConfigThatCannotBeUsedIsNamedByItsField(t *testing.T) {
 		{"negative temporal embeddings", `{"model_type":"git","num_image_with_embedding":-1}`, "num_image_with_embedding"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := checkpoint.ParseConfig([]byte(tc.config), nil)
+			_, err := parseModelConfig([]byte(tc.config), nil)
 			if !errors.Is(err, fault.BadModel) || !strings.Contains(err.Error(), tc.names) {
-				t.Errorf("ParseConfig(%s) = %v; want a %v that names %s", tc.config, err, fault.BadModel, tc.names)
+				t.Errorf("parseModelConfig(%s) = %v; want a %v that names %s", tc.config, err, fault.BadModel, tc.names)
 			}
 		})
 	}
+}
+
+func FuzzConfig(f *testing.F) {
+	for _, seed := range []string{
+		`{"model_type":"git"}`, `{"model_type":"git","vision_config":{"image_size":480,"patch_size":14},"num_image_with_embedding":6}`,
+		`{"model_type":"git","eos_token_id":[1,2]}`, `{"model_type":"git","hidden_size":1e3}`, `null`, `{"vision_config":[]}`, `{"layer_norm_eps":1e-400}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := parseModelConfig(b, b)
+		if err != nil {
+			if !errors.Is(err, fault.BadModel) {
+				t.Fatalf("parseModelConfig(%s) = %v; want %v", b, err, fault.BadModel)
+			}
+			return
+		}
+		for _, s := range c.tensors() {
+			n := int64(1)
+			for _, d := range s.Shape {
+				if n *= d; d < 1 || n > 1<<50 {
+					t.Fatalf("parseModelConfig(%s) calls for %s %v", b, s.Name, s.Shape)
+				}
+			}
+		}
+	})
 }

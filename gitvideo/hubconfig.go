@@ -1,25 +1,24 @@
-package checkpoint
+package gitvideo
 
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 
 	"videoqa/internal/fault"
 	"videoqa/internal/hfjson"
 )
 
-// A Config is config.json as used: what the file leaves out has the default of
+// A modelConfig is config.json as used: what the file leaves out has the default of
 // transformers' GitConfig and GitVisionConfig (4.56.2), which are the sizes of
 // git-base, and the ids of generation_config.json win where it names any.
-type Config struct {
+type modelConfig struct {
 	VocabSize        int        `json:"vocab_size"`
 	HiddenSize       int        `json:"hidden_size"`         // of the decoder
 	Layers           int        `json:"num_hidden_layers"`   // of the decoder
 	Heads            int        `json:"num_attention_heads"` // of the decoder; divides HiddenSize
 	IntermediateSize int        `json:"intermediate_size"`
-	Activation       Activation `json:"hidden_act"`
+	Activation       activation `json:"hidden_act"`
 	MaxPositions     int        `json:"max_position_embeddings"` // of text; visual tokens use up none
 	LayerNormEps     float64    `json:"layer_norm_eps"`
 	TieWordEmbedding bool       `json:"tie_word_embeddings"` // output.weight is the word embeddings, whatever the file says
@@ -30,36 +29,36 @@ type Config struct {
 	EOS                []int64 `json:"eos_token_id"` // any of them ends an answer; never empty
 	PAD                int64   `json:"pad_token_id"`
 
-	Vision VisionConfig `json:"vision_config"`
+	Vision visionConfig `json:"vision_config"`
 }
 
-// A VisionConfig is the image encoder's part of a Config.
-type VisionConfig struct {
+// A visionConfig is the image encoder's part of a modelConfig.
+type visionConfig struct {
 	HiddenSize       int        `json:"hidden_size"`
 	Layers           int        `json:"num_hidden_layers"`
 	Heads            int        `json:"num_attention_heads"` // divides HiddenSize
 	IntermediateSize int        `json:"intermediate_size"`
 	ImageSize        int        `json:"image_size"` // of a square picture; the position grid is (ImageSize/PatchSize)²
 	PatchSize        int        `json:"patch_size"`
-	Activation       Activation `json:"hidden_act"`
+	Activation       activation `json:"hidden_act"`
 	LayerNormEps     float64    `json:"layer_norm_eps"`
 }
 
 // Grid returns the patches along one side of the position grid.
-func (v VisionConfig) Grid() int { return v.ImageSize / v.PatchSize }
+func (v visionConfig) Grid() int { return v.ImageSize / v.PatchSize }
 
 // Tokens returns the visual tokens of one square picture: class and patches.
-func (v VisionConfig) Tokens() int { return v.Grid()*v.Grid() + 1 }
+func (v visionConfig) Tokens() int { return v.Grid()*v.Grid() + 1 }
 
-// An Activation is the function between the two matrices of a feed-forward part,
+// An activation is the function between the two matrices of a feed-forward part,
 // by transformers' name.
-type Activation string
+type activation string
 
 // The activations that graphs can be built with.
 const (
-	GELU      Activation = "gelu"       // x * Phi(x), by erf
-	GELUNew   Activation = "gelu_new"   // its tanh approximation
-	QuickGELU Activation = "quick_gelu" // x * sigmoid(1.702 x)
+	gelu      activation = "gelu"       // x * Phi(x), by erf
+	geluNew   activation = "gelu_new"   // its tanh approximation
+	quickGELU activation = "quick_gelu" // x * sigmoid(1.702 x)
 )
 
 // Sizes beyond these are no GIT; the limits keep every product of sizes in an
@@ -70,34 +69,34 @@ const (
 	maxTemporal = 4096
 )
 
-// ParseConfig reads config.json, and generation_config.json if generation is not
+// parseModelConfig reads config.json, and generation_config.json if generation is not
 // nil, and checks the result. Errors are [fault.BadModel] and name the field.
-func ParseConfig(config, generation []byte) (Config, error) {
-	c, err := parseConfig(config)
+func parseModelConfig(config, generation []byte) (modelConfig, error) {
+	c, err := readModelConfig(config)
 	if err != nil {
-		return Config{}, fmt.Errorf("read config.json: %w: %w", err, fault.BadModel)
+		return modelConfig{}, fmt.Errorf("read config.json: %w: %w", err, fault.BadModel)
 	}
 	if err := c.overlayGeneration(generation); err != nil {
-		return Config{}, fmt.Errorf("read generation_config.json: %w: %w", err, fault.BadModel)
+		return modelConfig{}, fmt.Errorf("read generation_config.json: %w: %w", err, fault.BadModel)
 	}
 	if err := c.Validate(); err != nil {
-		return Config{}, fmt.Errorf("read config.json: %w", err)
+		return modelConfig{}, fmt.Errorf("read config.json: %w", err)
 	}
 	return c, nil
 }
 
-func parseConfig(data []byte) (Config, error) {
+func readModelConfig(data []byte) (modelConfig, error) {
 	f, err := hfjson.Parse(data)
 	if err != nil {
-		return Config{}, err
+		return modelConfig{}, err
 	}
-	c := Config{
+	c := modelConfig{
 		VocabSize:          f.Integer("vocab_size", 30522),
 		HiddenSize:         f.Integer("hidden_size", 768),
 		Layers:             f.Integer("num_hidden_layers", 6),
 		Heads:              f.Integer("num_attention_heads", 12),
 		IntermediateSize:   f.Integer("intermediate_size", 3072),
-		Activation:         Activation(f.Text("hidden_act", string(GELU))),
+		Activation:         activation(f.Text("hidden_act", string(gelu))),
 		MaxPositions:       f.Integer("max_position_embeddings", 1024),
 		LayerNormEps:       f.Number("layer_norm_eps", 1e-12),
 		TieWordEmbedding:   f.Boolean("tie_word_embeddings", false),
@@ -114,15 +113,15 @@ func parseConfig(data []byte) (Config, error) {
 	return c, f.Err()
 }
 
-func parseVision(f *hfjson.Object) VisionConfig {
-	v := VisionConfig{
+func parseVision(f *hfjson.Object) visionConfig {
+	v := visionConfig{
 		HiddenSize:       f.Integer("hidden_size", 768),
 		Layers:           f.Integer("num_hidden_layers", 12),
 		Heads:            f.Integer("num_attention_heads", 12),
 		IntermediateSize: f.Integer("intermediate_size", 3072),
 		ImageSize:        f.Side("image_size", 224),
 		PatchSize:        f.Side("patch_size", 16),
-		Activation:       Activation(f.Text("hidden_act", string(QuickGELU))),
+		Activation:       activation(f.Text("hidden_act", string(quickGELU))),
 		LayerNormEps:     f.Number("layer_norm_eps", 1e-5),
 	}
 	if n := f.Integer("num_channels", 3); n != 3 {
@@ -133,7 +132,7 @@ func parseVision(f *hfjson.Object) VisionConfig {
 
 // overlayGeneration lets generation_config.json name the special ids, since that
 // is the file generate() reads. What it leaves out or null stays as it was.
-func (c *Config) overlayGeneration(data []byte) error {
+func (c *modelConfig) overlayGeneration(data []byte) error {
 	if data == nil {
 		return nil
 	}
@@ -155,7 +154,7 @@ func (c *Config) overlayGeneration(data []byte) error {
 
 // Validate names the first field that no graph can be built from, as
 // [fault.BadModel].
-func (c Config) Validate() error {
+func (c modelConfig) Validate() error {
 	for _, p := range c.sizes() {
 		if p.value < p.min || p.value > p.max {
 			return fmt.Errorf("%s is %d, want %d to %d: %w", p.field, p.value, p.min, p.max, fault.BadModel)
@@ -187,7 +186,7 @@ type bound struct {
 	value, min, max int
 }
 
-func (c Config) sizes() []bound {
+func (c modelConfig) sizes() []bound {
 	v := c.Vision
 	return []bound{
 		{"vocab_size", c.VocabSize, 1, 1 << 24},
@@ -206,8 +205,8 @@ func (c Config) sizes() []bound {
 	}
 }
 
-func (a Activation) check(field string) error {
-	known := []Activation{GELU, GELUNew, QuickGELU}
+func (a activation) check(field string) error {
+	known := []activation{gelu, geluNew, quickGELU}
 	if slices.Contains(known, a) {
 		return nil
 	}
@@ -219,18 +218,4 @@ func checkEps(field string, eps float64) error {
 		return nil
 	}
 	return fmt.Errorf("%s is %g, want more than 0 and less than 1: %w", field, eps, fault.BadModel)
-}
-
-// readConfig fills in c.Config from config.json and generation_config.json.
-func (c *Checkpoint) readConfig(fsys fs.FS) error {
-	config, err := readSmall(fsys, "config.json")
-	if err != nil {
-		return err
-	}
-	generation, err := readOptional(fsys, "generation_config.json")
-	if err != nil {
-		return err
-	}
-	c.Config, err = ParseConfig(config, generation)
-	return err
 }
