@@ -17,6 +17,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -33,7 +35,8 @@ import (
 
 // Config says what a service is made of. Only Model is needed.
 type Config struct {
-	Model        Model
+	Model        Model          // answers questions that name no model
+	More         []Model        // answer questions that name them; names are those of their descriptions
 	Features     features.Store // nil: 32 MiB in this process
 	PrefixBytes  int64          // of clips' prefixes kept in this process; 0: 96 MiB
 	MaxTokens    int            // of an answer; 0: 20
@@ -46,22 +49,32 @@ type Config struct {
 // Validate names the field that cannot be used.
 func (c Config) Validate() error {
 	switch {
-	case c.Model == nil:
-		return errors.New("answers: check config: Model is nil")
+	case c.Model == nil || slices.Contains(c.More, nil):
+		return errors.New("answers: check config: a model is nil")
 	case min(c.MaxTokens, c.Beam, c.Clips, c.Queue) < 0 || c.PrefixBytes < 0:
 		return fmt.Errorf("answers: check config: MaxTokens, Beam, Clips, Queue or PrefixBytes is negative: %w", fault.BadRequest)
 	case c.AbstainBelow < 0 || c.AbstainBelow > 1:
 		return fmt.Errorf("answers: check config: AbstainBelow is %v, not between 0 and 1: %w", c.AbstainBelow, fault.BadRequest)
 	}
+	names := map[string]bool{}
+	for _, m := range c.models() {
+		name := m.Description().Name
+		if names[name] {
+			return fmt.Errorf("answers: check config: two models are called %s: %w", name, fault.BadRequest)
+		}
+		names[name] = true
+	}
 	return nil
 }
 
-// A Service answers questions. It may be used by many goroutines; its model
-// outlives it.
+func (c Config) models() []Model { return append([]Model{c.Model}, c.More...) }
+
+// A Service answers questions. It may be used by many goroutines; its models
+// outlive it. All models share its caches, and so the memory that those may take.
 type Service struct {
 	cfg      Config
-	model    Model
-	features *features.Cache
+	models   []Model                           // the first answers questions that name none
+	features map[features.Type]*features.Cache // over one store
 	prefixes *recent.Cache[vlm.Context]
 	seen     *otter.Cache[string, seen]   // what a plan gave on a clip, so that it need not be decoded again
 	moments  *otter.Cache[string, looked] // and what a moment did
@@ -72,7 +85,7 @@ type Service struct {
 	taken    taken         // pictures, from clips
 }
 
-// New returns a service over cfg.Model, which is borrowed.
+// New returns a service over the models of cfg, which are borrowed.
 func New(cfg Config) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -90,7 +103,9 @@ func New(cfg Config) (*Service, error) {
 		cfg.Queue = 64
 	}
 	return &Service{
-		cfg: cfg, model: cfg.Model, features: features.New(cfg.Features, storedAs(cfg.Model)),
+		cfg: cfg, models: cfg.models(), features: map[features.Type]*features.Cache{
+			features.Float32: features.New(cfg.Features, features.Float32), features.Float16: features.New(cfg.Features, features.Float16),
+		},
 		prefixes: recent.New(cfg.PrefixBytes, func(_ string, p vlm.Context) int64 { return p.Bytes() }),
 		seen:     otter.Must(&otter.Options[string, seen]{MaximumSize: 10_000}),
 		moments:  otter.Must(&otter.Options[string, looked]{MaximumSize: 100_000}),
@@ -102,7 +117,12 @@ func New(cfg Config) (*Service, error) {
 }
 
 // Features counts what the feature cache was asked for.
-func (s *Service) Features() features.Stats { return s.features.Stats() }
+func (s *Service) Features() (all features.Stats) {
+	for _, c := range s.features {
+		all = all.Plus(c.Stats())
+	}
+	return all
+}
 
 // Prefixes counts the clips' prefixes.
 func (s *Service) Prefixes() recent.Stats { return s.prefixes.Stats() }
@@ -124,8 +144,19 @@ func (s *Service) Pictures() Pictures {
 	return Pictures{s.taken.decoded.Load(), s.taken.sampled.Load(), s.taken.dropped.Load()}
 }
 
-// Model returns the model that answers.
-func (s *Service) Model() Model { return s.model }
+// Model returns the model of that name; "" is the one that answers questions that name
+// none. It returns [fault.UnknownModel], and which there are.
+func (s *Service) Model(name string) (Model, error) {
+	var names []string
+	for _, m := range s.models {
+		have := m.Description().Name
+		if name == "" || name == have {
+			return m, nil
+		}
+		names = append(names, have)
+	}
+	return nil, fmt.Errorf("answers: find model %q; there is %s: %w", name, strings.Join(names, ", "), fault.UnknownModel)
+}
 
 // A Subject is what questions are about: a clip or a still picture, or the span
 // from From to To of a clip. A To of zero is the clip's end.
@@ -180,9 +211,9 @@ func (s *Service) ask(ctx context.Context, questions []ingest.Question, like job
 	}
 	defer leave()
 	results := make([]Result, len(questions))
-	for count, places := range s.byFrames(questions, results) {
+	for of, places := range s.sort(questions, results) {
 		j := like
-		j.s, j.count, j.places, j.questions, j.results = s, count, places, questions, results
+		j.s, j.model, j.count, j.places, j.questions, j.results = s, of.model, of.frames, places, questions, results
 		if err := j.run(ctx); err != nil {
 			return nil, fmt.Errorf("answers: ask: %w", err)
 		}
@@ -200,20 +231,31 @@ func (s *Service) enter() (leave func(), err error) {
 	}
 }
 
-// byFrames groups the places of the questions by how many frames they want;
-// those that cannot be asked get their error at once.
-func (s *Service) byFrames(questions []ingest.Question, results []Result) map[int][]int {
-	groups := map[int][]int{}
+// A group is questions that the same model answers by as many frames.
+type group struct {
+	model  Model
+	frames int
+}
+
+// sort groups the places of the questions; those that cannot be asked get their error
+// at once.
+func (s *Service) sort(questions []ingest.Question, results []Result) map[group][]int {
+	groups := map[group][]int{}
 	for i, q := range questions {
-		count, err := framesFor(s.model, q.Frames)
+		m, err := s.Model(q.Model)
 		if err == nil {
 			err = q.ValidateAsked()
+		}
+		var count int
+		if err == nil {
+			count, err = framesFor(m, q.Frames)
 		}
 		if err != nil {
 			results[i].Err = err
 			continue
 		}
-		groups[count] = append(groups[count], i)
+		of := group{m, count}
+		groups[of] = append(groups[of], i)
 	}
 	return groups
 }

@@ -143,13 +143,13 @@ func (j *job) note(n ingest.Note) {
 
 func (j *job) recallMoment(ctx context.Context, media Media, m temporal.Moment) spot {
 	s := spot{clip: m.Stretch, at: m.At}
-	s.key = features.Key(media.Digest, frames.Revision, "at", m.At.String(), j.s.preparation())
+	s.key = features.Key(media.Digest, frames.Revision, "at", m.At.String(), j.preparation())
 	j.s.holdings.add(j.footage.Clips[m.Stretch].ID, moment, s.key)
 	known, ok := j.s.moments.GetIfPresent(s.key)
 	if !ok {
 		return s
 	}
-	if vectors, have := j.s.features.Have(ctx, []string{j.s.featureKey(known.digest)}); have {
+	if vectors, have := j.features().Have(ctx, []string{j.featureKey(known.digest)}); have {
 		s.looked, s.vector, s.found = known, vectors[0], true
 	}
 	return s
@@ -215,7 +215,7 @@ func (j *job) decodeClip(ctx context.Context, clip int, media Media) error {
 	}
 	for n, i := range missing {
 		s := &j.spots[i]
-		if s.pixels, s.looked.look, err = j.s.prepare(pictures[report.Shown[n]]); err != nil {
+		if s.pixels, s.looked.look, err = j.prepare(pictures[report.Shown[n]]); err != nil {
 			return j.leaveOut(ctx, clip, err)
 		}
 		if report.Instead[n] {

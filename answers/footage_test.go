@@ -135,7 +135,7 @@ func TestFootageLookedAtAheadIsWarm(t *testing.T) {
 	s, r := service(t, answers.Config{}), &recorder{t: t}
 	clips := []answers.FootageClip{r.clip("c-1", "yard.mp4", 0, 3000)}
 	for from := 0; from < 3000; from += 1024 {
-		if err := s.WarmFootage(t.Context(), answers.Footage{Camera: "dock-3", From: later(from), To: later(from + 1024), Clips: clips}); err != nil {
+		if err := s.WarmFootage(t.Context(), answers.Footage{Camera: "dock-3", From: later(from), To: later(from + 1024), Clips: clips}, ""); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -24,7 +24,7 @@ func (s *Service) Forget(ctx context.Context, clipID string) error {
 			s.prefixes.Forget(t.key)
 		}
 	}
-	return s.features.Forget(ctx, clipID)
+	return s.cfg.Features.Forget(ctx, clipID)
 }
 
 // A thing is what this process remembers of a clip.
@@ -91,7 +91,7 @@ func (j *job) own(ctx context.Context) {
 	}
 	for clip, keys := range of {
 		if fresh := j.s.holdings.add(clip, feature, keys...); fresh || clip != "" && j.cache.FramesMiss > 0 {
-			j.s.features.Note(ctx, clip, keys)
+			j.features().Note(ctx, clip, keys)
 		}
 	}
 }

@@ -26,6 +26,7 @@ import (
 // the steps.
 type job struct {
 	s         *Service
+	model     Model
 	subject   Subject
 	count     int
 	places    []int // of this job's questions
@@ -139,7 +140,7 @@ func (j *job) endTurn() {
 
 // planKey names what decides which prepared pictures are looked at.
 func (j *job) planKey() string {
-	return features.Key(j.subject.Digest, frames.Revision, strconv.Itoa(j.count), j.subject.From.String(), j.subject.To.String(), j.s.preparation())
+	return features.Key(j.subject.Digest, frames.Revision, strconv.Itoa(j.count), j.subject.From.String(), j.subject.To.String(), j.preparation())
 }
 
 // recall finds a clip whose frames are known, with their prefix or all their features.
@@ -156,7 +157,7 @@ func (j *job) recall(ctx context.Context) error {
 			return nil
 		}
 	}
-	if vectors, ok := j.s.features.Have(ctx, j.keys(known)); ok {
+	if vectors, ok := j.features().Have(ctx, j.keys(known)); ok {
 		j.seen, j.vectors, j.still = known, vectors, still
 	}
 	return nil
@@ -164,7 +165,7 @@ func (j *job) recall(ctx context.Context) error {
 
 // prefixKey is the key of the prefix of what was seen.
 func (j *job) prefixKey(v seen, still bool) (string, error) {
-	parts, err := j.s.model.ContextKey(len(v.looks), !still)
+	parts, err := j.model.ContextKey(len(v.looks), !still)
 	if err != nil {
 		return "", err
 	}
@@ -189,7 +190,7 @@ func (j *job) decode(ctx context.Context) error {
 	}
 	for i, p := range pictures {
 		var l look
-		if pictures[i], l, err = j.s.prepare(p); err != nil {
+		if pictures[i], l, err = j.prepare(p); err != nil {
 			return err
 		}
 		j.seen.looks = append(j.seen.looks, l)
@@ -199,11 +200,11 @@ func (j *job) decode(ctx context.Context) error {
 }
 
 // prepare makes a picture what the model looks at.
-func (s *Service) prepare(p frames.Picture) (frames.Picture, look, error) {
-	if err := s.checkPrepared(p); err != nil {
+func (j *job) prepare(p frames.Picture) (frames.Picture, look, error) {
+	if err := j.checkPrepared(p); err != nil {
 		return p, look{}, err
 	}
-	p.Image = s.model.Vision().Preparation.Apply(p.Image)
+	p.Image = j.model.Vision().Preparation.Apply(p.Image)
 	return p, look{pts: p.PTS, digest: pictureDigest(p), size: [2]int{p.Width, p.Height}}, nil
 }
 
@@ -250,8 +251,8 @@ func Notes(r frames.Report) (notes []ingest.Note) {
 
 // checkPrepared refuses pictures so narrow that keeping their aspect would make
 // them huge.
-func (s *Service) checkPrepared(p frames.Picture) error {
-	how := s.model.Vision()
+func (j *job) checkPrepared(p frames.Picture) error {
+	how := j.model.Vision()
 	w, h := how.Preparation.OutputSize(p.Width, p.Height)
 	if w*h > 8*how.ImageSize*how.ImageSize {
 		return fmt.Errorf("a picture of %d x %d would become %d x %d for the model: %w", p.Width, p.Height, w, h, fault.TooLarge)
@@ -274,17 +275,20 @@ func pictureDigest(p frames.Picture) string {
 func (j *job) keys(v seen) []string {
 	keys := make([]string, len(v.looks))
 	for i, l := range v.looks {
-		keys[i] = j.s.featureKey(l.digest)
+		keys[i] = j.featureKey(l.digest)
 	}
 	return keys
 }
 
-func (s *Service) featureKey(picture string) string {
-	return features.Key(append(s.model.FeatureKey(), picture)...)
+func (j *job) featureKey(picture string) string {
+	return features.Key(append(j.model.FeatureKey(), picture)...)
 }
 
 // preparation names how pictures are prepared.
-func (s *Service) preparation() string { return fmt.Sprintf("%+v", s.model.Vision().Preparation) }
+func (j *job) preparation() string { return fmt.Sprintf("%+v", j.model.Vision().Preparation) }
+
+// features are the cache of what the job's model makes.
+func (j *job) features() *features.Cache { return j.s.features[storedAs(j.model)] }
 
 // encode gets the features of the looks that are without: remembered ones from
 // the cache, the others in one run for each size of picture.
@@ -307,7 +311,7 @@ func (j *job) encode(ctx context.Context) error {
 		j.own(ctx)
 		return nil
 	}
-	vectors, hits, err := j.s.features.Fill(ctx, keys, func(ctx context.Context, missing []int) ([][]float32, error) {
+	vectors, hits, err := j.features().Fill(ctx, keys, func(ctx context.Context, missing []int) ([][]float32, error) {
 		looks := make([]int, len(missing))
 		for n, i := range missing {
 			looks[n] = without[i]
@@ -340,7 +344,7 @@ func (j *job) encodeLooks(ctx context.Context, looks []int) ([][]float32, error)
 		for k, n := range places {
 			pictures[k] = j.pixels[looks[n]].Image
 		}
-		encoded, err := j.s.model.See(ctx, pictures)
+		encoded, err := j.model.See(ctx, pictures)
 		if err != nil {
 			return nil, err
 		}
@@ -367,7 +371,7 @@ func (j *job) read(ctx context.Context) error {
 		return nil
 	}
 	p, hit, err := j.s.prefixes.Get(ctx, j.prefixID, func(ctx context.Context) (vlm.Context, error) {
-		return j.s.model.Context(ctx, j.vectors, !j.still)
+		return j.model.Context(ctx, j.vectors, !j.still)
 	})
 	j.prefix, j.cache.Prefix = p, "miss"
 	if hit {
@@ -387,10 +391,10 @@ func (j *job) finish() {
 
 // receipt fills in what was looked at, and the id that follows from it.
 func (j *job) receipt(a *ingest.Answer, q ingest.Question) {
-	m := j.s.model.Description()
+	m := j.model.Description()
 	a.QuestionID = q.ID
 	if a.QuestionID == "" {
-		a.QuestionID = "q-" + features.Key(j.subject.Digest, j.subject.From.String(), j.subject.To.String(), q.Text, string(q.AsKind()), strings.Join(q.Choices, "\n"))[:16]
+		a.QuestionID = j.questionID(q)
 	}
 	a.Question, a.Kind = q.Text, q.AsKind()
 	j.whereabouts(a)
@@ -420,6 +424,15 @@ func (j *job) receipt(a *ingest.Answer, q ingest.Question) {
 		j.subject.From.String(), j.subject.To.String(), fmt.Sprint(j.s.cfg.MaxTokens, j.s.cfg.Beam, j.s.cfg.AbstainBelow),
 	}, seen...)...)[:32]
 	a.ProducedAt = ingest.NewTime(time.Now())
+}
+
+// questionID is the id of a question that has none: it follows from what is asked.
+func (j *job) questionID(q ingest.Question) string {
+	parts := []string{j.subject.Digest, j.subject.From.String(), j.subject.To.String(), q.Text, string(q.AsKind()), strings.Join(q.Choices, "\n")}
+	if q.Model != "" {
+		parts = append(parts, q.Model)
+	}
+	return "q-" + features.Key(parts...)[:16]
 }
 
 // whereabouts says which clips and times an answer is about.

@@ -19,7 +19,7 @@ func (j *job) generate(ctx context.Context) error {
 	for n, i := range j.places {
 		prompts[n] = promptOf(j.questions[i])
 	}
-	replies, err := j.s.model.Answer(ctx, j.prefix, prompts, vlm.Generation{MaxTokens: j.s.cfg.MaxTokens, Beam: j.s.cfg.Beam})
+	replies, err := j.model.Answer(ctx, j.prefix, prompts, vlm.Generation{MaxTokens: j.s.cfg.MaxTokens, Beam: j.s.cfg.Beam})
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ func TestAClipThatWasLookedAtAheadIsNearlyWarm(t *testing.T) {
 	s := service(t, answers.Config{})
 	clip := subject(t, "world/demo/yard.mp4")
 	for range 2 {
-		if err := s.Warm(t.Context(), clip); err != nil {
+		if err := s.Warm(t.Context(), clip, ""); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -22,7 +22,7 @@ type Plan struct {
 
 // Revision names the rules by which pictures are chosen, decoded and converted.
 // It belongs into the key of whatever remembers a plan's pictures.
-const Revision = "frames-6"
+const Revision = "frames-7"
 
 // span returns plan's span in ticks, or [fault.BadRequest] if it makes no sense
 // for this video.

@@ -27,6 +27,7 @@ const (
 	MaxQuestions      = 64 // in one call
 	MaxFrames         = 64 // that a question may ask for; the model's own number is the real limit
 	MaxURILength      = 2 << 10
+	MaxModelLength    = 256
 )
 
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)

@@ -56,6 +56,7 @@ type Question struct {
 	Start      *Time    `json:"start,omitempty"`
 	End        *Time    `json:"end,omitempty"`
 	Frames     int      `json:"frames,omitempty"`      // 0: the model's own number
+	Model      string   `json:"model,omitempty"`       // name of the model that is asked; empty: the service's first
 	Deadline   *Time    `json:"deadline,omitempty"`    // after it, only a dead letter
 	OnOverload string   `json:"on_overload,omitempty"` // Wait (default) or Drop
 
@@ -92,6 +93,8 @@ func (q Question) ValidateAsked() error {
 		return q.bad("kind caption takes an empty question")
 	case q.AsKind() != Caption && q.blank():
 		return q.bad("kind %s needs a question", q.AsKind())
+	case utf8.RuneCountInString(q.Model) > MaxModelLength || !utf8.ValidString(q.Model):
+		return q.bad("model has more than %d characters, or is not UTF-8", MaxModelLength)
 	case q.Frames < 0 || q.Frames > MaxFrames:
 		return q.bad("frames is %d; it has to be from 1 to %d", q.Frames, MaxFrames)
 	}

@@ -34,6 +34,8 @@ import (
 	"videoqa/answers/store"
 	"videoqa/answers/upload"
 	"videoqa/ingest"
+	"videoqa/internal/fault"
+	"videoqa/internal/vlm"
 )
 
 //go:embed openapi.yaml
@@ -76,7 +78,9 @@ type Measurer interface {
 // A Model is one that answers.
 type Model struct {
 	ingest.Model
-	Frames int `json:"frames"` // that it tells apart
+	Frames int           `json:"frames"` // that it tells apart
+	Family string        `json:"family"`
+	Can    []vlm.Ability `json:"can"`
 }
 
 // Config joins the interface with the rest. Stream and Store are needed.
@@ -222,6 +226,7 @@ var served = map[string]func(*API, http.ResponseWriter, *http.Request) error{
 	"GET /v1/answers/{id}":              (*API).answer,
 	"GET /v1/answers":                   (*API).answers,
 	"GET /v1/models":                    (*API).models,
+	"GET /v1/models/{name}":             (*API).model,
 	"GET /openapi.yaml":                 (*API).contract,
 }
 
@@ -246,6 +251,16 @@ func (a *API) models(w http.ResponseWriter, _ *http.Request) error {
 	return reply(w, http.StatusOK, struct {
 		Models []Model `json:"models"`
 	}{append([]Model{}, a.cfg.Models...)})
+}
+
+func (a *API) model(w http.ResponseWriter, r *http.Request) error {
+	name := r.PathValue("name")
+	for _, m := range a.cfg.Models {
+		if m.Name == name {
+			return reply(w, http.StatusOK, m)
+		}
+	}
+	return fmt.Errorf("api: show model: there is no model %.80q: %w", name, fault.NotFound)
 }
 
 func (a *API) contract(w http.ResponseWriter, _ *http.Request) error {

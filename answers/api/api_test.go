@@ -70,7 +70,9 @@ func TestEveryRouteAndEveryDocumentedErrorIsExercised(t *testing.T) {
 }
 
 func clipsStep(h *house) {
-	h.want(&call{method: "GET", path: "/v1/models"}, 200, `"frames":6`, `"name":"reader"`)
+	h.want(&call{method: "GET", path: "/v1/models"}, 200, `"frames":6`, `"name":"reader"`, `"family":"git"`, `"can":["ask"]`)
+	h.want(&call{method: "GET", path: "/v1/models/reader"}, 200, `"name":"reader"`)
+	h.want(&call{method: "GET", path: "/v1/models/writer"}, 404, "writer")
 	h.want(&call{method: "GET", path: "/openapi.yaml"}, 200, "openapi: 3.1.0")
 	c := h.want(&call{method: "POST", path: "/v1/clips", body: object{"clip_id": "c-1", "uri": h.file("1", "a dog"), "camera": "dock-3", "start": "2026-09-01T10:00:00.000Z", "end": "2026-09-01T10:00:10.000Z"}}, 201, `"clip_id":"c-1"`)
 	if at := c.head.Get("Location"); at != "/v1/clips/c-1" {
@@ -267,7 +269,7 @@ func routes() []call {
 		{method: "POST", path: "/v1/questions", body: object{"clip_id": "c-1", "questions": []object{{"question": "a?"}}}}, {method: "GET", path: "/v1/questions/q-1"},
 		{method: "POST", path: "/v1/clips", body: object{"uri": "file:///a"}}, {method: "GET", path: "/v1/clips/c-1"}, {method: "DELETE", path: "/v1/clips/c-1"}, {method: "GET", path: "/v1/clips/c-1/frames/1.jpg"},
 		{method: "GET", path: "/v1/clips"}, {method: "POST", path: "/v1/clips/c-1/close", body: object{"end": "2026-09-01T10:00:10.000Z"}},
-		{method: "GET", path: "/v1/answers/a-1"}, {method: "GET", path: "/v1/answers"}, {method: "GET", path: "/v1/models"}, {method: "GET", path: "/openapi.yaml"},
+		{method: "GET", path: "/v1/answers/a-1"}, {method: "GET", path: "/v1/answers"}, {method: "GET", path: "/v1/models"}, {method: "GET", path: "/v1/models/reader"}, {method: "GET", path: "/openapi.yaml"},
 	}
 }
 

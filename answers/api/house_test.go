@@ -35,6 +35,7 @@ import (
 	"videoqa/ingest/media"
 	"videoqa/ingest/media/spool"
 	"videoqa/internal/fault"
+	"videoqa/internal/vlm"
 )
 
 // patience is how long a test waits for anything at all. What takes so long is stuck.
@@ -238,7 +239,7 @@ func newHouseWith(t *testing.T, uploads kept) *house {
 	h.work(db)
 	h.cfg = api.Config{
 		Stream: h.client, Store: h.store, Spool: h.spool, Pictures: h, Wait: 20 * time.Second, Waiting: 4, Uploads: 1,
-		Models: []api.Model{{Model: ingest.Model{Name: "reader", Digest: "sha256:x", Precision: "fp32", Preprocess: "hub", Device: "cpu"}, Frames: 6}},
+		Models: []api.Model{{Model: ingest.Model{Name: "reader", Digest: "sha256:x", Precision: "fp32", Preprocess: "hub", Device: "cpu"}, Frames: 6, Family: "git", Can: []vlm.Ability{vlm.Ask}}},
 	}
 	h.url = h.serve(h.cfg)
 	text, err := os.ReadFile("openapi.yaml")

@@ -32,6 +32,7 @@ type asking struct {
 		Kind    ingest.Kind `json:"kind,omitempty"`
 		Choices []string    `json:"choices,omitempty"`
 		Frames  int         `json:"frames,omitempty"`
+		Model   string      `json:"model,omitempty"`
 	} `json:"questions" strict:"required"`
 }
 
@@ -50,7 +51,7 @@ func (a asking) questions(n naming) ([]ingest.Question, error) {
 			q.ID = n.question(i)
 		}
 		list[i] = ingest.Question{
-			ID: q.ID, Text: q.Text, Kind: q.Kind, Choices: q.Choices, Frames: q.Frames,
+			ID: q.ID, Text: q.Text, Kind: q.Kind, Choices: q.Choices, Frames: q.Frames, Model: q.Model,
 			ClipID: a.ClipID, URI: a.URI, Camera: a.Camera, Start: a.Start, End: a.End, Deadline: a.Deadline, OnOverload: a.OnOverload,
 		}
 		if err := list[i].Validate(); err != nil {

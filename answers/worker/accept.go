@@ -47,6 +47,7 @@ func (w *Worker) consider(ctx context.Context, j *job) {
 
 // queue lets j wait for a slot. Those that have to go for it are dead.
 func (w *Worker) queue(ctx context.Context, j *job) {
+	w.ahead.askedOf(j.question.Model)
 	dropped, ok := w.desk.put(j)
 	if !ok {
 		w.put(j, false)

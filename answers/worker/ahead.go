@@ -24,6 +24,7 @@ type ahead struct {
 	more chan struct{}
 
 	ranges map[string]time.Duration // how long the range was that a camera was last asked about
+	models []string                 // that questions named last, the latest first; "": those that named none
 }
 
 const mostRanges = 10_000 // cameras of which that is known
@@ -36,6 +37,30 @@ func (a *ahead) asked(camera string, length time.Duration) {
 		a.ranges = map[string]time.Duration{}
 	}
 	a.ranges[camera] = length
+}
+
+// mostModels is for how many models a clip is looked at ahead.
+const mostModels = 4
+
+// askedOf notes the model that a question names: the next ones will name it as well.
+func (a *ahead) askedOf(model string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.models) > 0 && a.models[0] == model {
+		return
+	}
+	rest := slices.DeleteFunc(a.models, func(name string) bool { return name == model })
+	a.models = append([]string{model}, rest[:min(len(rest), mostModels-1)]...)
+}
+
+// named are the models that a clip is looked at ahead for.
+func (a *ahead) named() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.models) == 0 {
+		return []string{""}
+	}
+	return slices.Clone(a.models)
 }
 
 // rangeOf returns how long the ranges are that a camera is asked about; 0: it is not.
@@ -123,15 +148,26 @@ func (w *Worker) warm(ctx context.Context, warmer Warmer, c ingest.Clip) error {
 			return err
 		}
 		defer file.Close()
-		return warmer.Warm(ctx, Subject{Clip: c, File: file})
+		return w.warmFor(ctx, warmer, Subject{Clip: c, File: file})
 	})
+}
+
+// warmFor looks at one subject for each model that was asked lately.
+func (w *Worker) warmFor(ctx context.Context, warmer Warmer, s Subject) error {
+	for _, model := range w.ahead.named() {
+		s.Model = model
+		if err := warmer.Warm(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *Worker) warmRanges(ctx context.Context, warmer Warmer, c ingest.Clip, length time.Duration) error {
 	from := c.Start.Time
 	for n := 0; n < mostWindows && from.Before(c.End.Time) && !w.desk.busy(); n++ {
 		f := &Footage{Camera: c.Camera, From: from, To: from.Add(length), Clips: []ingest.Clip{c}, Open: w.openClip}
-		if err := warmer.Warm(ctx, Subject{Footage: f}); err != nil {
+		if err := w.warmFor(ctx, warmer, Subject{Footage: f}); err != nil {
 			return err
 		}
 		from = f.To

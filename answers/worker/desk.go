@@ -25,7 +25,7 @@ type desk struct {
 	round   []string            // keys that wait, the next one first
 	count   map[string]int      // questions that wait, by key
 	asked   map[string]int      // slots in use, by key
-	open    map[[4]string]*batch
+	open    map[batchKey]*batch
 	waiting int    // questions
 	yield   []*job // those of them that prefer to be dropped, the oldest first
 	closed  bool
@@ -33,6 +33,7 @@ type desk struct {
 
 // A batch is at most [ingest.MaxQuestions] jobs about one target.
 type batch struct {
+	key    batchKey
 	target target
 	line   string
 	jobs   []*job
@@ -41,7 +42,7 @@ type batch struct {
 func (d *desk) init(most, slots int) {
 	d.most, d.each = most, max(1, slots-1)
 	d.changed = sync.NewCond(&d.mu)
-	d.open, d.lines = map[[4]string]*batch{}, map[string][]*batch{}
+	d.open, d.lines = map[batchKey]*batch{}, map[string][]*batch{}
 	d.count, d.asked = map[string]int{}, map[string]int{}
 }
 
@@ -61,7 +62,7 @@ func (d *desk) put(j *job) (dropped []*job, ok bool) {
 		return nil, false
 	}
 	j.queued = time.Now()
-	b := d.open[j.target.key()]
+	b := d.open[j.batchKey()]
 	if b == nil || len(b.jobs) == ingest.MaxQuestions {
 		b = d.begin(j)
 	}
@@ -87,8 +88,8 @@ func (d *desk) add(b *batch, n int) {
 
 // begin opens a batch at the end of its line.
 func (d *desk) begin(j *job) *batch {
-	b := &batch{target: j.target, line: j.line()}
-	d.open[j.target.key()] = b
+	b := &batch{key: j.batchKey(), target: j.target, line: j.line()}
+	d.open[b.key] = b
 	if len(d.lines[b.line]) == 0 {
 		d.round = append(d.round, b.line)
 	}
@@ -112,8 +113,8 @@ func (d *desk) drop() *job {
 // remove takes a batch out of its line, and the line out of the round if it was
 // the last.
 func (d *desk) remove(b *batch) {
-	if key := b.target.key(); d.open[key] == b {
-		delete(d.open, key)
+	if d.open[b.key] == b {
+		delete(d.open, b.key)
 	}
 	d.lines[b.line] = slices.DeleteFunc(d.lines[b.line], func(o *batch) bool { return o == b })
 	if len(d.lines[b.line]) == 0 {

@@ -35,7 +35,16 @@ type target struct {
 	footage *Footage
 }
 
-// key is equal for questions that can be asked together.
+// A batchKey is equal for questions that are asked together: the same model about the
+// same clip or range.
+type batchKey struct {
+	model  string
+	target [4]string
+}
+
+func (j *job) batchKey() batchKey { return batchKey{j.question.Model, j.target.key()} }
+
+// key is equal for targets that are the same.
 func (t target) key() [4]string {
 	if f := t.footage; f != nil {
 		return [4]string{"camera " + f.Camera, f.From.Format(time.RFC3339Nano), f.To.Format(time.RFC3339Nano), fmt.Sprint(len(f.Clips), f.Incomplete)}

@@ -44,6 +44,7 @@ type Subject struct {
 	Clip    ingest.Clip // of a question about a URI, only the URI
 	File    *media.File // borrowed until Ask returns
 	Footage *Footage    // in place of both
+	Model   string      // that it is looked at ahead for, as in a question; questions name their own
 }
 
 // Footage is a range of a camera's time, with the clips that overlap it.

@@ -66,6 +66,11 @@ type Stats struct {
 	Failed                        int64 // calls of the store that failed
 }
 
+// Plus adds up two counts.
+func (s Stats) Plus(o Stats) Stats {
+	return Stats{s.Hits + o.Hits, s.Encoded + o.Encoded, s.Shared + o.Shared, s.Waited + o.Waited, s.Refused + o.Refused, s.Failed + o.Failed}
+}
+
 // A Cache answers from its store, or computes and remembers.
 type Cache struct {
 	store Store

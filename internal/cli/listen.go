@@ -198,7 +198,12 @@ func (f ModelFlags) modelOf(a *App) (m api.Model, err error) {
 	if err != nil {
 		return m, err
 	}
-	return api.Model{Model: answers.Described(d), Frames: look.Frames}, nil
+	return servedModel(d, look), nil
+}
+
+// servedModel is what GET /v1/models says of a model.
+func servedModel(d vlm.Description, v vlm.Vision) api.Model {
+	return api.Model{Model: answers.Described(d), Frames: v.Frames, Family: d.Family, Can: d.Can}
 }
 
 // spooled opens the spool of uploads.

@@ -10,11 +10,10 @@ import (
 	"net/textproto"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
-	"videoqa/answers"
-	"videoqa/answers/api"
 	"videoqa/ingest"
 )
 
@@ -122,7 +121,7 @@ func TestAProcessThatOnlyServesHTTPTellsOfTheSameModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	if want := (api.Model{Model: answers.Described(m.Description()), Frames: m.Vision().Frames}); told != want {
+	if want := servedModel(m.Description(), m.Vision()); !reflect.DeepEqual(told, want) {
 		t.Errorf("told is %+v; the model is %+v", told, want)
 	}
 }

@@ -112,7 +112,7 @@ func (c *Serve) asker(ctx context.Context, a *App, o *operations) (asks worker.A
 		stop()
 		return free()
 	}
-	return counted{asker{service}.within(c.limits()), o.metrics}, api.Model{Model: answers.Described(m.Description()), Frames: m.Vision().Frames}, unload, nil
+	return counted{asker{service}.within(c.limits()), o.metrics}, servedModel(m.Description(), m.Vision()), unload, nil
 }
 
 // logger writes to standard error.

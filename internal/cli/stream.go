@@ -264,9 +264,9 @@ func (a limitedAsker) Ask(ctx context.Context, s worker.Subject, questions []ing
 // Warm implements [worker.Warmer].
 func (a limitedAsker) Warm(ctx context.Context, s worker.Subject) error {
 	if s.Footage != nil {
-		return a.service.WarmFootage(ctx, a.footage(*s.Footage))
+		return a.service.WarmFootage(ctx, a.footage(*s.Footage), s.Model)
 	}
-	return a.service.Warm(ctx, a.subject(s))
+	return a.service.Warm(ctx, a.subject(s), s.Model)
 }
 
 // Forget implements [worker.Forgetter].

@@ -26,6 +26,7 @@ var (
 	BadRequest     = errors.New("bad request")                  // the asker's arguments are wrong and will stay wrong
 	BadVideo       = errors.New("unreadable video")             // the media's bytes are wrong and will stay wrong
 	BadModel       = errors.New("unusable model")               // a checkpoint's files are wrong and will stay wrong
+	UnknownModel   = errors.New("unknown model")                // the question names a model that this service does not have
 	UnknownClip    = errors.New("unknown clip")                 // no clip of that id, after waiting for it
 	NoFootage      = errors.New("no footage")                   // no clip of that camera covers any of the range
 	RefusedURI     = errors.New("refused URI")                  // our own rules forbid fetching it
@@ -65,6 +66,7 @@ var judged = []struct {
 	{BadVideo, Verdict{"bad-video", http.StatusUnprocessableEntity, false}},
 	{BadModel, Verdict{"bad-model", http.StatusInternalServerError, false}},
 	{BadRequest, Verdict{"bad-request", http.StatusBadRequest, false}},
+	{UnknownModel, Verdict{"unknown-model", http.StatusUnprocessableEntity, false}},
 	{UnknownClip, Verdict{"unknown-clip", http.StatusNotFound, false}},
 	{NoFootage, Verdict{"no-footage", http.StatusNotFound, false}},
 	{NotFound, Verdict{"not-found", http.StatusNotFound, false}},
