@@ -463,7 +463,7 @@ func damageStep(h *house) {
 // everyRoute expects the same of every route that needs the store.
 func everyRoute(h *house, status int, text string) {
 	for _, c := range routes() {
-		if c.path == "/v1/models" || c.path == "/openapi.yaml" || strings.HasPrefix(c.path, "/v1/questions/") || strings.Contains(c.path, "/frames/") {
+		if strings.HasPrefix(c.path, "/v1/models") || c.path == "/openapi.yaml" || strings.HasPrefix(c.path, "/v1/questions/") || strings.Contains(c.path, "/frames/") {
 			continue
 		}
 		h.want(&c, status, text)
