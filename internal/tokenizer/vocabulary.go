@@ -23,25 +23,6 @@ func (v *vocabulary) ID(token string) (int64, bool) {
 	return id, ok
 }
 
-// Token gives the token of an id as the vocabulary spells it.
-func (v *vocabulary) Token(id int64) (string, bool) {
-	token, ok := v.tokens[id]
-	return token, ok
-}
-
-// Unknown gives the id of the unknown token, -1 if there is none.
-func (v *vocabulary) Unknown() int64 { return v.unknown }
-
-// Size gives the number of ids that a model needs to have logits for: the highest
-// id and one.
-func (v *vocabulary) Size() int {
-	size := int64(0)
-	for id := range v.tokens {
-		size = max(size, id+1)
-	}
-	return int(size)
-}
-
 // add puts a token in, unless it or its id is taken by another.
 func (v *vocabulary) add(token string, id int64) error {
 	if id < 0 || id > math.MaxInt32 {
