@@ -20,7 +20,7 @@ import (
 func Open(ctx context.Context, c *checkpoint.Checkpoint, cfg Config) (*Model, error) {
 	words, err := tokenizer.Open(c.Tokenizer)
 	if err != nil {
-		return nil, fmt.Errorf("gitvideo: open %s: %w", c.Name, err)
+		return nil, fmt.Errorf("gitvideo: open %s: %w", c.Place, err)
 	}
 	m, err := loadModel(ctx, c, cfg)
 	if err != nil {
@@ -39,11 +39,11 @@ func Check(c *checkpoint.Checkpoint, cfg Config) error {
 		return err
 	}
 	if _, _, err := preparation(s, cfg.Preprocess); err != nil {
-		return fmt.Errorf("gitvideo: open %s: %w", c.Name, err)
+		return fmt.Errorf("gitvideo: open %s: %w", c.Place, err)
 	}
 	words, err := tokenizer.Open(c.Tokenizer)
 	if err != nil {
-		return fmt.Errorf("gitvideo: open %s: %w", c.Name, err)
+		return fmt.Errorf("gitvideo: open %s: %w", c.Place, err)
 	}
 	_, err = precisionFor(cfg.Precision, s.config, cfg.Device, cfg.Library)
 	return errors.Join(err, words.Close())
@@ -78,7 +78,7 @@ func VisionOf(c *checkpoint.Checkpoint, how vlm.Preprocess) (vlm.Vision, error) 
 	}
 	p, pre, err := preparation(s, how)
 	if err != nil {
-		return vlm.Vision{}, fmt.Errorf("gitvideo: open %s: %w", c.Name, err)
+		return vlm.Vision{}, fmt.Errorf("gitvideo: open %s: %w", c.Place, err)
 	}
 	return visionOf(s, p, pre), nil
 }

@@ -33,7 +33,7 @@ type source struct {
 func read(c *checkpoint.Checkpoint) (*source, error) {
 	s, err := readSource(c)
 	if err != nil {
-		return nil, fmt.Errorf("gitvideo: open %s: %w", c.Name, err)
+		return nil, fmt.Errorf("gitvideo: open %s: %w", c.Place, err)
 	}
 	return s, nil
 }

@@ -35,7 +35,8 @@ import (
 // A Checkpoint is one opened folder. Its methods may be used by many goroutines;
 // Close must come after the last use of any tensor's bytes.
 type Checkpoint struct {
-	Name string // what answers call the model: the folder's or the repository's name; the caller may change it
+	Name  string // what answers call the model: the folder's or the repository's name; the caller may change it
+	Place string // what errors call it: the folder, where it lies in one
 
 	ConfigJSON       []byte // config.json
 	GenerationJSON   []byte // generation_config.json, nil if it is not there
@@ -76,7 +77,7 @@ func Open(dir string) (*Checkpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: open %s: %w", dir, err)
 	}
-	c.Name = nameOf(dir)
+	c.Name, c.Place = nameOf(dir), dir
 	return c, nil
 }
 
@@ -91,7 +92,7 @@ func OpenFS(fsys fs.FS) (*Checkpoint, error) {
 			return nil, errors.Join(err, c.Close())
 		}
 	}
-	c.Name = c.modelType
+	c.Name, c.Place = c.modelType, c.modelType
 	return c, nil
 }
 

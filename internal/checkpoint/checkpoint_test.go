@@ -172,6 +172,9 @@ func TestTheNameIsTheRepositorys(t *testing.T) {
 	if c.Name != "git-base-coco" || plain.Name != "torch" {
 		t.Errorf("names are %q and %q; want git-base-coco and torch", c.Name, plain.Name)
 	}
+	if c.Place != dir {
+		t.Errorf("errors name it by %q; want its folder, %q", c.Place, dir)
+	}
 }
 
 func TestTheModelTypeNamesTheFamily(t *testing.T) {

@@ -63,7 +63,7 @@ func familyOf(c *checkpoint.Checkpoint) (family, error) {
 			vision: gitvideo.VisionOf,
 		}, nil
 	}
-	return family{}, fmt.Errorf("models: open %s: config.json: model_type: %q is not supported, only %q: %w", c.Name, c.ModelType(), []string{gitvideo.Family}, fault.BadModel)
+	return family{}, fmt.Errorf("models: open %s: config.json: model_type: %q is not supported, only %q: %w", c.Place, c.ModelType(), []string{gitvideo.Family}, fault.BadModel)
 }
 
 // Open makes c, which is borrowed until Close, ready to answer. It returns

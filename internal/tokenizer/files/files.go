@@ -41,7 +41,7 @@ func Enough(there func(name string) bool) error {
 	case there(pieceFile):
 		return fmt.Errorf("%s alone is not read; make %s of it with transformers: %s", pieceFile, definitionFile, conversion)
 	}
-	return fmt.Errorf("it has no tokenizer: neither %s, nor %s, nor %s with %s", definitionFile, vocabFile, bpeFile, mergesFile)
+	return fmt.Errorf("there is no tokenizer: neither %s, nor %s, nor %s with %s", definitionFile, vocabFile, bpeFile, mergesFile)
 }
 
 // conversion makes tokenizer.json of spiece.model, as transformers loads it.
