@@ -177,7 +177,16 @@ type Subject struct {
 	From, To time.Duration
 	Index    *frames.Index // of Reader, if it was opened before: for many spans of one long file
 	Fetch    time.Duration // spent on getting Reader, for the answer's cost
+
+	Words Words // nil: nobody listens
 }
+
+// Words is told of an answer's words while they are generated: text belongs at code
+// point at of the answer to the question at that place of the call, and replaces what was
+// there. The answer is the truth: it may be another in the end, or an abstention. Calls come one at
+// a time for a question and must not block. Closed questions and those about pictures that
+// are out of distribution have none.
+type Words func(question, at int, text string)
 
 func (s Subject) clipID() string {
 	if s.ClipID == "" && s.Digest != "" {
@@ -197,7 +206,7 @@ type Result struct {
 // many calls wait, [fault.BadVideo], [fault.TooLarge], [fault.BadRequest] for a
 // span that makes no sense, or ctx's.
 func (s *Service) Ask(ctx context.Context, subject Subject, questions []ingest.Question) ([]Result, error) {
-	return s.ask(ctx, questions, job{subject: subject, cost: ingest.Cost{FetchMS: ms(subject.Fetch)}})
+	return s.ask(ctx, questions, job{words: subject.Words, subject: subject, cost: ingest.Cost{FetchMS: ms(subject.Fetch)}})
 }
 
 // ask answers questions by jobs that are like this one.

@@ -28,6 +28,8 @@ type Footage struct {
 	// A clip that cannot be had or read is left out, and the answer says degraded;
 	// but with Again, one that may be had later makes the call fail.
 	Again bool
+
+	Words Words // as a [Subject]'s
 }
 
 // A FootageClip is one recording. Open is called at most once a call and number of
@@ -53,7 +55,7 @@ type Media struct {
 // [fault.NoFootage] if no clip shows anything of it, and if none of those that do
 // can be read, what is wrong with the first.
 func (s *Service) AskFootage(ctx context.Context, f Footage, questions []ingest.Question) ([]Result, error) {
-	return s.ask(ctx, questions, job{footage: &f})
+	return s.ask(ctx, questions, job{words: f.Words, footage: &f})
 }
 
 // gathered is what a job about footage works with.

@@ -32,6 +32,7 @@ type job struct {
 	places    []int // of this job's questions
 	questions []ingest.Question
 	results   []Result
+	words     Words
 
 	footage *Footage // of a range of a camera's time, in place of subject
 	gathered

@@ -19,7 +19,7 @@ func (j *job) generate(ctx context.Context) error {
 	for n, i := range j.places {
 		prompts[n] = promptOf(j.questions[i])
 	}
-	replies, err := j.model.Answer(ctx, j.prefix, prompts, vlm.Generation{MaxTokens: j.s.cfg.MaxTokens, Beam: j.s.cfg.Beam})
+	replies, err := j.model.Answer(ctx, j.prefix, prompts, vlm.Generation{MaxTokens: j.s.cfg.MaxTokens, Beam: j.s.cfg.Beam, OnText: j.onText()})
 	if err != nil {
 		return err
 	}
@@ -30,6 +30,19 @@ func (j *job) generate(ctx context.Context) error {
 	}
 	return nil
 }
+
+// onText tells of words while they are generated; nil: nobody listens, or the answers
+// will be abstentions.
+func (j *job) onText() func(prompt, at int, text string) {
+	if j.words == nil || outside(j.prefix) {
+		return nil
+	}
+	return func(prompt, at int, text string) { j.words(j.places[prompt], at, text) }
+}
+
+// outside says that a clip's pictures are more likely unlike those that the model was
+// trained on.
+func outside(c vlm.Context) bool { return c.InDistribution() < 0.5 }
 
 // take makes a reply an answer.
 func (j *job) take(a *ingest.Answer, r vlm.Reply, q ingest.Question) {
@@ -52,12 +65,11 @@ func (j *job) take(a *ingest.Answer, r vlm.Reply, q ingest.Question) {
 // are like those that the model was trained on, its probability altogether, and
 // abstains where that is too low, or where the pictures more likely are unlike.
 func (j *job) weigh(a *ingest.Answer) {
-	inside := j.prefix.InDistribution()
-	a.Score *= inside
-	if inside < 0.5 {
+	a.Score *= j.prefix.InDistribution()
+	if outside(j.prefix) {
 		a.Sampling.Notes = append(a.Sampling.Notes, ingest.OutOfDistribution)
 	}
-	if inside < 0.5 || a.Score < j.s.cfg.AbstainBelow {
+	if outside(j.prefix) || a.Score < j.s.cfg.AbstainBelow {
 		a.Text, a.Abstained = "", true
 	}
 }

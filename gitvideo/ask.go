@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"unicode/utf8"
 
 	"videoqa/frames/prepare"
 	"videoqa/internal/fault"
@@ -119,7 +120,7 @@ func (m *Model) write(ctx context.Context, p *Prefix, places []int, prompts [][]
 	if len(places) == 0 {
 		return nil
 	}
-	results, err := m.generate(ctx, p, prompts, generation{MaxTokens: how.MaxTokens, Beam: how.Beam})
+	results, err := m.generate(ctx, p, prompts, generation{MaxTokens: how.MaxTokens, Beam: how.Beam, onToken: m.telling(places, how.OnText)})
 	if err != nil {
 		return err
 	}
@@ -128,6 +129,34 @@ func (m *Model) write(ctx context.Context, p *Prefix, places []int, prompts [][]
 		r.Text, r.Score, r.Cut = m.words.Decode(results[n].IDs), math.Exp(results[n].LogProb), results[n].Cut
 	}
 	return nil
+}
+
+// telling returns what tells of a text's tokens as words; nil: nobody listens.
+func (m *Model) telling(places []int, onText func(prompt, at int, text string)) func(n int, id int64) {
+	if onText == nil {
+		return nil
+	}
+	ids, told := make([][]int64, len(places)), make([]string, len(places))
+	return func(n int, id int64) {
+		ids[n] = append(ids[n], id)
+		text := m.words.Decode(ids[n])
+		same := commonPrefix(told[n], text)
+		if told[n] = text; same < len(text) {
+			onText(places[n], utf8.RuneCountInString(text[:same]), text[same:])
+		}
+	}
+}
+
+// commonPrefix is how many bytes of whole code points two texts begin with alike.
+func commonPrefix(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	for n > 0 && n < len(b) && !utf8.RuneStart(b[n]) {
+		n--
+	}
+	return n
 }
 
 // readPrompt turns a prompt into tokens, and notes in r what the asker should know

@@ -31,6 +31,7 @@ import (
 	"strconv"
 	"time"
 
+	"videoqa/answers/live"
 	"videoqa/answers/store"
 	"videoqa/answers/upload"
 	"videoqa/ingest"
@@ -90,7 +91,8 @@ type Config struct {
 	Spool    Spool    // nil: uploads are refused
 	Pictures Pictures // nil: frames are not shown
 	Models   []Model
-	Keys     *Keys // nil: nobody has to have one
+	Words    *live.Hub // of answers that are generated in this process; nil: none are
+	Keys     *Keys     // nil: nobody has to have one
 
 	// RefuseUploads says why no upload is taken now; nil, or nil from it: they are.
 	RefuseUploads func() error

@@ -25,6 +25,7 @@ import (
 	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
 
 	"videoqa/answers/api"
+	"videoqa/answers/live"
 	"videoqa/answers/store"
 	"videoqa/answers/store/sqlite"
 	"videoqa/answers/upload"
@@ -55,6 +56,7 @@ type house struct {
 	store   *flaky
 	spool   telling
 	client  *kafka.Client
+	words   *live.Hub
 	hold    sync.RWMutex // locked by holdAsker: the asker waits
 
 	document libopenapi.Document
@@ -180,7 +182,12 @@ func (a reader) Ask(ctx context.Context, s worker.Subject, questions []ingest.Qu
 	if id == "" {
 		id = ingest.NamelessClip(s.File.Digest())
 	}
-	for _, q := range questions {
+	for i, q := range questions {
+		if s.Words != nil { // as a model would, with a mistake at first
+			s.Words(i, 0, "wrong")
+			s.Words(i, 0, string(text[:len(text)/2]))
+			s.Words(i, len(text)/2, string(text[len(text)/2:]))
+		}
 		results = append(results, worker.Result{Answer: ingest.Answer{
 			ID: "a-" + q.ID, QuestionID: q.ID, Camera: s.Clip.Camera, Question: q.Text, Kind: q.AsKind(), Text: string(text), Score: 0.5, Evidence: []ingest.Evidence{},
 			Clips:    []ingest.SeenClip{{ID: id, Digest: s.File.Digest(), Start: s.Clip.Start}},
@@ -211,7 +218,7 @@ func newHouse(t *testing.T) *house {
 }
 
 func newHouseWith(t *testing.T, uploads kept) *house {
-	h := &house{t: t, clips: t.TempDir(), seen: map[string]bool{}}
+	h := &house{t: t, clips: t.TempDir(), seen: map[string]bool{}, words: live.NewHub()}
 	b, err := broker.Open(broker.Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -238,7 +245,7 @@ func newHouseWith(t *testing.T, uploads kept) *house {
 	h.spool = telling{uploads, make(chan struct{}, 1), new(atomic.Bool)}
 	h.work(db)
 	h.cfg = api.Config{
-		Stream: h.client, Store: h.store, Spool: h.spool, Pictures: h, Wait: 20 * time.Second, Waiting: 4, Uploads: 1,
+		Stream: h.client, Store: h.store, Spool: h.spool, Pictures: h, Words: h.words, Wait: 20 * time.Second, Waiting: 4, Uploads: 1,
 		Models: []api.Model{{Model: ingest.Model{Name: "reader", Digest: "sha256:x", Precision: "fp32", Preprocess: "hub", Device: "cpu"}, Frames: 6, Family: "git", Can: []vlm.Ability{vlm.Ask}}},
 	}
 	h.url = h.serve(h.cfg)
@@ -267,7 +274,7 @@ func (h *house) work(db *sqlite.Store) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	w, err := worker.New(worker.Config{Stream: h.client, Store: db, Media: fetcher, Asker: reader{h}, Uploads: upload.New(h.spool, db, nil), Grace: time.Second})
+	w, err := worker.New(worker.Config{Stream: h.client, Store: db, Media: fetcher, Asker: reader{h}, Words: h.words, Uploads: upload.New(h.spool, db, nil), Grace: time.Second})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -107,11 +107,17 @@ func (a *API) ask(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer leave()
+	words, stop := a.listen(r, questions) // before they can be answered
+	defer stop()
 	if err := a.publishQuestions(r, questions); err != nil {
 		return err
 	}
 	b.release() // its questions use the upload now
-	return a.await(w, r, questions)
+	wait, async := preference(r.Header.Values("Prefer"), a.cfg.Wait)
+	if wantsEvents(r) && !async {
+		return a.stream(w, r, questions, words, wait)
+	}
+	return a.await(w, r, questions, wait, async)
 }
 
 // checkQuestions finds what is wrong with questions.
@@ -205,8 +211,7 @@ func traced(m ingest.Message, r *http.Request) ingest.Message {
 
 // await replies with the outcomes, once there is one of each, or else with where
 // they will be.
-func (a *API) await(w http.ResponseWriter, r *http.Request, questions []ingest.Question) error {
-	wait, async := preference(r.Header.Values("Prefer"), a.cfg.Wait)
+func (a *API) await(w http.ResponseWriter, r *http.Request, questions []ingest.Question, wait time.Duration, async bool) error {
 	if async {
 		w.Header().Set("Preference-Applied", "respond-async")
 	}

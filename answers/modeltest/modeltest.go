@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) answers.Model) {
 	t.Run("many callers at once get what each gets alone", func(t *testing.T) { callersAtOnce(t, m) })
 	t.Run("another opening of the checkpoint gives the same bits", func(t *testing.T) { sameBits(t, m, open(t)) })
 	t.Run("keys follow what results depend on", func(t *testing.T) { keys(t, m) })
+	t.Run("the words that are told make the text", func(t *testing.T) { told(t, m) })
 	t.Run("a choice has its share of the probability of all", func(t *testing.T) { shares(t, m) })
 	t.Run("a call whose context has ended returns its cause", func(t *testing.T) { cancelled(t, m) })
 	t.Run("what cannot be asked is refused", func(t *testing.T) { refusals(t, m) })
@@ -191,6 +192,26 @@ func keys(t *testing.T, m answers.Model) {
 	}
 	if bits := m.FeatureBits(); bits != 16 && bits != 32 {
 		t.Errorf("features are kept in %d bits", bits)
+	}
+}
+
+func told(t *testing.T, m answers.Model) {
+	c := about(t, m, see(t, m, clip(m, 1)), false)
+	texts := make([]string, len(prompts()))
+	replies, err := m.Answer(t.Context(), c, prompts(), vlm.Generation{MaxTokens: 8, OnText: func(prompt, at int, text string) {
+		texts[prompt] = string([]rune(texts[prompt])[:at]) + text
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range prompts() {
+		want := replies[i].Text
+		if p.Choices != nil {
+			want = ""
+		}
+		if texts[i] != want {
+			t.Errorf("of the reply %q to %+v was told %q", replies[i].Text, p, texts[i])
+		}
 	}
 }
 

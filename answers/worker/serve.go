@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"videoqa/answers/live"
 	"videoqa/answers/store"
 	"videoqa/ingest"
 	"videoqa/ingest/media"
@@ -115,6 +116,7 @@ func (w *Worker) results(ctx context.Context, b *batch, subject Subject) (result
 	for i, j := range b.jobs {
 		questions[i] = j.question
 	}
+	subject.Words = w.words(b.jobs)
 	err = w.insist(ctx, "ask", func() (err error) {
 		limited, cancel := context.WithTimeoutCause(ctx, w.cfg.Patience, fault.Overrun{Limit: w.cfg.Patience, Setting: "--work-patience"})
 		defer cancel()
@@ -126,6 +128,18 @@ func (w *Worker) results(ctx context.Context, b *batch, subject Subject) (result
 		return nil, fmt.Errorf("worker: ask: %d results for %d questions", len(results), len(questions))
 	}
 	return results, err
+}
+
+// words tells whoever listens to questions of their answers' words; nil: nobody does.
+func (w *Worker) words(jobs []*job) func(question, at int, text string) {
+	all := make([]live.Question, len(jobs))
+	for i, j := range jobs {
+		all[i] = live.Question{ID: j.question.ID, Request: j.request}
+	}
+	if w.cfg.Words == nil || !w.cfg.Words.Heard(all...) {
+		return nil
+	}
+	return func(question, at int, text string) { w.cfg.Words.Say(all[question], at, text) }
 }
 
 // patientUntil is how long j may wait for all of its footage.

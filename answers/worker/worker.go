@@ -22,6 +22,7 @@ import (
 	"sync"
 	"time"
 
+	"videoqa/answers/live"
 	"videoqa/answers/store"
 	"videoqa/ingest"
 	"videoqa/ingest/media"
@@ -45,6 +46,11 @@ type Subject struct {
 	File    *media.File // borrowed until Ask returns
 	Footage *Footage    // in place of both
 	Model   string      // that it is looked at ahead for, as in a question; questions name their own
+
+	// Words, if not nil, is to be told of an answer's words while they are generated:
+	// text belongs at code point at of the answer to the question at that place of the
+	// call, and replaces what was there. It does not block.
+	Words func(question, at int, text string)
 }
 
 // Footage is a range of a camera's time, with the clips that overlap it.
@@ -88,6 +94,7 @@ type Config struct {
 	Asker  Asker
 
 	Uploads  Uploads          // nil: this process does not see them
+	Words    *live.Hub        // is told of answers' words; nil: nobody listens
 	Group    string           // names us in events' source; "": videoqa
 	Topics   Topics           // zero: the published names
 	Slots    int              // subjects asked about at a time, of one camera at most all but one; 0: 3

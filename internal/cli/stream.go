@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"videoqa/answers"
+	"videoqa/answers/live"
 	"videoqa/answers/upload"
 	"videoqa/answers/worker"
 	"videoqa/ingest"
@@ -109,6 +110,7 @@ func (s stream) run(ctx context.Context) (err error) {
 		s.Work.Uploads = s.keeper
 	}
 	s.Work.Group, s.Work.Log, s.Work.Watch = s.Kafka.Group, s.Log, s.Observe.Watch
+	s.Work.Words = live.NewHub()
 	defer s.Keep.begin(ctx, db, s.Log)()
 	if s.Peers != nil && s.Store == "" && !s.embedded {
 		s.Peers.lonely = lonelyIn(client, s.Kafka.Group)
@@ -137,6 +139,7 @@ func (s stream) work(ctx context.Context, client *kafka.Client) (err error) {
 	}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
+	s.HTTP.Config.Words = s.Work.Words
 	s.HTTP.Config.Stream, s.HTTP.Config.Store, s.HTTP.Config.Group, s.HTTP.Config.Log = client, s.Work.Store, s.Kafka.Group, s.Log
 	guard, run, err := s.workers()
 	if err != nil {
@@ -277,13 +280,15 @@ func (a limitedAsker) Forget(ctx context.Context, clipID string) error {
 func (a limitedAsker) subject(s worker.Subject) answers.Subject {
 	return answers.Subject{
 		ClipID: s.Clip.ID, Camera: s.Clip.Camera, Start: s.Clip.Start,
-		Reader: s.File, Size: s.File.Size(), Digest: s.File.Digest(), Limits: a.limits.of(s.Clip), Unchanged: s.File.Unchanged,
+		Reader: s.File, Size: s.File.Size(), Digest: s.File.Digest(), Limits: a.limits.of(s.Clip), Unchanged: s.File.Unchanged, Words: s.Words,
 	}
 }
 
 func (a limitedAsker) ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]answers.Result, error) {
 	if s.Footage != nil {
-		return a.service.AskFootage(ctx, a.footage(*s.Footage), questions)
+		footage := a.footage(*s.Footage)
+		footage.Words = s.Words
+		return a.service.AskFootage(ctx, footage, questions)
 	}
 	return a.service.Ask(ctx, a.subject(s), questions)
 }

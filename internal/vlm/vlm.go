@@ -87,6 +87,11 @@ type Generation struct {
 	MaxTokens int
 	// Beam is the width of beam search; 0 and 1 mean greedy.
 	Beam int
+	// OnText, if not nil, is called while the reply to a prompt without choices is
+	// written, with text that belongs at code point at of the reply and replaces
+	// whatever was there. Calls come one at a time, before Answer returns; they must not
+	// block.
+	OnText func(prompt, at int, text string)
 }
 
 // DefaultTokens is how many tokens an answer may have unless said otherwise.
