@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps env build install dist dist-check demo test test-real faults rebalance fair soak scale stream-cost bench bench-answers bench-trace bench-serving bench-peers bench-device memory eval eval-outside parity check gofmt vet staticcheck race house clean libraries deploy-check
+.PHONY: sanitize help deps env build install dist dist-check demo test test-real faults rebalance fair soak scale stream-cost bench bench-answers bench-trace bench-serving bench-peers bench-device memory eval eval-outside parity check gofmt vet staticcheck race house clean libraries deploy-check
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 # The version is ours to state: Go's own stamp fails where git distrusts the folder's owner, as in containers.
@@ -149,6 +149,11 @@ house: libraries
 
 race: libraries
 	$(WITH_LIBRARIES) $(GO_TEST) -race $(RACED)
+
+# With -short the tests take fewer and smaller shapes; the C is compiled with -O1.
+sanitize: libraries ## the kernels' tests with AddressSanitizer and UndefinedBehaviorSanitizer, over every kernel set that the processor has
+	$(WITH_LIBRARIES) CGO_CFLAGS="-g -O1 -fsanitize=undefined -fno-sanitize-recover=undefined" CGO_LDFLAGS=-fsanitize=undefined \
+	go test -asan -short -count=1 -v ./internal/onnx/kernels | grep -v '^ *=== \|^ *--- PASS'
 
 clean: ## remove bin and dist; the libraries in the cache folder stay
 	rm -rf bin dist

@@ -67,7 +67,7 @@ FN void bring(struct operand *o, int64_t from, int64_t n) {
 	}
 	o->units = o->copy, o->stride = (DEPTH + GAP) * 4;
 	int64_t per = p->format == INT8 ? 4 : p->format == BF16 ? 2 : 1, first = from * per, count = n * per < p->in - first ? n * per : p->in - first;
-	for (int64_t r = 0; r < o->rows; r++) {
+	for (int64_t r = 0; r < o->rows && count > 0; r++) {
 		const float *x = (const float *)p->x + (o->first + r) * p->x_stride + first;
 		char *to = o->copy + r * (DEPTH + GAP) * 4;
 		if (p->format == FP32)

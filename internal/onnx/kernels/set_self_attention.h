@@ -43,7 +43,7 @@ INLINE void pack_two(const float *one, const float *other, uint32_t *to, int64_t
 		store_bf16(high, load_some(other, n), n);
 	shorts l, h;
 	memcpy(&l, low, sizeof l), memcpy(&h, high, sizeof h);
-	ints both = __builtin_convertvector(l, ints) | __builtin_convertvector(h, ints) << 16;
+	uints both = __builtin_convertvector(l, uints) | __builtin_convertvector(h, uints) << 16;
 	memcpy(to, &both, sizeof both);
 }
 

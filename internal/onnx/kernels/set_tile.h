@@ -14,17 +14,17 @@ struct tile {
 
 // madd adds to WIDTH sums the products of as many units of weights and of one unit of a row. INT8 keeps its sums as 32-bit integers.
 INLINE vec madd(vec sum, vec weights, const char *unit, const int format) {
-	int32_t u;
+	uint32_t u;
 	memcpy(&u, unit, sizeof u);
-	ints w = (ints)weights;
+	uints w = (uints)weights;
 	if (format == BF16) {
-		sum += (vec)(w << 16) * (vec)((ints){} + (int32_t)((uint32_t)u << 16));
-		return sum + (vec)(w & (int32_t)0xffff0000) * (vec)((ints){} + (int32_t)(u & 0xffff0000));
+		sum += (vec)(w << 16) * (vec)((uints){} + (u << 16));
+		return sum + (vec)(w & 0xffff0000) * (vec)((uints){} + (u & 0xffff0000));
 	}
 	if (format == INT8) {
 		ints add = (ints)sum;
 		for (int i = 0; i < 32; i += 8)
-			add += ((w >> i) & 255) * (int8_t)(u >> i);
+			add += (ints)((w >> i) & 255) * (int8_t)(u >> i);
 		return (vec)add;
 	}
 	float f;

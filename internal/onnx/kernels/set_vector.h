@@ -3,6 +3,7 @@
 typedef float vec __attribute__((vector_size(4 * WIDTH)));
 typedef float vec4 __attribute__((vector_size(16)));
 typedef int32_t ints __attribute__((vector_size(4 * WIDTH)));
+typedef uint32_t uints __attribute__((vector_size(4 * WIDTH))); // for what may go beyond an int
 typedef uint16_t shorts __attribute__((vector_size(2 * WIDTH)));
 typedef int8_t bytes __attribute__((vector_size(WIDTH)));
 typedef struct { vec v; } __attribute__((packed, aligned(4), may_alias)) loose; // a vec anywhere
@@ -52,7 +53,7 @@ INLINE float sum(vec v) {
 INLINE vec widen(const uint16_t *p) {
 	ints h = __builtin_convertvector(((const loose_half *)p)->v, ints);
 	vec magnitude = (vec)((h & 0x7fff) << 13) * 0x1p112f;
-	return (vec)((ints)magnitude | ((magnitude >= 0x1p16f) & 0x7f800000) | (h & 0x8000) << 16);
+	return (vec)((ints)magnitude | ((magnitude >= 0x1p16f) & 0x7f800000) | (ints)((uints)(h & 0x8000) << 16));
 }
 #else
 INLINE vec widen(const uint16_t *p) { return WIDEN(p); }
@@ -89,7 +90,7 @@ INLINE vec exp2v(vec v) {
 #ifdef SCALE
 	return SCALE(p, v);
 #else
-	vec two = (vec)(((ints)n << 23) + (127 << 23)); // what magic adds to the bits is shifted out
+	vec two = (vec)(((uints)n << 23) + (127u << 23)); // what magic adds to the bits is shifted out
 	return (vec)((ints)(p * two) & ~(v <= -126.0f)); // what is not a number stays so
 #endif
 }
@@ -102,9 +103,9 @@ INLINE void store_bf16(uint16_t *to, vec v, int64_t n) {
 #ifdef ROUND_BF16
 	shorts high = (shorts)ROUND_BF16(v);
 #else
-	ints bits = (ints)v, odd = (bits >> 16) & 1, nan = v != v;
+	uints bits = (uints)v, odd = (bits >> 16) & 1, nan = (uints)(v != v);
 	bits = ((bits + 0x7fff + odd) & ~nan) | ((bits | 0x400000) & nan);
-	shorts high = __builtin_convertvector((bits >> 16) & 0xffff, shorts);
+	shorts high = __builtin_convertvector(bits >> 16, shorts);
 #endif
 	if (n >= WIDTH)
 		memcpy(to, &high, sizeof high);

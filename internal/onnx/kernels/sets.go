@@ -1,6 +1,5 @@
 package kernels
 
-// #cgo CFLAGS: -O3
 // #cgo LDFLAGS: -lm -lpthread
 // #include <stdlib.h>
 // #include "kernels.h"

@@ -1,6 +1,7 @@
 package kernels
 
 // #include "kernels.h"
+// #include "workspace.h"
 import "C"
 
 import (
@@ -15,22 +16,27 @@ import (
 // errMemory is what a task reports that finds no memory to work in.
 var errMemory = errors.New("kernels: allocate a thread's workspace: out of memory")
 
-// run does tasks [0, n) on as many threads as Go uses, each taking the next one that
-// nobody has.
+// Workspaces is how many bytes threads keep to work in, of the process.
+func Workspaces() int64 { return int64(C.videoqa_workspaces()) }
+
+// run does tasks [0, n) on as many threads as Go uses, the caller's among them, each taking
+// the next one that nobody has.
 func run(n C.int64_t, task func(C.int64_t) C.int) error {
 	var next atomic.Int64
 	var failed atomic.Bool
-	var threads sync.WaitGroup
-	for range min(int64(runtime.GOMAXPROCS(0)), int64(n)) {
-		threads.Go(func() {
-			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
-				if task(C.int64_t(i)) != 0 {
-					failed.Store(true)
-				}
+	work := func() {
+		for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+			if task(C.int64_t(i)) != 0 {
+				failed.Store(true)
 			}
-		})
+		}
 	}
-	threads.Wait()
+	var others sync.WaitGroup
+	for range min(int64(runtime.GOMAXPROCS(0)), int64(n)) - 1 {
+		others.Go(work)
+	}
+	work()
+	others.Wait()
 	if failed.Load() {
 		return errMemory
 	}

@@ -19,4 +19,7 @@ enum workspace {
 // the calling thread's until it asks for the same one again.
 void *videoqa_workspace(enum workspace, int64_t bytes);
 
+// videoqa_workspaces is how many bytes all threads keep.
+int64_t videoqa_workspaces(void);
+
 #endif

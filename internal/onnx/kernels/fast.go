@@ -1,0 +1,6 @@
+//go:build !asan
+
+package kernels
+
+// #cgo CFLAGS: -O3
+import "C"
