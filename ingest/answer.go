@@ -99,15 +99,15 @@ type Model struct {
 	Demonstration bool `json:"demonstration,omitempty"`
 }
 
-// CacheUse says what had to be computed for the answer.
+// CacheUse says what had to be computed for the answer. It may grow, as Model may.
 type CacheUse struct {
 	FramesHit  int    `json:"frames_hit"`
 	FramesMiss int    `json:"frames_miss"`
 	Prefix     string `json:"prefix"` // "hit" or "miss"
 }
 
-// Cost is the time spent by stage, in milliseconds of wall clock. What questions
-// asked together share is reported whole in each of their answers.
+// Cost is the time spent by stage, in milliseconds of wall clock. It may grow, as Model
+// may. What questions asked together share is reported whole in each of their answers.
 type Cost struct {
 	QueueMS    float64 `json:"queue_ms"`
 	FetchMS    float64 `json:"fetch_ms"`
