@@ -178,14 +178,14 @@ func (r *reader) publish(text string) (answer string) {
 
 // transcript runs a command that is shown with what it prints: "$ command", then
 // lines. Each of these has to be printed, in this order. Lines that tell how long
-// something took differ from run to run and are left out.
+// something took differ from run to run and are left out, and … stands for more lines.
 func (r *reader) transcript(text string) {
 	r.t.Helper()
 	command, shown, _ := strings.Cut(strings.TrimPrefix(text, "$ "), "\n")
 	out := r.run(command)
 	rest := strings.Split(out, "\n")
 	for _, line := range strings.Split(shown, "\n") {
-		if strings.Contains(line, " ms: ") {
+		if strings.Contains(line, " ms: ") || line == "…" {
 			continue
 		}
 		at := slices.Index(rest, line)
