@@ -205,14 +205,10 @@ func TestEveryFormOfTheWeightsFits(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, z := specOf(c), size{1, c.Vision.Grid(), c.Vision.Grid()}
-		e := embedding{
-			patch:    make([]float32, s.vision.Width*s.patch*s.patch*3),
-			position: make([]float32, z.high*z.wide*s.vision.Width),
-			class:    make([]float32, s.vision.Width),
-		}
+		e := embeddingOf(s, z)
 		for _, forms := range [][2]weights.Form{{weights.Float32Panels, weights.Float32Panels}, {weights.BFloat16Panels, weights.Float32Panels}, {weights.BFloat16Panels, weights.Int8Blocks}, {weights.Int8Panels, weights.Int8Blocks}, {weights.Int8Blocks, weights.Int8Blocks}, {weights.Plain, weights.Int8Blocks}} {
 			l := newLayout(s, false, forms[0], forms[1])
-			if _, err := visionGraph(onnx.NewGraph("vision"), s, l, z, e); err != nil {
+			if _, err := visionGraph(onnx.NewGraph("vision"), s, l, z.frames, e); err != nil {
 				t.Error(err)
 			}
 			if _, err := prefixGraph(onnx.NewGraph("prefix"), s, l, 1, z.tokens(), onnx.Half); err != nil {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/x448/float16"
 
-	"videoqa/internal/checkpoint"
 	"videoqa/internal/fault"
+	"videoqa/internal/nn/layers"
 	"videoqa/internal/nn/weights"
 	"videoqa/internal/onnx"
 	"videoqa/internal/vlm"
@@ -168,7 +168,7 @@ func (m *Model) vision(ctx context.Context, z size) (*onnx.Session, func(), erro
 		if err != nil {
 			return onnx.Model{}, err
 		}
-		return visionGraph(m.newWide(name), m.spec, m.layout, z, e)
+		return visionGraph(m.newWide(name), m.spec, m.layout, z.frames, e)
 	})
 }
 
@@ -207,13 +207,14 @@ func (m *Model) newWide(name string) *onnx.Graph {
 }
 
 // embedding reads the checkpoint's part of the embedding and prepares it for z.
-func (m *Model) embedding(z size) (embedding, error) {
-	var t [3]checkpoint.Tensor
-	for i, name := range []string{"patch_embedding.weight", "position_embedding.weight", "class_embedding"} {
-		var err error
-		if t[i], err = m.from.Tensor(visionPrefix + "embeddings." + name); err != nil {
-			return embedding{}, err
+func (m *Model) embedding(z size) (layers.PatchEmbedding, error) {
+	w := layers.PatchWeights{Side: m.spec.patch, Grid: m.spec.grid}
+	for name, into := range map[string]*[]float32{"patch_embedding.weight": &w.Patch, "position_embedding.weight": &w.Positions, "class_embedding": &w.Class} {
+		values, err := m.tensor(visionPrefix + "embeddings." + name)
+		if err != nil {
+			return layers.PatchEmbedding{}, err
 		}
+		*into = values
 	}
-	return embed(m.spec, t[0].Float32(), t[1].Float32(), t[2].Float32(), m.scale, m.shift, z.high, z.wide), nil
+	return w.Embed(m.scale, m.shift, z.high, z.wide), nil
 }

@@ -2,12 +2,12 @@ package gitvideo
 
 import (
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
+	"videoqa/internal/nn/layers"
 	"videoqa/internal/nn/weights"
 	"videoqa/internal/onnx"
 )
@@ -57,13 +57,9 @@ func checkGraphs(t *testing.T, c modelConfig, z size) {
 	t.Helper()
 	s := specOf(c)
 	l := newLayout(s, false, weights.Plain, weights.Plain)
-	e := embedding{
-		patch:    make([]float32, s.vision.Width*s.patch*s.patch*3),
-		position: make([]float32, z.high*z.wide*s.vision.Width),
-		class:    make([]float32, s.vision.Width),
-	}
+	e := embeddingOf(s, z)
 	for _, begin := range []func(string) *onnx.Graph{onnx.NewGraph, onnx.NewPlainGraph, onnx.NewHalfGraph} {
-		if _, err := visionGraph(begin("vision"), s, l, z, e); err != nil {
+		if _, err := visionGraph(begin("vision"), s, l, z.frames, e); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := prefixGraph(begin("prefix"), s, l, z.frames, z.tokens(), 0); err != nil {
@@ -74,6 +70,14 @@ func checkGraphs(t *testing.T, c modelConfig, z size) {
 		t.Error(err)
 	}
 	checkPlan(t, c, s, l)
+}
+
+// embeddingOf is that of a model whose weights are nothing.
+func embeddingOf(s spec, z size) layers.PatchEmbedding {
+	w := s.vision.Width
+	return layers.PatchWeights{
+		Side: s.patch, Grid: s.grid, Patch: make([]float32, w*s.patch*s.patch*3), Positions: make([]float32, (1+s.grid*s.grid)*w), Class: make([]float32, w),
+	}.Embed([3]float64{}, [3]float64{}, z.high, z.wide)
 }
 
 // checkPlan makes sure that every tensor of the checkpoint is used once, and that
@@ -188,14 +192,5 @@ func TestManySizesOfPictureKeepFewSessions(t *testing.T) {
 	}
 	if n := len(m.runtime.Graphs()); n > 24 {
 		t.Errorf("%d sessions are open; want at most 24", n)
-	}
-}
-
-func TestPositionsOfTheSameGridStayAsTheyAre(t *testing.T) {
-	from := []float32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18}
-	for i, v := range interpolate(from, 3, 2, 3, 3) {
-		if math.Abs(v-float64(from[i])) > 1e-12 {
-			t.Errorf("position %d becomes %v; want %v", i, v, from[i])
-		}
 	}
 }
