@@ -151,7 +151,7 @@ race: libraries
 	$(WITH_LIBRARIES) $(GO_TEST) -race $(RACED)
 
 # With -short the tests take fewer and smaller shapes; the C is compiled with -O1.
-sanitize: libraries ## the kernels' tests with AddressSanitizer and UndefinedBehaviorSanitizer, over every kernel set that the processor has
+sanitize: libraries ## the tests of the kernels with AddressSanitizer and UndefinedBehaviorSanitizer, over every kernel set that the processor has
 	$(WITH_LIBRARIES) CGO_CFLAGS="-g -O1 -fsanitize=undefined -fno-sanitize-recover=undefined" CGO_LDFLAGS=-fsanitize=undefined \
 	go test -asan -short -count=1 -v ./internal/onnx/kernels | grep -v '^ *=== \|^ *--- PASS'
 

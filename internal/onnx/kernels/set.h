@@ -14,6 +14,9 @@
 #if !defined(DOT_ROWS) || !defined(DOT_OUTPUTS) || !defined(KEY_ROWS) || !defined(VALUE_ROWS) || !defined(VALUE_CHUNK) || !defined(TILE_ROWS) || !defined(GENERAL_ROWS)
 #error "a kernel set defines how much its registers hold: DOT_ROWS, DOT_OUTPUTS, KEY_ROWS, VALUE_ROWS, VALUE_CHUNK, TILE_ROWS, GENERAL_ROWS"
 #endif
+#if defined(FRACTION) && !defined(SCALE)
+#error "a kernel set that defines FRACTION defines SCALE"
+#endif
 
 _Static_assert(WIDTH == 4 || WIDTH == 8 || WIDTH == 16, "sum knows registers of 4, 8 and 16 floats");
 _Static_assert(GENERAL_ROWS >= 1 && GENERAL_ROWS <= 6, "tiles_of has a case for each number of rows below 6");
