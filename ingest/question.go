@@ -109,7 +109,7 @@ func (q Question) validateChoices() error {
 		return nil
 	}
 	if len(q.Choices) < 2 || len(q.Choices) > MaxChoices {
-		return q.bad("choices has %d items; it has to have from 2 to %d", len(q.Choices), MaxChoices)
+		return q.bad("choices has to have from 2 to %d items, not %d", MaxChoices, len(q.Choices))
 	}
 	for i, c := range q.Choices {
 		switch {

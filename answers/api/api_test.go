@@ -215,7 +215,7 @@ func answersStep(h *house) {
 		h.t.Errorf("answers about dock-3: %v", all)
 	}
 	h.want(&call{method: "GET", path: "/v1/answers?camera=none"}, 200, `"answers":[]`)
-	for _, query := range []string{"from=yesterday", "limit=0", "limit=x", "cursor=nonsense", "colour=red", "camera=a&camera=b", "camera=%zz", "from=2026-09-01"} {
+	for _, query := range []string{"from=yesterday", "limit=0", "limit=x", "cursor=nonsense", "colour=red", "camera=a&camera=b", "camera=%zz", "from=2026-09-01", "from=2026-09-02T00:00:00Z&to=2026-09-01T00:00:00Z"} {
 		h.want(&call{method: "GET", path: "/v1/answers?" + query, wrong: true}, 400, "bad-request")
 	}
 }

@@ -40,6 +40,9 @@ func listingOf(r *http.Request, what string, more ...string) (l listing, err err
 			*into = t.Time
 		}
 	}
+	if !l.from.IsZero() && !l.to.IsZero() && !l.from.Before(l.to) {
+		return l, fmt.Errorf("api: %s: from %s is not before to %s: %w", what, v.Get("from"), v.Get("to"), fault.BadRequest)
+	}
 	if text := v.Get("limit"); text != "" {
 		if l.limit, err = strconv.Atoi(text); err != nil || l.limit < 1 || l.limit > store.MostOnPage {
 			return l, fmt.Errorf("api: %s: limit %.40q is not from 1 to %d: %w", what, text, store.MostOnPage, fault.BadRequest)
