@@ -7,6 +7,8 @@ import (
 	"math"
 
 	"github.com/asticode/go-astiav"
+
+	"videoqa/frames/bitstream"
 )
 
 // manyPackets is from how many on a video's own table is believed at first. To
@@ -30,12 +32,12 @@ func believe(in *input, least int) *Index {
 	case in.format != "mov", codec != astiav.CodecIDH264 && codec != astiav.CodecIDHevc, n < least, in.limits.Packets > 0 && n > in.limits.Packets:
 		return nil
 	}
-	t, ok := readTable(in.source, in.video.ID())
-	if !ok || int(t.samples) != n {
+	t, ok := in.source.file().SampleTable(in.video.ID())
+	if !ok || int(t.Samples) != n {
 		return nil
 	}
 	x := newIndex(in)
-	x.believed, x.shifted = true, t.shifts != nil
+	x.believed, x.shifted = true, t.HasShifts()
 	if !x.fillBelieved(entriesOf(in.video), t) {
 		return nil
 	}
@@ -44,18 +46,18 @@ func believe(in *input, least int) *Index {
 
 // fillBelieved makes rows, whose timestamps are still off by the same amount. It
 // fails where samples lie outside the file, or in no order of time.
-func (x *Index) fillBelieved(entries []entry, t table) bool {
+func (x *Index) fillBelieved(entries []entry, t bitstream.SampleTable) bool {
 	const most = 1 << 60 // of ticks, so that sums are safe
 	x.rows = make([]row, 0, len(entries))
 	before := int64(-most)
-	for i, shift := range t.eachShift {
+	for i, shift := range t.Shifts {
 		e := entries[i]
 		r := row{pts: e.dts + shift, dts: e.dts, size: int32(e.size)}
-		if e.dts <= before || e.dts >= most || e.dropped || e.size <= 0 || e.size != t.sizeOf(i) || e.at < 0 || e.at > x.Size-e.size {
+		if e.dts <= before || e.dts >= most || e.dropped || e.size <= 0 || e.size != t.SizeOf(i) || e.at < 0 || e.at > x.Size-e.size {
 			return false
 		}
 		if e.key {
-			r.roles = clean
+			r.roles = bitstream.Clean
 		}
 		x.rows, before = append(x.rows, r), e.dts
 	}
@@ -101,7 +103,7 @@ func (x *Index) anchor(ctx context.Context, in *input) error {
 			last = i
 		}
 	}
-	if !x.matches(0, p) || !x.agrees(0, newRow(p, newClassifier(in.params)), p) || x.rows[0].roles&clean == 0 {
+	if !x.matches(0, p) || !x.agrees(0, newRow(p, newClassifier(in.params)), p) || x.rows[0].roles&bitstream.Clean == 0 {
 		return errDoubt
 	}
 	return x.measureLast(ctx, in, p, last)
@@ -132,7 +134,7 @@ func (x *Index) measureLast(ctx context.Context, in *input, p *astiav.Packet, ro
 // agrees tells whether a packet is as the table says, whole, and not the first
 // after one that is missing.
 func (x *Index) agrees(i int, read row, p *astiav.Packet) bool {
-	return read.roles&clean == x.rows[i].roles&clean && !read.lost && !read.corrupt && !read.dropped && newExtraData(p) == nil
+	return read.roles&bitstream.Clean == x.rows[i].roles&bitstream.Clean && !read.lost && !read.corrupt && !read.dropped && newExtraData(p) == nil
 }
 
 // collectBelieved adds to kept the packets of a run that have to be decoded, and
@@ -167,7 +169,7 @@ func (x *Index) dropUnneeded(r run, kept *packets) {
 	}
 	for i := r.first; i <= r.last; i++ {
 		if x.rows[i].layer < top {
-			x.rows[i].roles &^= disposable
+			x.rows[i].roles &^= bitstream.Disposable
 		}
 		x.rows[i].layer = x.topLayer
 		if x.skips(r, i) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/asticode/go-astiav"
 
+	"videoqa/frames/bitstream"
 	"videoqa/internal/fault"
 )
 
@@ -30,7 +31,7 @@ func (in *input) probe(stream int) error {
 	in.probing.begin(most)
 	err := in.fc.FindStreamInfo(nil)
 	if in.probing.end() {
-		return tooMuch(in.source.size, fmt.Sprintf("packets that do not tell what is in its streams, %d of them", most))
+		return bitstream.TooMuchMemory(in.source.size, fmt.Sprintf("packets that do not tell what is in its streams, %d of them", most))
 	}
 	if err != nil {
 		return fmt.Errorf("no stream can be made out in it (%w): %w", err, fault.BadVideo)
@@ -46,8 +47,8 @@ func (in *input) probe(stream int) error {
 func (in *input) choose(stream int) error {
 	videos, others := in.videos()
 	switch {
-	case len(videos) == 0 && in.format == "mov" && in.source.endsInIndex():
-		return fmt.Errorf("%s: %w", indexCutOff, fault.BadVideo)
+	case len(videos) == 0 && in.format == "mov" && in.source.plain().EndsInIndex():
+		return fmt.Errorf("%s: %w", in.source.plain().WhyNoMP4(), fault.BadVideo)
 	case len(videos) == 0 && others > 0:
 		return fmt.Errorf("it holds %d streams and none of them is video: %w", others, fault.BadVideo)
 	case len(videos) == 0:

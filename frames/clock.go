@@ -62,7 +62,7 @@ func clockFor(in *input, s *astiav.Stream) *clock {
 	case "matroska":
 		c.one = true
 	case "mov":
-		if c.one = true; !in.source.isFragmented() {
+		if c.one = true; !in.source.file().IsFragmented() {
 			return nil
 		}
 	default:

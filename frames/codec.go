@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/asticode/go-astiav"
+
+	"videoqa/frames/bitstream"
 )
 
 // codecs is what may be decoded, by FFmpeg's names: a whitelist for every
@@ -35,7 +37,7 @@ func (in *input) codecName() string {
 	switch name := in.matroskaCodec(); {
 	case name != "":
 		return "of the codec " + name
-	case isBoxKind(string(tag)):
+	case bitstream.IsBoxKind(string(tag)):
 		return fmt.Sprintf("of the codec %q", tag)
 	}
 	return "of a codec that is not known here"
@@ -43,7 +45,7 @@ func (in *input) codecName() string {
 
 // matroskaCodec returns what a Matroska file calls the codec of its first video track.
 func (in *input) matroskaCodec() string {
-	head := make([]byte, min(in.source.size, sniffBytes))
+	head := make([]byte, min(in.source.size, bitstream.HeadBytes))
 	if in.format != "matroska" || !in.source.readAt(head, 0) {
 		return ""
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/asticode/go-astiav"
 
+	"videoqa/frames/bitstream"
 	"videoqa/internal/fault"
 )
 
@@ -182,7 +183,7 @@ func (c *cursor) bytes(from, to int) (sum int64) {
 
 // before returns the last point of access before row, or 0.
 func (x *Index) before(row int) int {
-	for row--; row > 0 && x.rows[row].roles&clean == 0; row-- {
+	for row--; row > 0 && x.rows[row].roles&bitstream.Clean == 0; row-- {
 	}
 	return max(row, 0)
 }

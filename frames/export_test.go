@@ -6,6 +6,8 @@ import (
 	"math"
 
 	"github.com/asticode/go-astiav"
+
+	"videoqa/frames/bitstream"
 )
 
 // SampleSeeing is Index.Sample, or with keep the function Sample, that shows the
@@ -172,7 +174,7 @@ func (x *Index) DamageOfAll(ctx context.Context, r io.ReaderAt) (rows, keys []in
 	defer c.close()
 	all := run{0, len(x.rows) - 1, map[int]int{}}
 	for i, r := range x.rows {
-		if r.roles&clean != 0 {
+		if r.roles&bitstream.Clean != 0 {
 			keys = append(keys, i)
 		}
 	}
@@ -183,15 +185,6 @@ func (x *Index) DamageOfAll(ctx context.Context, r io.ReaderAt) (rows, keys []in
 	defer from.release()
 	out, err := s.attempt(ctx, all, from, division{runs: 1, threads: 1, how: bySlice}, unfilled)
 	return out.damage, keys, err
-}
-
-// Emptied tells whether zeros are in a NAL unit where none may be; prefix is how
-// long the lengths of units are.
-func Emptied(prefix int, nal []byte) bool { return (&classifier{prefix: prefix}).emptied(nal) }
-
-// Weigh tells whether opening a file of a format takes more than its size allows.
-func Weigh(r io.ReaderAt, size int64, format string) error {
-	return weigh(&source{r: r, size: size}, format, Footage().Streams)
 }
 
 // Timed gives packets of an MPEG transport stream, decoded at those times of the file, the
@@ -208,6 +201,3 @@ func Timed(dts []int64) (times []int64, jumps int) {
 	}
 	return times, c.jumps
 }
-
-// ProgramCodec names the codec of a program stream's video.
-func ProgramCodec(head []byte) string { return programCodec(head).Name() }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/asticode/go-astiav"
 
+	"videoqa/frames/bitstream"
 	"videoqa/internal/fault"
 	"videoqa/temporal"
 )
@@ -22,7 +23,7 @@ type row struct {
 	pts, dts int64 // noTime where the container does not say
 	duration int32
 	size     int32
-	roles    role
+	roles    bitstream.Roles
 	layer    uint8 // temporal layer, HEVC
 	dropped  bool  // decoded, but outside the edit list
 	corrupt  bool  // bytes are missing: the container says so, or it is emptied
@@ -164,7 +165,7 @@ func (x *Index) scan(ctx context.Context, in *input, kept *packets) error {
 				return fmt.Errorf("more than %d configurations of its codec: %w", mostConfigurations, fault.TooLarge)
 			}
 			x.configurations = append(x.configurations, configuration{len(x.rows), extra})
-			classify.configure(extra)
+			classify.Configure(extra)
 		}
 		x.add(p, classify)
 		if in.jumps() > x.jumps || in.turns() > x.turns {
@@ -175,8 +176,8 @@ func (x *Index) scan(ctx context.Context, in *input, kept *packets) error {
 		if x.limits.Packets > 0 && len(x.rows) > x.limits.Packets {
 			return fmt.Errorf("more than %d pictures: %w", x.limits.Packets, fault.TooLarge)
 		}
-		if int64(len(x.rows)) > opening(x.Size)/rowTakes {
-			return tooMuch(x.Size, fmt.Sprintf("its packets, more than %d", len(x.rows)-1))
+		if int64(len(x.rows)) > bitstream.OpeningMemory(x.Size)/rowTakes {
+			return bitstream.TooMuchMemory(x.Size, fmt.Sprintf("its packets, more than %d", len(x.rows)-1))
 		}
 	}
 }
@@ -188,7 +189,7 @@ func (x *Index) scan(ctx context.Context, in *input, kept *packets) error {
 // may come of damage.
 func (x *Index) beginPart() {
 	n := len(x.rows) - 1
-	if x.rows[n].roles&clean == 0 {
+	if x.rows[n].roles&bitstream.Clean == 0 {
 		return
 	}
 	for i := max(0, n-2); i < n; i++ {
@@ -196,7 +197,7 @@ func (x *Index) beginPart() {
 	}
 }
 
-func (x *Index) add(p *astiav.Packet, classify *classifier) {
+func (x *Index) add(p *astiav.Packet, classify *bitstream.Classifier) {
 	r := newRow(p, classify)
 	x.topLayer = max(x.topLayer, r.layer)
 	x.rows = append(x.rows, r)
@@ -204,14 +205,14 @@ func (x *Index) add(p *astiav.Packet, classify *classifier) {
 
 func durationOf(p *astiav.Packet) int32 { return int32(min(max(p.Duration(), 0), math.MaxInt32)) }
 
-func newRow(p *astiav.Packet, classify *classifier) row {
+func newRow(p *astiav.Packet, classify *bitstream.Classifier) row {
 	flags := p.Flags()
 	r := row{pts: p.Pts(), dts: p.Dts(), size: int32(p.Size()), dropped: flags.Has(astiav.PacketFlagDiscard), corrupt: flags.Has(astiav.PacketFlagCorrupt)}
 	r.duration = durationOf(p)
-	read := classify.of(bytesOf(p), flags.Has(astiav.PacketFlagKey))
-	r.roles, r.layer, r.lost, r.emptied, r.corrupt = read.roles, read.layer, read.lost, read.emptied, r.corrupt || read.emptied
+	read := classify.Classify(bytesOf(p), flags.Has(astiav.PacketFlagKey))
+	r.roles, r.layer, r.lost, r.emptied, r.corrupt = read.Roles, read.Layer, read.Lost, read.Emptied, r.corrupt || read.Emptied
 	if flags.Has(astiav.PacketFlag(0x10)) { // AV_PKT_FLAG_DISPOSABLE
-		r.roles |= disposable
+		r.roles |= bitstream.Disposable
 	}
 	return r
 }
@@ -243,16 +244,16 @@ func (x *Index) extraAt(row int) (extra []byte) {
 
 // order finds which packets show pictures, and when.
 func (x *Index) order(ctx context.Context, r io.ReaderAt) error {
-	if len(x.rows) == 0 && refersElsewhere(r, x.Size) {
+	if len(x.rows) == 0 && (bitstream.File{Reader: r, Size: x.Size}).RefersElsewhere() {
 		return fmt.Errorf("its pictures lie in another file, and no file is followed to another: %w", fault.BadVideo)
 	}
 	if len(x.rows) == 0 {
 		return fmt.Errorf("its video stream holds no packets: %w", fault.BadVideo)
 	}
-	cut := x.rows[0].roles&clean == 0
-	x.rows[0].roles |= clean // decoding has to start somewhere
+	cut := x.rows[0].roles&bitstream.Clean == 0
+	x.rows[0].roles |= bitstream.Clean // decoding has to start somewhere
 	for _, r := range x.rows {
-		if !r.dropped && r.roles&hidden == 0 && r.pts == noTime {
+		if !r.dropped && r.roles&bitstream.Hidden == 0 && r.pts == noTime {
 			x.counted = true
 		}
 	}
@@ -284,7 +285,7 @@ func (x *Index) order(ctx context.Context, r io.ReaderAt) error {
 // lead the first point of access show nothing.
 func (x *Index) shows(i int) bool {
 	r := x.rows[i]
-	return !r.dropped && r.roles&hidden == 0 && (r.pts >= x.rows[0].pts || x.start(i) >= 0)
+	return !r.dropped && r.roles&bitstream.Hidden == 0 && (r.pts >= x.rows[0].pts || x.start(i) >= 0)
 }
 
 // start returns the row from which row i has to be decoded: the last point of
@@ -292,7 +293,7 @@ func (x *Index) shows(i int) bool {
 // pictures leading a key are decoded from the key before. -1 if there is none.
 func (x *Index) start(i int) int {
 	for k := i; k >= 0; k-- {
-		if x.rows[k].roles&clean != 0 && (x.counted || x.rows[k].pts <= x.rows[i].pts) {
+		if x.rows[k].roles&bitstream.Clean != 0 && (x.counted || x.rows[k].pts <= x.rows[i].pts) {
 			return k
 		}
 	}

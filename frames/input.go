@@ -11,6 +11,7 @@ import (
 
 	"github.com/asticode/go-astiav"
 
+	"videoqa/frames/bitstream"
 	"videoqa/internal/fault"
 	"videoqa/internal/native"
 )
@@ -40,7 +41,7 @@ type source struct {
 	r        io.ReaderAt
 	size, at int64
 	begin    int64 // of the container in the file: what FFmpeg takes for the first byte
-	holes    []hole
+	holes    []bitstream.Span
 	unread   []int64      // boxes that FFmpeg is to skip: where four bytes tell their kind
 	err      error        // the reader's own, which FFmpeg would turn into a number
 	ended    func() error // why nothing is to be read any more, asked before each read; nil: it never ends
@@ -103,13 +104,7 @@ func (s *source) hasEnded() bool {
 
 // readAt fills b, beside what FFmpeg reads.
 func (s *source) readAt(b []byte, off int64) bool {
-	if s.ended != nil && s.ended() != nil {
-		return false
-	}
-	n, err := s.r.ReadAt(b, off)
-	if n < len(b) && !errors.Is(err, io.EOF) {
-		s.err = err
-	}
+	n, _ := s.ReadAt(b, off)
 	return n == len(b)
 }
 
@@ -187,7 +182,7 @@ func openStream(ctx context.Context, r io.ReaderAt, size int64, limits Limits, s
 
 // readHead reads what decides which container it is.
 func readHead(r io.ReaderAt, size int64) ([]byte, error) {
-	head := make([]byte, min(max(size, 0), sniffBytes))
+	head := make([]byte, min(max(size, 0), bitstream.HeadBytes))
 	if n, err := r.ReadAt(head, 0); err != nil && !(errors.Is(err, io.EOF) && n == len(head)) {
 		return nil, fmt.Errorf("read: %w", err)
 	}
@@ -195,19 +190,21 @@ func readHead(r io.ReaderAt, size int64) ([]byte, error) {
 }
 
 func (in *input) open(head []byte, limits Limits, stream int) (err error) {
-	if in.format, err = in.recognise(head); err != nil {
+	if err := in.recognise(head); err != nil {
 		return err
 	}
 	if in.format == "mov" {
-		if brand, only := in.source.pictureOnly(); only {
+		if brand, only := in.source.file().OnlyPictures(); only {
 			return errHEIF(brand)
 		}
-		in.source.unread = in.source.badApertures()
+		in.source.unread = in.source.file().InvalidApertures()
 	}
 	if stream == anyStream { // as for every MP4, of which it also tells what FFmpeg is not to read
-		if err := weigh(in.source, in.format, max(1, limits.Streams)); err != nil {
+		hide, err := in.source.file().CheckOpening(in.format, max(1, limits.Streams))
+		if err != nil {
 			return err
 		}
+		in.source.unread = append(in.source.unread, hide...)
 		slices.Sort(in.source.unread)
 	}
 	if in.io, err = astiav.AllocIOContext(ioBuffer, false, in.source.read, in.source.seek, nil); err != nil {
@@ -252,10 +249,10 @@ func (in *input) open(head []byte, limits Limits, stream int) (err error) {
 		in.fc = nil // FFmpeg freed it; go-astiav keeps a small map entry for each such failure
 		why := "it is damaged at its start"
 		if in.format == "mov" && in.source.err == nil {
-			if in.source.protectsSome() {
+			if in.source.file().AnyProtected() {
 				return errEncrypted
 			}
-			why = whyNoMP4(in.source.r, in.source.size)
+			why = in.source.plain().WhyNoMP4()
 		}
 		return fmt.Errorf("the %s container does not open, %s (%w): %w", in.format, why, err, fault.BadVideo)
 	}

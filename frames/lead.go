@@ -8,6 +8,7 @@ import (
 
 	"github.com/asticode/go-astiav"
 
+	"videoqa/frames/bitstream"
 	"videoqa/internal/fault"
 )
 
@@ -38,7 +39,7 @@ func (x *Index) hideLead(ctx context.Context, r io.ReaderAt) error {
 	}
 	for i := range x.rows {
 		if x.rows[i].pts < first {
-			x.rows[i].roles |= hidden
+			x.rows[i].roles |= bitstream.Hidden
 		}
 	}
 	return nil
@@ -46,7 +47,7 @@ func (x *Index) hideLead(ctx context.Context, r io.ReaderAt) error {
 
 // access returns the first point of access at or after row, or len(x.rows).
 func (x *Index) access(row int) int {
-	for row < len(x.rows) && x.rows[row].roles&clean == 0 {
+	for row < len(x.rows) && x.rows[row].roles&bitstream.Clean == 0 {
 		row++
 	}
 	return row
@@ -60,7 +61,7 @@ func (x *Index) hideBefore(key int) error {
 	}
 	for i := range x.rows {
 		if i < key || x.rows[i].pts < x.rows[key].pts {
-			x.rows[i].roles |= hidden
+			x.rows[i].roles |= bitstream.Hidden
 		}
 	}
 	return nil

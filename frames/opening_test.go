@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"videoqa/frames"
+	"videoqa/frames/bitstream"
 	"videoqa/internal/fault"
 )
 
@@ -318,7 +319,7 @@ func recordingOf(picture []byte, pictures, n int, heads bool, list bool) fragmen
 // What honest files have is far below the limits.
 func TestOrdinaryTablesAreWithinTheLimits(t *testing.T) {
 	day := newFootage(t, "cfr.mp4", 24*3600*25, 12000)
-	if err := frames.Weigh(day, day.Size(), "mov"); err != nil {
+	if err := checkOpening(day, day.Size()); err != nil {
 		t.Errorf("24 hours: %v", err)
 	}
 	const n, cuts = 15000, 100 // ten minutes, cut into a hundred pieces of four seconds
@@ -337,7 +338,7 @@ func TestOrdinaryTablesAreWithinTheLimits(t *testing.T) {
 	secret = append(secret, bytes.Repeat([]byte{16}, n)...)
 	track := jpegTrack(n, box("edts", box("elst", list)), box("saiz", secret), box("stsc", words(0, 1, 1, n, 1)), box("stsz", sizes), box("stco", words(0, 1, 16)), box("stss", keys))
 	cut := movOf(make([]byte, 60*n), track)
-	if err := frames.Weigh(bytes.NewReader(cut), int64(len(cut)), "mov"); err != nil {
+	if err := checkOpening(bytes.NewReader(cut), int64(len(cut))); err != nil {
 		t.Errorf("a hundred cuts: %v", err)
 	}
 	picture := make([]byte, 2000)
@@ -348,12 +349,18 @@ func TestOrdinaryTablesAreWithinTheLimits(t *testing.T) {
 		"three days":                        recordingOf(make([]byte, 4000), 25, 3*24*3600, false, false),
 		"an hour, a picture a fragment":     recordingOf(picture, 1, 30*3600, true, false),
 	} {
-		if err := frames.Weigh(f, f.Size(), "mov"); err != nil {
+		if err := checkOpening(f, f.Size()); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	hour := movOf(make([]byte, 8000*3600), soundTrack(8000*3600, 1000, 8*3600)) // a camera's, whose samples are bytes
-	if err := frames.Weigh(bytes.NewReader(hour), int64(len(hour)), "mov"); err != nil {
+	if err := checkOpening(bytes.NewReader(hour), int64(len(hour))); err != nil {
 		t.Errorf("an hour of PCM: %v", err)
 	}
+}
+
+// checkOpening holds the tables of an MP4 file to what its size allows.
+func checkOpening(r io.ReaderAt, size int64) error {
+	_, err := bitstream.File{Reader: r, Size: size}.CheckOpening("mov", frames.Footage().Streams)
+	return err
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"videoqa/frames/bitstream"
 	"videoqa/internal/fault"
 	"videoqa/temporal"
 )
@@ -161,7 +162,7 @@ func sortedKeys(m map[int]int) []int {
 // skips tells whether row i of a run need not be decoded: nothing refers to its
 // picture, and nobody wants it.
 func (x *Index) skips(r run, i int) bool {
-	if x.counted || x.rows[i].roles&disposable == 0 || x.rows[i].layer != x.topLayer {
+	if x.counted || x.rows[i].roles&bitstream.Disposable == 0 || x.rows[i].layer != x.topLayer {
 		return false
 	}
 	_, wanted := r.want[i]

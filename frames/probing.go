@@ -54,23 +54,20 @@ import (
 	"unsafe"
 
 	"github.com/asticode/go-astiav"
+
+	"videoqa/frames/bitstream"
 )
 
-// probed is how many packets FFmpeg may read, and keep, to make out what streams are.
-// A transport stream of 5 MB, which is as many bytes as it may look at, has 26,600. There
-// each packet whose length is not told lies in a buffer of its own, of which it touches
-// a page or more: perPacket bytes.
-const (
-	probed    = 1 << 15
-	perPacket = 16 << 10
-)
+// perPacket is how many bytes a packet takes that FFmpeg keeps to make out what streams are: in a transport stream each
+// packet whose length is not told lies in a buffer of its own, of which it touches a page or more.
+const perPacket = 16 << 10
 
 // probedOf is how many packets of a file that may be.
 func probedOf(format string, size int64) int {
 	if format != "mpegts" {
-		return probed
+		return bitstream.ProbedPackets
 	}
-	return int(min(probed, opening(size)/perPacket))
+	return int(min(bitstream.ProbedPackets, bitstream.OpeningMemory(size)/perPacket))
 }
 
 // mostProbes is how many packets of a stream FFmpeg keeps while it makes out by them what
@@ -117,8 +114,8 @@ func (p *probing) free() {
 // checkTags holds what a context has gathered so far to the limit. The source asks before
 // each read, and thus every 64 KiB.
 func checkTags(fc unsafe.Pointer) error {
-	if n := int64(C.videoqa_tags((*C.AVFormatContext)(fc))); n > mostTags {
-		return tooManyTags(n)
+	if n := int64(C.videoqa_tags((*C.AVFormatContext)(fc))); n > bitstream.MaxTags {
+		return bitstream.TooManyTags(n)
 	}
 	return nil
 }
@@ -127,7 +124,7 @@ func checkTags(fc unsafe.Pointer) error {
 // by which it is told that there are too many.
 func checkStreams(fc unsafe.Pointer, most int) error {
 	if n := int(C.videoqa_streams((*C.AVFormatContext)(fc))); n > most {
-		return tooManyStreams("more than "+strconv.Itoa(most), most)
+		return bitstream.TooManyStreams("more than "+strconv.Itoa(most), most)
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/asticode/go-astiav"
 	"golang.org/x/sync/errgroup"
+
+	"videoqa/frames/bitstream"
 )
 
 // decoded is what one run gave.
@@ -217,7 +219,7 @@ func (x *Index) harmed() map[int]bool {
 	}
 	believed, key := x.believes(), 0
 	for i, r := range x.rows {
-		if r.roles&clean != 0 {
+		if r.roles&bitstream.Clean != 0 {
 			key = i
 		}
 		switch leads := i > key && r.pts < x.rows[key].pts; {
@@ -246,7 +248,7 @@ func (x *Index) believes() bool {
 // taintLeading adds the rows from i on that lead the point of access key: pictures
 // shown after that do not refer to any before it.
 func (x *Index) taintLeading(key, i int, reached map[int]bool) {
-	for j := max(i, key+1); j < len(x.rows) && x.rows[j].roles&clean == 0; j++ {
+	for j := max(i, key+1); j < len(x.rows) && x.rows[j].roles&bitstream.Clean == 0; j++ {
 		if x.rows[j].pts < x.rows[key].pts {
 			reached[j] = true
 		}

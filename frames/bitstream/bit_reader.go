@@ -1,11 +1,11 @@
-package frames
+package bitstream
 
 import "bytes"
 
-// bits reads the syntax elements of a NAL unit's payload, most significant bit
+// A bitReader reads the syntax elements of a NAL unit's payload, most significant bit
 // first (ITU-T H.264 and H.265, clause 7.2 and 9.2). Past the end it gives zeros
 // and remembers that it did.
-type bits struct {
+type bitReader struct {
 	data []byte
 	at   int // bits read
 }
@@ -35,10 +35,10 @@ func unescaped(payload []byte, n int) []byte {
 }
 
 // over says whether more was read than there is.
-func (b *bits) over() bool { return b.at > 8*len(b.data) }
+func (b *bitReader) over() bool { return b.at > 8*len(b.data) }
 
 // u reads an unsigned number of n bits, at most 32 of them.
-func (b *bits) u(n int) (v uint32) {
+func (b *bitReader) u(n int) (v uint32) {
 	for range n {
 		v <<= 1
 		if i := b.at >> 3; i < len(b.data) {
@@ -49,12 +49,12 @@ func (b *bits) u(n int) (v uint32) {
 	return v
 }
 
-func (b *bits) flag() bool { return b.u(1) == 1 }
+func (b *bitReader) flag() bool { return b.u(1) == 1 }
 
-func (b *bits) skip(n int) { b.at += n }
+func (b *bitReader) skip(n int) { b.at += n }
 
 // ue reads an unsigned Exp-Golomb code.
-func (b *bits) ue() uint32 {
+func (b *bitReader) ue() uint32 {
 	zeros := 0
 	for !b.over() && zeros < 32 && !b.flag() {
 		zeros++
@@ -67,7 +67,7 @@ func (b *bits) ue() uint32 {
 }
 
 // se reads a signed Exp-Golomb code.
-func (b *bits) se() int32 {
+func (b *bitReader) se() int32 {
 	v := b.ue()
 	if v%2 == 1 {
 		return int32(v/2 + 1)
@@ -76,8 +76,15 @@ func (b *bits) se() int32 {
 }
 
 // ues skips n unsigned Exp-Golomb codes.
-func (b *bits) ues(n int) {
+func (b *bitReader) ues(n int) {
 	for i := 0; i < n && !b.over(); i++ {
 		b.ue()
 	}
+}
+
+func ifElse[T any](holds bool, yes, no T) T {
+	if holds {
+		return yes
+	}
+	return no
 }

@@ -1,10 +1,10 @@
-package frames
+package bitstream
 
-// A numbering follows the numbers that H.264 gives its reference pictures
+// A frameNumbers follows the numbers that H.264 gives its reference pictures
 // (frame_num; ITU-T H.264, 7.4.3). A decoder fills a hole in them with what it
 // has, and says nothing: so a packet that was taken out of a file, where the
 // container leaves no trace of it, shows only here.
-type numbering struct {
+type frameNumbers struct {
 	sequences map[uint32]sequence
 	pictures  map[uint32]pictureSet
 	previous  uint32 // frame_num of the reference picture before
@@ -40,19 +40,19 @@ const headBytes = 512
 // unit takes note of one NAL unit, and tells whether a reference picture between
 // the picture before and this one is missing. Only the first slice of a picture
 // must be given.
-func (n *numbering) unit(nal []byte) (lost bool) {
+func (n *frameNumbers) unit(nal []byte) (lost bool) {
 	switch nal[0] & 31 {
 	case 7:
-		n.sequenceSet(&bits{data: unescaped(nal[1:], len(nal))})
+		n.sequenceSet(&bitReader{data: unescaped(nal[1:], len(nal))})
 	case 8:
-		n.pictureSet(&bits{data: unescaped(nal[1:], len(nal))})
+		n.pictureSet(&bitReader{data: unescaped(nal[1:], len(nal))})
 	case 1, 2, 5:
 		return n.slice(nal)
 	}
 	return false
 }
 
-func (n *numbering) sequenceSet(b *bits) {
+func (n *frameNumbers) sequenceSet(b *bitReader) {
 	var s sequence
 	profile := b.u(8)
 	b.skip(16)
@@ -79,7 +79,7 @@ func (n *numbering) sequenceSet(b *bits) {
 	}
 }
 
-func (s *sequence) highProfile(b *bits) {
+func (s *sequence) highProfile(b *bitReader) {
 	format := b.ue()
 	if format == 3 {
 		s.separatePlanes = b.flag()
@@ -99,7 +99,7 @@ func (s *sequence) highProfile(b *bits) {
 }
 
 // skipScalingList is clause 7.3.2.1.1.1.
-func skipScalingList(b *bits, size int) {
+func skipScalingList(b *bitReader, size int) {
 	last, next := int32(8), int32(8)
 	for range size {
 		if next != 0 {
@@ -112,7 +112,7 @@ func skipScalingList(b *bits, size int) {
 }
 
 // order reads how the pictures' order of showing is written down.
-func (s *sequence) order(b *bits) {
+func (s *sequence) order(b *bitReader) {
 	switch s.orderType = b.ue(); s.orderType {
 	case 0:
 		s.orderBits = int(b.ue()) + 4
@@ -123,7 +123,7 @@ func (s *sequence) order(b *bits) {
 	}
 }
 
-func (n *numbering) pictureSet(b *bits) {
+func (n *frameNumbers) pictureSet(b *bitReader) {
 	var p pictureSet
 	id := b.ue()
 	p.sequence = b.ue()
@@ -147,7 +147,7 @@ func (n *numbering) pictureSet(b *bits) {
 
 // skipSliceGroups is the part of clause 7.3.2.2 that only the Baseline and the
 // Extended profile have.
-func skipSliceGroups(b *bits, groups uint32) {
+func skipSliceGroups(b *bitReader, groups uint32) {
 	switch b.ue() {
 	case 0:
 		b.ues(int(min(groups, 8)))
@@ -162,8 +162,8 @@ func skipSliceGroups(b *bits, groups uint32) {
 }
 
 // slice reads the header of a picture's first slice.
-func (n *numbering) slice(nal []byte) (lost bool) {
-	b := &bits{data: unescaped(nal[1:], headBytes)}
+func (n *frameNumbers) slice(nal []byte) (lost bool) {
+	b := &bitReader{data: unescaped(nal[1:], headBytes)}
 	b.ue() // first macroblock
 	kind := b.ue() % 5
 	p, ok := n.pictures[b.ue()]
@@ -197,7 +197,7 @@ const (
 
 // resets reads the rest of the header up to the marking of reference pictures,
 // and tells whether it starts the numbers anew (memory_management_control_operation 5).
-func (n *numbering) resets(b *bits, s sequence, p pictureSet, kind uint32, idr bool) bool {
+func (n *frameNumbers) resets(b *bitReader, s sequence, p pictureSet, kind uint32, idr bool) bool {
 	if idr {
 		return false // its own number is 0
 	}
@@ -229,7 +229,7 @@ func (n *numbering) resets(b *bits, s sequence, p pictureSet, kind uint32, idr b
 	return false
 }
 
-func skipOrder(b *bits, s sequence, p pictureSet) {
+func skipOrder(b *bitReader, s sequence, p pictureSet) {
 	field := !s.framesOnly && b.flag()
 	if field {
 		b.skip(1)
@@ -249,7 +249,7 @@ func skipOrder(b *bits, s sequence, p pictureSet) {
 }
 
 // skipReferences skips the lists of reference pictures and their weights.
-func skipReferences(b *bits, s sequence, p pictureSet, kind uint32) {
+func skipReferences(b *bitReader, s sequence, p pictureSet, kind uint32) {
 	lists := ifElse(kind == sliceB, 2, 1)
 	counts := p.references
 	if b.flag() {
@@ -279,7 +279,7 @@ func skipReferences(b *bits, s sequence, p pictureSet, kind uint32) {
 	}
 }
 
-func skipWeights(b *bits, chroma bool) {
+func skipWeights(b *bitReader, chroma bool) {
 	if b.flag() {
 		b.ues(2)
 	}

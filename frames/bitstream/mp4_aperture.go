@@ -1,25 +1,25 @@
-package frames
+package bitstream
 
 import (
 	"encoding/binary"
 	"math/big"
 )
 
-// badApertures finds the boxes clap of an MP4 file, which cut off what is not to be
+// InvalidApertures finds the boxes clap of an MP4 file, which cut off what is not to be
 // shown, that make no sense: FFmpeg 7.1 refuses the whole file for one, and later ones
 // pass over it. The places are those of the boxes' kinds.
-func (s *source) badApertures() (places []int64) {
-	s.within(0, s.size, []string{"moov", "trak", "mdia", "minf", "stbl", "stsd"}, func(from, to int64) {
-		s.eachBox(from+8, to, func(_ string, from, to int64) bool { // after version, flags and count
+func (f File) InvalidApertures() (places []int64) {
+	f.within(0, f.Size, []string{"moov", "trak", "mdia", "minf", "stbl", "stsd"}, func(from, to int64) {
+		f.eachBox(from+8, to, func(_ string, from, to int64) bool { // after version, flags and count
 			const visual = 78 // bytes of a sample entry before its boxes
 			entry := make([]byte, visual)
-			if to-from < visual || !s.readAt(entry, from) {
+			if to-from < visual || !f.read(entry, from) {
 				return true
 			}
 			width, height := binary.BigEndian.Uint16(entry[24:]), binary.BigEndian.Uint16(entry[26:])
-			s.eachBox(from+visual, to, func(kind string, from, to int64) bool {
+			f.eachBox(from+visual, to, func(kind string, from, to int64) bool {
 				box := make([]byte, 32)
-				if kind == "clap" && (to-from < 32 || !s.readAt(box, from) || !isAperture(box, width, height)) {
+				if kind == "clap" && (to-from < 32 || !f.read(box, from) || !isAperture(box, width, height)) {
 					places = append(places, from-4)
 				}
 				return true

@@ -1,4 +1,4 @@
-package frames
+package bitstream
 
 import (
 	"encoding/binary"
@@ -43,14 +43,14 @@ const (
 	matroskaUnknown = 256 // clusters whose length is not known
 )
 
-// A matroskaWeigher goes through the elements of a Matroska or WebM file, but for the
+// A matroskaCost goes through the elements of a Matroska or WebM file, but for the
 // packets.
-type matroskaWeigher struct {
-	*weight
-	view *view
+type matroskaCost struct {
+	*cost
+	window *window
 }
 
-func (m *matroskaWeigher) walk(at, end int64, depth int) {
+func (m *matroskaCost) walk(at, end int64, depth int) {
 	unknown := 0
 	for at < end && m.err == nil {
 		id, length, begin := m.head(at)
@@ -75,7 +75,7 @@ func (m *matroskaWeigher) walk(at, end int64, depth int) {
 	}
 }
 
-func (m *matroskaWeigher) element(id uint32, at, end int64, depth int) {
+func (m *matroskaCost) element(id uint32, at, end int64, depth int) {
 	switch id {
 	case 0x67c8, 0xb6:
 		m.tag(1, matroskaTakes(id))
@@ -94,8 +94,8 @@ func (m *matroskaWeigher) element(id uint32, at, end int64, depth int) {
 
 // head reads an element's id and length, -1 if that is not known, and how long both
 // are; 0: there is none.
-func (m *matroskaWeigher) head(at int64) (id uint32, length, begin int64) {
-	data := m.view.get(at, 12)
+func (m *matroskaCost) head(at int64) (id uint32, length, begin int64) {
+	data := m.window.get(at, 12)
 	if len(data) < 2 || data[0] < 0x10 {
 		return 0, 0, 0
 	}

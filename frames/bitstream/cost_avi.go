@@ -1,4 +1,4 @@
-package frames
+package bitstream
 
 import "encoding/binary"
 
@@ -11,15 +11,15 @@ const (
 	riffDeepest = 8
 )
 
-// A riffWeigher goes through the chunks of an AVI file to its indices.
-type riffWeigher struct {
-	*weight
-	view *view
+// A aviCost goes through the chunks of an AVI file to its indices.
+type aviCost struct {
+	*cost
+	window *window
 }
 
-func (r *riffWeigher) walk(at, end int64, depth int) {
+func (r *aviCost) walk(at, end int64, depth int) {
 	for at+8 <= end && r.err == nil {
-		head := r.view.get(at, 12)
+		head := r.window.get(at, 12)
 		if len(head) < 8 {
 			return
 		}
@@ -39,10 +39,10 @@ func (r *riffWeigher) walk(at, end int64, depth int) {
 	}
 }
 
-// index weighs an index by its entries.
-func (r *riffWeigher) index(at, end int64) {
+// index counts the cost of an index by its entries.
+func (r *aviCost) index(at, end int64) {
 	for ; at+16 <= end && r.err == nil; at += 16 {
-		entry := r.view.get(at, 16)
+		entry := r.window.get(at, 16)
 		if len(entry) < 16 {
 			return
 		}

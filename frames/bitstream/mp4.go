@@ -1,4 +1,4 @@
-package frames
+package bitstream
 
 import (
 	"bytes"
@@ -6,13 +6,13 @@ import (
 	"io"
 )
 
-// whyNoMP4 says in words why an MP4 file does not open, as far as its outermost
+// WhyNoMP4 says in words why an MP4 file does not open, as far as its outermost
 // boxes tell.
-func whyNoMP4(r io.ReaderAt, size int64) string {
+func (f File) WhyNoMP4() string {
 	var head [16]byte
 	const boxes = 4096 // of a fragmented file's first minutes; the index comes first there
-	for at, n := int64(0), 0; at < size && n < boxes; n++ {
-		if _, err := r.ReadAt(head[:min(16, size-at)], at); err != nil && err != io.EOF {
+	for at, n := int64(0), 0; at < f.Size && n < boxes; n++ {
+		if _, err := f.Reader.ReadAt(head[:min(16, f.Size-at)], at); err != nil && err != io.EOF {
 			break
 		}
 		length := int64(binary.BigEndian.Uint32(head[:]))
@@ -20,12 +20,12 @@ func whyNoMP4(r io.ReaderAt, size int64) string {
 			length = int64(binary.BigEndian.Uint64(head[8:]))
 		}
 		if string(head[4:8]) == "moov" {
-			if length > size-at {
+			if length > f.Size-at {
 				return indexCutOff
 			}
 			return "its index (moov) is damaged"
 		}
-		if length < 8 || length > size-at {
+		if length < 8 || length > f.Size-at {
 			break
 		}
 		at += length
@@ -35,24 +35,24 @@ func whyNoMP4(r io.ReaderAt, size int64) string {
 
 const indexCutOff = "its index (moov) is cut off"
 
-// endsInIndex tells whether an MP4 file ends before its index does.
-func (s *source) endsInIndex() bool { return whyNoMP4(s.r, s.size) == indexCutOff }
+// EndsInIndex reports whether an MP4 file ends before its index (moov) does.
+func (f File) EndsInIndex() bool { return f.WhyNoMP4() == indexCutOff }
 
-// isFragmented tells whether an MP4 file has fragments, which have times of their own.
-func (s *source) isFragmented() (found bool) {
-	s.eachBox(0, s.size, func(kind string, _, _ int64) bool {
+// IsFragmented reports whether an MP4 file has fragments, which have times of their own.
+func (f File) IsFragmented() (found bool) {
+	f.eachBox(0, f.Size, func(kind string, _, _ int64) bool {
 		found = kind == "moof"
 		return !found
 	})
 	return found
 }
 
-// refersElsewhere tells whether an MP4 file says that some of its media lie in
+// RefersElsewhere reports whether an MP4 file says that some of its media lie in
 // another file: a data reference (dref) whose entry has not the flag "in this file".
-func refersElsewhere(r io.ReaderAt, size int64) bool {
+func (f File) RefersElsewhere() bool {
 	const longest = 1 << 20 // of a moov without samples
-	head := make([]byte, min(size, longest))
-	if _, err := r.ReadAt(head, 0); err != nil && err != io.EOF {
+	head := make([]byte, min(f.Size, longest))
+	if _, err := f.Reader.ReadAt(head, 0); err != nil && err != io.EOF {
 		return false
 	}
 	for {

@@ -1,18 +1,12 @@
-package frames
+package bitstream
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"unicode/utf8"
 
-	"github.com/asticode/go-astiav"
-
 	"videoqa/internal/fault"
 )
-
-// sniffBytes is how much of a file's start decides what it is.
-const sniffBytes = 16 << 10
 
 // sniff names FFmpeg's demuxer for a file that starts with head, so that none is
 // ever guessed from content that a stranger chose. What is no video is refused
@@ -106,44 +100,4 @@ const (
 // isText tells whether data, which may end within a letter, is text in UTF-8.
 func isText(data []byte) bool {
 	return utf8.Valid(data[:max(0, len(data)-utf8.UTFMax)]) && !bytes.ContainsRune(data, 0)
-}
-
-// programCodec is that of the program stream which begins where the source does.
-func (in *input) programCodec() (astiav.CodecID, error) {
-	head := make([]byte, min(in.source.size-in.source.begin, sniffBytes))
-	if !in.source.readAt(head, in.source.begin) {
-		return 0, errors.New("its head cannot be read")
-	}
-	return programCodec(head), nil
-}
-
-// programCodec finds which codec the video of an MPEG program stream uses, from
-// the first start codes of its first video packets. FFmpeg would try raw demuxers
-// on it, which are not built in. Unsure, it is MPEG-2, as on DVDs: what begins in the
-// middle has slices first, whose codes count up and may be those of H.264 and HEVC.
-func programCodec(head []byte) astiav.CodecID {
-	const lastSlice = 0xaf
-	codec, before := astiav.CodecIDMpeg2Video, byte(0)
-	for i := 0; i+4 < len(head); i++ {
-		if head[i] != 0 || head[i+1] != 0 || head[i+2] != 1 {
-			continue
-		}
-		switch code := head[i+3]; {
-		case code == 0xb5: // sequence extension: MPEG-2 only
-			return astiav.CodecIDMpeg2Video
-		case code == 0xb3: // sequence header, of both
-			codec = astiav.CodecIDMpeg1Video
-		case code == 0x00 && codec == astiav.CodecIDMpeg1Video: // its first picture came without an extension
-			return codec
-		case before > 0 && code == before+1: // a slice, behind another
-			before = code
-		case code&0x9f == 7 && code&0x60 != 0: // H.264 refers to what tells of its sequences
-			return astiav.CodecIDH264
-		case code == 0x40 && head[i+4] == 1:
-			return astiav.CodecIDHevc
-		case code <= lastSlice:
-			before = code
-		}
-	}
-	return codec
 }

@@ -1,12 +1,12 @@
-package frames
+package bitstream
 
 import "encoding/binary"
 
-// A table is what the head of an MP4 file says of one track's samples and FFmpeg
+// A SampleTable is what the head of an MP4 file says of one track's samples and FFmpeg
 // does not tell: how far each is shown after it is decoded. Sizes are there to be
 // compared with FFmpeg's, so that both are known to speak of the same samples.
-type table struct {
-	samples uint32
+type SampleTable struct {
+	Samples uint32
 	size    uint32 // of every sample, unless 0
 	sizes   []byte // else four bytes each
 	shifts  []byte // four bytes for a count of samples, four for their shift; nil: no sample has any
@@ -16,13 +16,13 @@ type table struct {
 // for days.
 const mostHead = 64 << 20
 
-// readTable finds the table of a track. It is not ok where the file is in any way
+// SampleTable finds the table of a track. It is not ok where the file is in any way
 // out of the ordinary: fragments, several descriptions of samples, edits that
 // leave something out, boxes that are there twice or do not fill what they are in.
-func readTable(s *source, track int) (t table, ok bool) {
-	moov, ok := readMoov(s)
+func (f File) SampleTable(track int) (t SampleTable, ok bool) {
+	moov, ok := f.moov()
 	if !ok {
-		return table{}, false
+		return SampleTable{}, false
 	}
 	found := 0
 	whole := boxes(moov, func(kind string, body []byte) {
@@ -37,18 +37,21 @@ func readTable(s *source, track int) (t table, ok bool) {
 	return t, ok && whole && found == 1
 }
 
-// readMoov returns what the first moov box holds.
-func readMoov(s *source) ([]byte, bool) {
+// HasShifts reports whether any sample may be shown at another time than it is decoded.
+func (t SampleTable) HasShifts() bool { return t.shifts != nil }
+
+// moov returns what the first moov box holds.
+func (f File) moov() ([]byte, bool) {
 	head := make([]byte, 16)
-	for at, n := int64(0), 0; s.size-at > 16 && n < 64; n++ {
-		if !s.readAt(head, at) {
+	for at, n := int64(0), 0; f.Size-at > 16 && n < 64; n++ {
+		if !f.read(head, at) {
 			return nil, false
 		}
 		length, begin := int64(binary.BigEndian.Uint32(head)), int64(8)
 		if length == 1 {
 			length, begin = int64(binary.BigEndian.Uint64(head[8:])), 16
 		}
-		if length < begin || length > s.size-at {
+		if length < begin || length > f.Size-at {
 			return nil, false
 		}
 		if string(head[4:8]) == "moov" {
@@ -56,7 +59,7 @@ func readMoov(s *source) ([]byte, bool) {
 				return nil, false
 			}
 			moov := make([]byte, length-begin)
-			return moov, s.readAt(moov, at+begin)
+			return moov, f.read(moov, at+begin)
 		}
 		at += length
 	}
@@ -106,17 +109,17 @@ func trackID(trak []byte) int64 {
 	return -1
 }
 
-func trackTable(trak []byte) (t table, ok bool) {
+func trackTable(trak []byte) (t SampleTable, ok bool) {
 	stbl, ok := within(trak, "mdia", "minf", "stbl")
 	if !ok || !leavesNothingOut(trak) {
-		return table{}, false
+		return SampleTable{}, false
 	}
 	count := map[string]int{}
 	boxes(stbl, func(kind string, body []byte) {
 		count[kind]++
 		switch {
 		case kind == "stsz" && len(body) >= 12:
-			t.size, t.samples, t.sizes = binary.BigEndian.Uint32(body[4:]), binary.BigEndian.Uint32(body[8:]), body[12:]
+			t.size, t.Samples, t.sizes = binary.BigEndian.Uint32(body[4:]), binary.BigEndian.Uint32(body[8:]), body[12:]
 		case kind == "ctts" && len(body) >= 8:
 			t.shifts = body[8:]
 			ok = ok && uint64(binary.BigEndian.Uint32(body[4:]))*8 == uint64(len(t.shifts))
@@ -127,7 +130,7 @@ func trackTable(trak []byte) (t table, ok bool) {
 	if t.size != 0 {
 		t.sizes = nil
 	}
-	fits := t.size != 0 || uint64(len(t.sizes)) == 4*uint64(t.samples)
+	fits := t.size != 0 || uint64(len(t.sizes)) == 4*uint64(t.Samples)
 	return t, ok && fits && count["stsd"] == 1 && count["stsz"] == 1 && count["ctts"] <= 1
 }
 
@@ -159,14 +162,14 @@ func leavesNothingOut(trak []byte) bool {
 	return time(last) >= 0 && binary.BigEndian.Uint32(last[each-4:]) == 1<<16 && (n == 1 || time(list) == -1)
 }
 
-// eachShift yields by how much each sample is shown after it is decoded, in the
+// Shifts yields by how much each sample is shown after it is decoded, in the
 // track's ticks and but for a constant. It stops early where the table is wrong.
-func (t table) eachShift(yield func(sample int, shift int64) bool) {
-	const longest = 1 << 28 // FFmpeg believes none that is longer
+func (t SampleTable) Shifts(yield func(sample int, shift int64) bool) {
+	const longest = 1 << 28 // FFmpeg takes none that is longer
 	sample := 0
 	for left := t.shifts; len(left) >= 8; left = left[8:] {
 		n, shift := binary.BigEndian.Uint32(left), int64(int32(binary.BigEndian.Uint32(left[4:])))
-		if n > t.samples-uint32(sample) || shift > longest || shift < -longest {
+		if n > t.Samples-uint32(sample) || shift > longest || shift < -longest {
 			return
 		}
 		for range n {
@@ -176,14 +179,15 @@ func (t table) eachShift(yield func(sample int, shift int64) bool) {
 			sample++
 		}
 	}
-	for ; t.shifts == nil && sample < int(t.samples); sample++ {
+	for ; t.shifts == nil && sample < int(t.Samples); sample++ {
 		if !yield(sample, 0) {
 			return
 		}
 	}
 }
 
-func (t table) sizeOf(sample int) int64 {
+// SizeOf is how many bytes a sample has, counted from 0 and below Samples.
+func (t SampleTable) SizeOf(sample int) int64 {
 	if t.size != 0 {
 		return int64(t.size)
 	}

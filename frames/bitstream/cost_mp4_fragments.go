@@ -1,4 +1,4 @@
-package frames
+package bitstream
 
 import (
 	"encoding/binary"
@@ -22,7 +22,7 @@ import (
 // A recording of many hours takes few of those. It is square in the number of fragments
 // all the same, and other files are by design.
 type mp4Fragments struct {
-	*weight
+	*cost
 	taken  float64 // steps so far
 	places []int64
 	sizes  map[uint32]int64 // of a sample, by track, where its fragment does not say
@@ -35,8 +35,8 @@ type mp4Fragments struct {
 	mfra             bool // FFmpeg first looks for a table of places at the file's end
 }
 
-func newMP4Fragments(w *weight) *mp4Fragments {
-	return &mp4Fragments{weight: w, sizes: map[uint32]int64{}}
+func newMP4Fragments(c *cost) *mp4Fragments {
+	return &mp4Fragments{cost: c, sizes: map[uint32]int64{}}
 }
 
 // An mp4Run is what one fragment has of one track.
@@ -153,17 +153,17 @@ func (f *mp4Fragments) finish() {
 			steps[r.track] += float64(r.samples) * float64(all)
 		}
 		most = max(most, steps[r.track])
-		if seen[r.track] < probed {
+		if seen[r.track] < ProbedPackets {
 			reach = max(reach, i)
 		}
 		seen[r.track] += r.samples
 	}
-	f.step(most + float64(min(f.samples, probed))*float64(reach))
+	f.step(most + float64(min(f.samples, ProbedPackets))*float64(reach))
 }
 
-// trun weighs a fragment's samples, which need not have any bytes of their own.
-func (m *mp4Weigher) trun(at, end int64) {
-	head := m.view.get(at, int(min(end-at, 16)))
+// trun counts the cost of a fragment's samples, which need not have any bytes of their own.
+func (m *mp4Cost) trun(at, end int64) {
+	head := m.window.get(at, int(min(end-at, 16)))
 	if len(head) < 8 {
 		return
 	}
@@ -186,7 +186,7 @@ func (m *mp4Weigher) trun(at, end int64) {
 	if flags&0x200 != 0 {
 		length = 0
 		for entries += 4 * int64(flags>>8&1); entries+4 <= end; entries += each {
-			if size := m.view.get(entries, 4); len(size) == 4 {
+			if size := m.window.get(entries, 4); len(size) == 4 {
 				length += int64(binary.BigEndian.Uint32(size))
 			}
 		}
@@ -194,10 +194,10 @@ func (m *mp4Weigher) trun(at, end int64) {
 	m.fragments.samplesAt(offset, n, length, m.tracks)
 }
 
-// sidx weighs a list of fragments. FFmpeg looks through all places if it reaches the end
+// sidx counts the cost of a list of fragments. FFmpeg looks through all places if it reaches the end
 // of the file, or a table there of which the last bytes tell the length.
-func (m *mp4Weigher) sidx(at, end int64) {
-	head := m.view.get(at, 32)
+func (m *mp4Cost) sidx(at, end int64) {
+	head := m.window.get(at, 32)
 	if len(head) < 32 {
 		return
 	}
@@ -205,31 +205,31 @@ func (m *mp4Weigher) sidx(at, end int64) {
 	if head[0] == 1 {
 		place, list = end+int64(binary.BigEndian.Uint64(head[20:])), at+32
 	}
-	count := m.view.get(list-2, 2)
+	count := m.window.get(list-2, 2)
 	if len(count) < 2 || place < end {
 		return
 	}
 	for range binary.BigEndian.Uint16(count) {
-		entry := m.view.get(list, 4)
+		entry := m.window.get(list, 4)
 		if list += 12; list > end || len(entry) < 4 || m.err != nil {
 			return
 		}
 		if entry[0]&0x80 != 0 { // a list of lists, for which FFmpeg refuses the file; it finds fragments without
-			m.view.source.unread = append(m.view.source.unread, at-4)
+			m.hide = append(m.hide, at-4)
 			return
 		}
 		m.fragments.place(place, m.tracks)
 		place += int64(binary.BigEndian.Uint32(entry))
 	}
-	if tail := m.view.get(m.size-4, 4); place == m.size || len(tail) == 4 && place == m.size-int64(binary.BigEndian.Uint32(tail)) {
+	if tail := m.window.get(m.size-4, 4); place == m.size || len(tail) == 4 && place == m.size-int64(binary.BigEndian.Uint32(tail)) {
 		m.fragments.step(float64(len(m.fragments.places)))
 	}
 }
 
-// tfra weighs a table of places, which FFmpeg reads before the fragments where it reads
+// tfra counts the cost of a table of places, which FFmpeg reads before the fragments where it reads
 // it at all.
-func (m *mp4Weigher) tfra(at, end int64) {
-	head := m.view.get(at, 16)
+func (m *mp4Cost) tfra(at, end int64) {
+	head := m.window.get(at, 16)
 	if len(head) < 16 || !m.fragments.mfra {
 		return
 	}
@@ -240,7 +240,7 @@ func (m *mp4Weigher) tfra(at, end int64) {
 	}
 	n := 0
 	for entry := at + 16; entry+each <= end && m.err == nil; entry += each {
-		if place := m.view.get(entry, int(each)); head[0] == 1 {
+		if place := m.window.get(entry, int(each)); head[0] == 1 {
 			m.fragments.place(int64(binary.BigEndian.Uint64(place[8:])), m.tracks)
 		} else {
 			m.fragments.place(int64(binary.BigEndian.Uint32(place[4:])), m.tracks)

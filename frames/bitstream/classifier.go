@@ -1,53 +1,65 @@
-package frames
+package bitstream
 
-import (
-	"bytes"
+import "bytes"
 
-	"github.com/asticode/go-astiav"
-)
-
-// A role is what a packet is for, as far as its own first bytes tell.
-type role uint8
+// A Codec is how a video is encoded, as far as this package tells codecs apart.
+type Codec uint8
 
 const (
-	clean      role = 1 << iota // decoding may start here: no earlier picture is needed by any shown at or after it
-	disposable                  // no other picture needs it
-	hidden                      // it shows nothing of its own
+	OtherCodec Codec = iota // not read here: packets are what the container says
+	H264
+	HEVC
+	VP8
+	VP9
+	MPEG1
+	MPEG2
 )
 
-// A classifier reads one stream's packets, in order.
-type classifier struct {
-	codec   astiav.CodecID
-	prefix  int        // bytes of a NAL unit's length; 0: start codes
-	numbers numbering  // H.264
-	decoded decodedSet // HEVC
+// Roles is a set of what a packet is for, as far as its own first bytes tell.
+type Roles uint8
+
+const (
+	Clean      Roles = 1 << iota // decoding may start here: no earlier picture is needed by any shown at or after it
+	Disposable                   // no other picture needs it
+	Hidden                       // it shows nothing of its own
+)
+
+// A Classifier reads the packets of one stream in decoding order. It keeps the parameter sets and picture numbers that
+// it met, so a stream that is read from another place needs a new one.
+type Classifier struct {
+	codec      Codec
+	prefix     int               // bytes of a NAL unit's length; 0: start codes
+	numbers    frameNumbers      // H.264
+	references referencePictures // HEVC
 }
 
-// A reading is what a packet's own bytes say of it.
-type reading struct {
-	roles   role
-	layer   uint8 // temporal layer, HEVC
-	lost    bool  // a picture that this one may refer to is missing before it
-	emptied bool  // zeros are where none may be, H.264 and HEVC
+// A Packet is what a packet's own bytes say of it.
+type Packet struct {
+	Roles   Roles
+	Layer   uint8 // temporal layer, of HEVC only
+	Lost    bool  // a picture that this one may refer to is missing before it, of H.264 and HEVC
+	Emptied bool  // zeros are where none may be, of H.264 and HEVC
 }
 
-func newClassifier(p *astiav.CodecParameters) *classifier {
-	c := &classifier{codec: p.CodecID()}
-	c.configure(p.ExtraData())
+// NewClassifier reads packets of a codec. extra is the configuration that the container keeps beside them (avcC, hvcC,
+// or parameter sets with start codes); it is borrowed until NewClassifier returns, and may be nil.
+func NewClassifier(codec Codec, extra []byte) *Classifier {
+	c := &Classifier{codec: codec}
+	c.Configure(extra)
 	return c
 }
 
-// configure reads what a container keeps beside the packets: how long the
-// lengths of NAL units are, and parameter sets.
-func (c *classifier) configure(extra []byte) {
+// Configure reads a configuration that replaces the one before: how many bytes the lengths of NAL units take, and
+// parameter sets. What it cannot read it passes over. extra is borrowed until it returns.
+func (c *Classifier) Configure(extra []byte) {
 	switch {
-	case c.codec == astiav.CodecIDH264 && len(extra) > 6 && extra[0] == 1:
+	case c.codec == H264 && len(extra) > 6 && extra[0] == 1:
 		c.prefix = int(extra[4]&3) + 1
 		rest := c.sets(extra[6:], int(extra[5]&31))
 		if len(rest) > 0 {
 			c.sets(rest[1:], int(rest[0]))
 		}
-	case c.codec == astiav.CodecIDHevc && len(extra) > 22 && extra[0] == 1:
+	case c.codec == HEVC && len(extra) > 22 && extra[0] == 1:
 		c.prefix = int(extra[21]&3) + 1
 		rest := extra[23:]
 		for range extra[22] {
@@ -56,7 +68,7 @@ func (c *classifier) configure(extra []byte) {
 			}
 			rest = c.sets(rest[3:], int(rest[1])<<8|int(rest[2]))
 		}
-	case c.codec == astiav.CodecIDH264, c.codec == astiav.CodecIDHevc:
+	case c.codec == H264, c.codec == HEVC:
 		for nal := range startCodeUnits(extra) {
 			c.parameters(nal)
 		}
@@ -65,7 +77,7 @@ func (c *classifier) configure(extra []byte) {
 
 // sets reads n parameter sets, each after its length in two bytes, and returns
 // what follows them.
-func (c *classifier) sets(data []byte, n int) []byte {
+func (c *Classifier) sets(data []byte, n int) []byte {
 	for range n {
 		if len(data) < 2 {
 			return nil
@@ -78,70 +90,72 @@ func (c *classifier) sets(data []byte, n int) []byte {
 }
 
 // parameters takes note of a NAL unit that is no slice.
-func (c *classifier) parameters(nal []byte) {
+func (c *Classifier) parameters(nal []byte) {
 	switch {
-	case c.codec == astiav.CodecIDH264 && len(nal) > 1 && nal[0]&31 > 5:
+	case c.codec == H264 && len(nal) > 1 && nal[0]&31 > 5:
 		c.numbers.unit(nal)
-	case c.codec == astiav.CodecIDHevc && len(nal) > 2 && nal[0]>>1&63 > 31:
-		c.decoded.unit(nal)
+	case c.codec == HEVC && len(nal) > 2 && nal[0]>>1&63 > 31:
+		c.references.unit(nal)
 	}
 }
 
-// of reads a packet. key is what the container says, which is believed only for
-// codecs without NAL units: files mark recovery points of periodic intra refresh
-// as keys, from where a decoder shows wrong pictures for a while.
-func (c *classifier) of(data []byte, key bool) reading {
+// Classify reads the next packet, whose data it borrows until it returns. key is
+// whether the container calls the packet a key. That counts only for codecs
+// without NAL units: files mark recovery points of periodic intra refresh as keys,
+// and a decoder that starts there shows wrong pictures for a while. Damaged data is
+// no error: what cannot be read has no roles.
+func (c *Classifier) Classify(data []byte, key bool) Packet {
 	switch c.codec {
-	case astiav.CodecIDH264:
+	case H264:
 		return c.h264(data)
-	case astiav.CodecIDHevc:
+	case HEVC:
 		return c.hevc(data)
 	}
-	var r role
+	var r Roles
 	if key {
-		r |= clean
+		r |= Clean
 	}
 	switch {
-	case c.codec == astiav.CodecIDVp8 && len(data) > 0 && data[0]&0x10 == 0,
-		c.codec == astiav.CodecIDVp9 && !showsVP9(data):
-		r |= hidden
+	case c.codec == VP8 && len(data) > 0 && data[0]&0x10 == 0,
+		c.codec == VP9 && !showsVP9(data):
+		r |= Hidden
 	}
-	return reading{roles: r}
+	return Packet{Roles: r}
 }
 
 // h264 finds an IDR picture, or a recovery point that is exact at once (open
 // groups of pictures; ITU-T H.264, D.2.8), and pictures that no other refers to.
-func (c *classifier) h264(data []byte) (r reading) {
+func (c *Classifier) h264(data []byte) (r Packet) {
 	coded, referred := false, false
 	for nal := range c.units(data) {
-		r.emptied = r.emptied || c.emptied(nal)
+		r.Emptied = r.Emptied || c.emptied(nal)
 		switch kind := nal[0] & 31; {
 		case kind >= 1 && kind <= 5:
 			if kind == 5 {
-				r.roles |= clean
+				r.Roles |= Clean
 			}
 			if !coded {
-				r.lost = c.numbers.unit(nal)
+				r.Lost = c.numbers.unit(nal)
 			}
 			coded, referred = true, referred || kind == 5 || nal[0]&0x60 != 0
 		case kind == 6 && exactRecovery(nal[1:]):
-			r.roles |= clean
+			r.Roles |= Clean
 		default:
 			c.parameters(nal)
 		}
 	}
 	if coded && !referred {
-		r.roles |= disposable
+		r.Roles |= Disposable
 	}
 	return r
 }
 
-// emptied tells whether part of a NAL unit was overwritten with zeros, as a disk or
+// emptied reports whether part of a NAL unit was overwritten with zeros, as a disk or
 // a download leaves what it never wrote. A unit has no three of them on end, nor a
 // last one (ITU-T H.264 and H.265, 7.4.1); but some are joined or padded badly, and
 // any number may lie before a start code. HEVC's decoder makes pictures of zeros
 // and says nothing.
-func (c *classifier) emptied(nal []byte) bool {
+func (c *Classifier) emptied(nal []byte) bool {
 	const joined, padding = 8, 32
 	end := len(nal)
 	for end > 0 && nal[end-1] == 0 {
@@ -183,11 +197,11 @@ func exactRecovery(sei []byte) bool {
 // hevc finds intra random access points (types 16 to 21) and sub-layer
 // non-reference pictures (even types up to 14); ITU-T H.265, table 7-1. What is
 // not of the base layer (a second eye's view) is passed over.
-func (c *classifier) hevc(data []byte) (r reading) {
+func (c *Classifier) hevc(data []byte) (r Packet) {
 	coded, referred := false, false
 	for nal := range c.units(data) {
 		kind := nal[0] >> 1 & 63
-		r.emptied = r.emptied || c.emptied(nal)
+		r.Emptied = r.Emptied || c.emptied(nal)
 		if len(nal) < 3 || nal[0]&1 != 0 || nal[1]>>3 != 0 {
 			continue
 		}
@@ -196,63 +210,20 @@ func (c *classifier) hevc(data []byte) (r reading) {
 			continue
 		}
 		if !coded {
-			r.lost = c.decoded.unit(nal)
+			r.Lost = c.references.unit(nal)
 		}
-		coded, r.layer = true, nal[1]&7-1
+		coded, r.Layer = true, nal[1]&7-1
 		if kind >= 16 && kind <= 21 {
-			r.roles |= clean
+			r.Roles |= Clean
 		}
 		if kind > 14 || kind%2 == 1 {
 			referred = true
 		}
 	}
 	if coded && !referred {
-		r.roles |= disposable
+		r.Roles |= Disposable
 	}
 	return r
-}
-
-// units yields the NAL units of a packet, none of them empty.
-func (c *classifier) units(data []byte) func(func([]byte) bool) {
-	if c.prefix == 0 {
-		return startCodeUnits(data)
-	}
-	return func(yield func([]byte) bool) {
-		for len(data) > c.prefix {
-			n := 0
-			for _, b := range data[:c.prefix] {
-				n = n<<8 | int(b)
-			}
-			data = data[c.prefix:]
-			n = min(n, len(data))
-			if n > 0 && !yield(data[:n]) {
-				return
-			}
-			data = data[n:]
-		}
-	}
-}
-
-func startCodeUnits(data []byte) func(func([]byte) bool) {
-	return func(yield func([]byte) bool) {
-		begin := -1
-		for i := 0; i+2 < len(data); i++ {
-			if data[i+2] > 1 {
-				i += 2
-				continue
-			}
-			if data[i] != 0 || data[i+1] != 0 || data[i+2] != 1 {
-				continue
-			}
-			if begin >= 0 && i > begin && !yield(data[begin:i]) {
-				return
-			}
-			begin, i = i+3, i+2
-		}
-		if begin >= 0 && begin < len(data) {
-			yield(data[begin:])
-		}
-	}
 }
 
 // showsVP9 tells whether a packet shows a picture: a superframe always does; a

@@ -1,15 +1,15 @@
-package frames
+package bitstream
 
 import (
 	"cmp"
 	"slices"
 )
 
-// A decodedSet follows which pictures an HEVC decoder has. Every picture says
+// A referencePictures follows which pictures an HEVC decoder has. Every picture says
 // which others it refers to (its reference picture set; ITU-T H.265, 8.3.2), so
 // one that is missing is known, though the decoder makes up a grey one and says
 // nothing.
-type decodedSet struct {
+type referencePictures struct {
 	sequences map[uint32]hevcSequence
 	pictures  map[uint32]hevcPictureSet
 	have      map[int]bool // picture order counts that may be referred to
@@ -63,12 +63,12 @@ const (
 
 // unit takes note of one NAL unit, and tells whether a picture that this one
 // refers to is missing. Only the first slice of a picture must be given.
-func (d *decodedSet) unit(nal []byte) (lost bool) {
+func (d *referencePictures) unit(nal []byte) (lost bool) {
 	switch kind := int(nal[0] >> 1 & 63); {
 	case kind == hevcSPS:
-		d.sequenceSet(&bits{data: unescaped(nal[2:], len(nal))})
+		d.sequenceSet(&bitReader{data: unescaped(nal[2:], len(nal))})
 	case kind == hevcPPS:
-		d.pictureSet(&bits{data: unescaped(nal[2:], len(nal))})
+		d.pictureSet(&bitReader{data: unescaped(nal[2:], len(nal))})
 	case kind == hevcEndOfSeq:
 		d.known = false
 	case kind <= hevcRASLR, kind >= hevcBLA && kind <= hevcIRAPLast:
@@ -77,7 +77,7 @@ func (d *decodedSet) unit(nal []byte) (lost bool) {
 	return false
 }
 
-func (d *decodedSet) pictureSet(b *bits) {
+func (d *referencePictures) pictureSet(b *bitReader) {
 	id := b.ue()
 	p := hevcPictureSet{sequence: b.ue()}
 	b.skip(1)
@@ -90,7 +90,7 @@ func (d *decodedSet) pictureSet(b *bits) {
 	}
 }
 
-func (d *decodedSet) sequenceSet(b *bits) {
+func (d *referencePictures) sequenceSet(b *bitReader) {
 	var s hevcSequence
 	b.skip(4)
 	layers := int(b.u(3))
@@ -121,7 +121,7 @@ func (d *decodedSet) sequenceSet(b *bits) {
 }
 
 // skipProfiles is profile_tier_level, clause 7.3.3.
-func skipProfiles(b *bits, layers int) {
+func skipProfiles(b *bitReader, layers int) {
 	b.skip(88 + 8)
 	var profile, level [8]bool
 	for i := range layers {
@@ -141,7 +141,7 @@ func skipProfiles(b *bits, layers int) {
 }
 
 // skipTools skips scaling lists and coding tools, up to the reference picture sets.
-func skipTools(b *bits) {
+func skipTools(b *bitReader) {
 	if listed := b.flag(); listed && b.flag() { // enabled, and present
 		for size := range 4 {
 			for matrix := 0; matrix < 6; matrix += ifElse(size == 3, 3, 1) {
@@ -157,7 +157,7 @@ func skipTools(b *bits) {
 	}
 }
 
-func skipHEVCScalingList(b *bits, size int) {
+func skipHEVCScalingList(b *bitReader, size int) {
 	if !b.flag() {
 		b.ue()
 		return
@@ -165,7 +165,7 @@ func skipHEVCScalingList(b *bits, size int) {
 	b.ues(min(64, 1<<(4+2*size)) + ifElse(size > 1, 1, 0))
 }
 
-func (s *hevcSequence) readSets(b *bits) {
+func (s *hevcSequence) readSets(b *bitReader) {
 	count := int(min(b.ue(), mostShortSets))
 	for i := 0; i < count && !b.over(); i++ {
 		s.sets = append(s.sets, s.readSet(b, i, count))
@@ -180,7 +180,7 @@ func (s *hevcSequence) readSets(b *bits) {
 
 // readSet is st_ref_pic_set, clauses 7.3.7 and 7.4.8; a slice's own has index
 // count.
-func (s *hevcSequence) readSet(b *bits, index, count int) referenceSet {
+func (s *hevcSequence) readSet(b *bitReader, index, count int) referenceSet {
 	if index > 0 && b.flag() {
 		return s.predictedSet(b, index, count)
 	}
@@ -201,7 +201,7 @@ func (s *hevcSequence) readSet(b *bits, index, count int) referenceSet {
 
 // predictedSet makes a set from an earlier one, member by member. Members stand
 // in the order of their distance, those shown before first.
-func (s *hevcSequence) predictedSet(b *bits, index, count int) referenceSet {
+func (s *hevcSequence) predictedSet(b *bitReader, index, count int) referenceSet {
 	from := index - 1
 	if index == count {
 		from -= int(b.ue())
@@ -229,8 +229,8 @@ func (s *hevcSequence) predictedSet(b *bits, index, count int) referenceSet {
 }
 
 // slice reads the header of a picture's first slice segment.
-func (d *decodedSet) slice(nal []byte, kind int) (lost bool) {
-	b := &bits{data: unescaped(nal[2:], headBytes)}
+func (d *referencePictures) slice(nal []byte, kind int) (lost bool) {
+	b := &bitReader{data: unescaped(nal[2:], headBytes)}
 	if first := b.flag(); !first {
 		return false
 	}
@@ -255,7 +255,7 @@ func (d *decodedSet) slice(nal []byte, kind int) (lost bool) {
 }
 
 // refer compares what a picture refers to with what there is.
-func (d *decodedSet) refer(b *bits, s hevcSequence, nal []byte, kind int) (lost bool) {
+func (d *referencePictures) refer(b *bitReader, s hevcSequence, nal []byte, kind int) (lost bool) {
 	order, next := 0, map[int]bool{}
 	if d.orphans && (kind == hevcRASLN || kind == hevcRASLR) {
 		return false
@@ -284,7 +284,7 @@ func (d *decodedSet) refer(b *bits, s hevcSequence, nal []byte, kind int) (lost 
 }
 
 // orderCount is clause 8.3.1.
-func (d *decodedSet) orderCount(low, most int, anew bool) int {
+func (d *referencePictures) orderCount(low, most int, anew bool) int {
 	if anew {
 		return low
 	}
@@ -300,7 +300,7 @@ func (d *decodedSet) orderCount(low, most int, anew bool) int {
 
 // follow reads a picture's reference picture set, adds to next what of it there
 // is, and tells whether something that this picture uses is not.
-func (d *decodedSet) follow(b *bits, s hevcSequence, order int, next map[int]bool) (lost bool) {
+func (d *referencePictures) follow(b *bitReader, s hevcSequence, order int, next map[int]bool) (lost bool) {
 	var set referenceSet
 	if !b.flag() {
 		set = s.readSet(b, len(s.sets), len(s.sets))
@@ -328,7 +328,7 @@ func widthOf(n int) (width int) {
 	return width
 }
 
-func (d *decodedSet) followLong(b *bits, s hevcSequence, order int, next map[int]bool) (lost bool) {
+func (d *referencePictures) followLong(b *bitReader, s hevcSequence, order int, next map[int]bool) (lost bool) {
 	var listed uint32
 	if len(s.longTermOrders) > 0 {
 		listed = min(b.ue(), 32)
@@ -357,7 +357,7 @@ func (d *decodedSet) followLong(b *bits, s hevcSequence, order int, next map[int
 }
 
 // keepLong finds a long-term reference among the pictures there are.
-func (d *decodedSet) keepLong(r longTermReference, order, most, cycles int, whole bool, next map[int]bool) bool {
+func (d *referencePictures) keepLong(r longTermReference, order, most, cycles int, whole bool, next map[int]bool) bool {
 	for have := range d.have {
 		if whole && have == order-cycles*most-(order&(most-1))+int(r.low) || !whole && have&(most-1) == int(r.low) {
 			next[have] = true

@@ -1,33 +1,23 @@
-package frames
+package bitstream
 
-import (
-	"fmt"
-	"slices"
-	"strings"
+import "slices"
 
-	"videoqa/internal/fault"
-)
-
-// errHEIF refuses a picture in HEIF, of which HEIC and AVIF are kinds, by its brand.
-func errHEIF(brand []byte) error {
-	return fmt.Errorf("it is a picture in HEIF (%s), which is not read: save it as JPEG, PNG or WebP: %w", strings.TrimSpace(string(brand)), fault.BadVideo)
-}
-
-// pictureOnly tells whether boxes of MP4 hold pictures as items (ISO/IEC 23008-12) and
+// OnlyPictures reports whether boxes of MP4 hold pictures as items (ISO/IEC 23008-12) and
 // no track: FFmpeg would show the first item, perhaps one tile of a grid, not
 // turned. Whatever the brands are, a file with a track is a video; an animated
-// AVIF or HEIC has one. Brands decide where the boxes say nothing.
-func (s *source) pictureOnly() (brand []byte, only bool) {
+// AVIF or HEIC has one. Brands decide where the boxes say nothing. brand is the main one, nil
+// where the file names none.
+func (f File) OnlyPictures() (brand []byte, only bool) {
 	var brands [][]byte
 	items, tracks := false, false
-	s.eachBox(0, s.size, func(kind string, from, to int64) bool {
+	f.eachBox(0, f.Size, func(kind string, from, to int64) bool {
 		switch kind {
 		case "ftyp":
-			brands = s.brands(from, to)
+			brands = f.brands(from, to)
 		case "meta":
-			items = items || s.hasPictureItems(from, to)
+			items = items || f.hasPictureItems(from, to)
 		case "moov":
-			s.within(from, to, []string{"trak"}, func(_, _ int64) { tracks = true })
+			f.within(from, to, []string{"trak"}, func(_, _ int64) { tracks = true })
 		}
 		return !tracks
 	})
@@ -39,20 +29,20 @@ func (s *source) pictureOnly() (brand []byte, only bool) {
 
 // hasPictureItems tells whether a meta box at the top names a primary item, or its
 // handler is that of pictures.
-func (s *source) hasPictureItems(from, to int64) (pictures bool) {
+func (f File) hasPictureItems(from, to int64) (pictures bool) {
 	from += 4 // version and flags
-	s.within(from, to, []string{"pitm"}, func(_, _ int64) { pictures = true })
-	s.within(from, to, []string{"hdlr"}, func(from, to int64) {
+	f.within(from, to, []string{"pitm"}, func(_, _ int64) { pictures = true })
+	f.within(from, to, []string{"hdlr"}, func(from, to int64) {
 		kind := make([]byte, 4)
-		pictures = pictures || to-from >= 12 && s.readAt(kind, from+8) && string(kind) == "pict"
+		pictures = pictures || to-from >= 12 && f.read(kind, from+8) && string(kind) == "pict"
 	})
 	return pictures
 }
 
 // brands gives the main brand that an ftyp box names, then those that the file is compatible with.
-func (s *source) brands(from, to int64) (brands [][]byte) {
+func (f File) brands(from, to int64) (brands [][]byte) {
 	box := make([]byte, min(to-from, 1<<10))
-	if len(box) < 4 || !s.readAt(box, from) {
+	if len(box) < 4 || !f.read(box, from) {
 		return nil
 	}
 	brands = [][]byte{box[:4]}

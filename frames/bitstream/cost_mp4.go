@@ -1,4 +1,4 @@
-package frames
+package bitstream
 
 import (
 	"bytes"
@@ -19,17 +19,18 @@ const (
 	mp4Unpacked = 16 << 20 // of a compressed moov: more than any has
 )
 
-// An mp4Weigher goes through the boxes of an MP4 file as FFmpeg does, which takes
-// tables wherever they are and believes their heads.
-type mp4Weigher struct {
-	*weight
-	view   *view
+// An mp4Cost goes through the boxes of an MP4 file as FFmpeg does, which takes
+// tables wherever they are and trusts their heads.
+type mp4Cost struct {
+	*cost
+	window *window
 	tracks int64
 	track  *mp4Track // nil: none yet, or the last one is closed
 
 	fragments            *mp4Fragments
 	secrets, secretBytes int64 // boxes that help to find keys, and what they hold
 	movieScale           int64
+	hide                 []int64 // boxes that FFmpeg is not to see: places of their kinds
 }
 
 // An mp4Track is what matters of a track's tables. Where a box is there twice, count
@@ -52,9 +53,9 @@ type mp4Table struct{ at, count int64 }
 const mp4Deepest = 11
 
 // walk goes through the boxes from at to end.
-func (m *mp4Weigher) walk(at, end int64, parent string, depth int) {
+func (m *mp4Cost) walk(at, end int64, parent string, depth int) {
 	for at+8 <= end && m.err == nil {
-		head := m.view.get(at, 16)
+		head := m.window.get(at, 16)
 		if len(head) < 8 {
 			return
 		}
@@ -77,8 +78,8 @@ func (m *mp4Weigher) walk(at, end int64, parent string, depth int) {
 	}
 }
 
-// box goes into a box, or weighs it.
-func (m *mp4Weigher) box(kind string, at, end int64, parent string, depth int) {
+// box goes into a box, or counts the cost of it.
+func (m *mp4Cost) box(kind string, at, end int64, parent string, depth int) {
 	switch kind {
 	case "trak":
 		m.finish()
@@ -88,7 +89,7 @@ func (m *mp4Weigher) box(kind string, at, end int64, parent string, depth int) {
 		m.finish()
 		return
 	case "meta":
-		if hdlr := bytes.Index(m.view.get(at, int(min(end-at, 4096))), []byte("hdlr")); hdlr >= 4 {
+		if hdlr := bytes.Index(m.window.get(at, int(min(end-at, 4096))), []byte("hdlr")); hdlr >= 4 {
 			at += int64(hdlr) - 4
 		}
 		m.inside(at, end, kind, depth)
@@ -101,10 +102,10 @@ func (m *mp4Weigher) box(kind string, at, end int64, parent string, depth int) {
 		m.compressed(at, end, depth)
 		return
 	case "free", "hoov":
-		if string(m.view.get(at, 8)) == "Anevia\x1a\x1a" {
+		if string(m.window.get(at, 8)) == "Anevia\x1a\x1a" {
 			m.fragments.mfra = true
 		}
-		if inner := m.view.get(at, 8); len(inner) == 8 && (string(inner[4:]) == "mvhd" || string(inner[4:]) == "cmov") {
+		if inner := m.window.get(at, 8); len(inner) == 8 && (string(inner[4:]) == "mvhd" || string(inner[4:]) == "cmov") {
 			m.inside(at, end, "moov", depth)
 		}
 		return
@@ -121,15 +122,15 @@ func (m *mp4Weigher) box(kind string, at, end int64, parent string, depth int) {
 	m.leaf(kind, at, end)
 }
 
-func (m *mp4Weigher) inside(at, end int64, kind string, depth int) {
+func (m *mp4Cost) inside(at, end int64, kind string, depth int) {
 	if depth < mp4Deepest {
 		m.walk(at, end, kind, depth+1)
 	}
 }
 
-// leaf weighs a box of tables by its head.
-func (m *mp4Weigher) leaf(kind string, at, end int64) {
-	head := m.view.get(at, int(min(end-at, 32)))
+// leaf counts the cost of a box of tables by its head.
+func (m *mp4Cost) leaf(kind string, at, end int64) {
+	head := m.window.get(at, int(min(end-at, 32)))
 	word := func(i int) int64 {
 		if len(head) < i+4 {
 			return 0
@@ -175,16 +176,16 @@ func (m *mp4Weigher) leaf(kind string, at, end int64) {
 	}
 }
 
-// protection weighs a box that tells how to get at keys. FFmpeg goes through all that it
+// protection counts the cost of a box that tells how to get at keys. FFmpeg goes through all that it
 // has, and copies it, for each more.
-func (m *mp4Weigher) protection(length int64) {
+func (m *mp4Cost) protection(length int64) {
 	m.secrets, m.secretBytes = m.secrets+1, m.secretBytes+length
 	m.tag(1, mp4Tag)
 	m.steps(m.secretBytes, m.secrets, "what its boxes say about keys, and the boxes")
 }
 
 // sampleTable takes note of a table of the track that is under way.
-func (m *mp4Weigher) sampleTable(kind string, at, end int64, long bool, word func(int) int64) {
+func (m *mp4Cost) sampleTable(kind string, at, end int64, long bool, word func(int) int64) {
 	t := m.track
 	if t == nil {
 		return
@@ -200,7 +201,7 @@ func (m *mp4Weigher) sampleTable(kind string, at, end int64, long bool, word fun
 	case "stsz", "stz2":
 		n := word(8)
 		if kind == "stz2" || word(4) == 0 {
-			n = min(n, 8*max(0, end-at-12)/ifElse64(kind == "stz2", 4, 32))
+			n = min(n, 8*max(0, end-at-12)/ifElse[int64](kind == "stz2", 4, 32))
 		}
 		t.twice = t.twice || t.samples > 0
 		t.samples += n
@@ -217,19 +218,19 @@ func (m *mp4Weigher) sampleTable(kind string, at, end int64, long bool, word fun
 	case "co64":
 		entries(&t.stco, 8)
 	case "hdlr":
-		kind := m.view.get(at+8, 4)
+		kind := m.window.get(at+8, 4)
 		t.sound, t.pictures = t.sound || string(kind) == "soun", t.pictures || string(kind) == "vide"
 	case "elst":
 		t.wide = long
-		entries(&t.edits, ifElse64(long, 20, 12))
+		entries(&t.edits, ifElse[int64](long, 20, 12))
 	}
 }
 
 // compressed goes through a moov that is stored compressed, as old QuickTime does.
-func (m *mp4Weigher) compressed(at, end int64, depth int) {
+func (m *mp4Cost) compressed(at, end int64, depth int) {
 	var packed []byte
 	for at+12 <= end {
-		head := m.view.get(at, 12)
+		head := m.window.get(at, 12)
 		if len(head) < 12 {
 			return
 		}
@@ -238,7 +239,7 @@ func (m *mp4Weigher) compressed(at, end int64, depth int) {
 			return
 		}
 		if string(head[4:8]) == "cmvd" {
-			packed = bytes.Clone(m.view.get(at+12, int(length-12)))
+			packed = bytes.Clone(m.window.get(at+12, int(length-12)))
 		}
 		at += length
 	}
@@ -248,19 +249,19 @@ func (m *mp4Weigher) compressed(at, end int64, depth int) {
 	}
 	moov, _ := io.ReadAll(io.LimitReader(unpacker, mp4Unpacked+1))
 	if len(moov) > mp4Unpacked {
-		m.err = tooMuch(m.size, "its compressed index")
+		m.err = TooMuchMemory(m.size, "its compressed index")
 		return
 	}
 	m.add(int64(len(moov)), 2, "its compressed index")
-	inner := mp4Weigher{weight: m.weight, view: &view{source: &source{r: bytes.NewReader(moov), size: int64(len(moov))}}, tracks: m.tracks, movieScale: m.movieScale, fragments: m.fragments}
+	inner := mp4Cost{cost: m.cost, window: &window{file: File{bytes.NewReader(moov), int64(len(moov))}}, tracks: m.tracks, movieScale: m.movieScale, fragments: m.fragments}
 	inner.walk(0, int64(len(moov)), "moov", depth+1)
 	inner.finish()
 	m.tracks, m.movieScale = inner.tracks, inner.movieScale
 }
 
-// finish weighs the track that is under way: its samples, and once more as often as its
+// finish counts the cost of the track that is under way: its samples, and once more as often as its
 // edit list shows them.
-func (m *mp4Weigher) finish() {
+func (m *mp4Cost) finish() {
 	t := m.track
 	if m.track = nil; t == nil {
 		return
@@ -274,17 +275,10 @@ func (m *mp4Weigher) finish() {
 	edits := max(1, t.edits.count)
 	m.steps(t.samples, edits, "its samples and edits")
 	most := t.samples * edits // 2^32 by the file's size
-	if room := (opening(m.size) - m.bytes) / mp4Kept; most > room || most/edits != t.samples {
+	if room := (OpeningMemory(m.size) - m.bytes) / mp4Kept; most > room || most/edits != t.samples {
 		if shown, ok := m.shown(t); ok {
 			most = shown
 		}
 	}
 	m.add(most, mp4Kept, "samples that its edit lists show")
-}
-
-func ifElse64(holds bool, yes, no int64) int64 {
-	if holds {
-		return yes
-	}
-	return no
 }

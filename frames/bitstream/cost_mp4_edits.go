@@ -1,4 +1,4 @@
-package frames
+package bitstream
 
 import (
 	"encoding/binary"
@@ -8,7 +8,7 @@ import (
 // shown counts the samples that a track's edits show, with those before them back to a
 // key and those behind them up to the second key: what FFmpeg lists for each edit. It
 // is not ok where the tables do not tell.
-func (m *mp4Weigher) shown(t *mp4Track) (sum int64, ok bool) {
+func (m *mp4Cost) shown(t *mp4Track) (sum int64, ok bool) {
 	if t.twice || t.scale == 0 || m.movieScale == 0 || t.samples == 0 {
 		return 0, false
 	}
@@ -18,9 +18,9 @@ func (m *mp4Weigher) shown(t *mp4Track) (sum int64, ok bool) {
 	}
 	early, late := m.shifts(t)
 	keys := m.keys(t)
-	each := ifElse64(t.wide, 20, 12)
+	each := ifElse[int64](t.wide, 20, 12)
 	for i := range t.edits.count {
-		edit := m.view.get(t.edits.at+i*each, int(each))
+		edit := m.window.get(t.edits.at+i*each, int(each))
 		if int64(len(edit)) < each {
 			return 0, false
 		}
@@ -42,10 +42,10 @@ type sampleClock struct {
 	samples      float64
 }
 
-func (m *mp4Weigher) clock(t *mp4Track) (c sampleClock, ok bool) {
+func (m *mp4Cost) clock(t *mp4Track) (c sampleClock, ok bool) {
 	sample, time := 0.0, 0.0
 	for i := range t.stts.count {
-		entry := m.view.get(t.stts.at+8*i, 8)
+		entry := m.window.get(t.stts.at+8*i, 8)
 		if len(entry) < 8 {
 			return c, false
 		}
@@ -72,9 +72,9 @@ func (c sampleClock) at(time float64) int64 {
 
 // shifts returns by how much samples are shown after they are decoded: the least and
 // the most, with FFmpeg's own shift of all by the least.
-func (m *mp4Weigher) shifts(t *mp4Track) (early, late float64) {
+func (m *mp4Cost) shifts(t *mp4Track) (early, late float64) {
 	for i := range t.ctts.count {
-		entry := m.view.get(t.ctts.at+8*i, 8)
+		entry := m.window.get(t.ctts.at+8*i, 8)
 		if len(entry) < 8 {
 			break
 		}
@@ -88,9 +88,9 @@ func (m *mp4Weigher) shifts(t *mp4Track) (early, late float64) {
 // nil: all are.
 type keySamples []uint32
 
-func (m *mp4Weigher) keys(t *mp4Track) (keys keySamples) {
+func (m *mp4Cost) keys(t *mp4Track) (keys keySamples) {
 	for i := range t.stss.count {
-		if entry := m.view.get(t.stss.at+4*i, 4); len(entry) == 4 {
+		if entry := m.window.get(t.stss.at+4*i, 4); len(entry) == 4 {
 			keys = append(keys, binary.BigEndian.Uint32(entry))
 		}
 	}
