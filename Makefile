@@ -17,7 +17,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2 -checks inherit,-ST1012
 # Two packages at a time: their C libraries run threads of their own.
 GO_TEST := go test -p 2 -timeout 20m
 # Where goroutines share state; elsewhere the race detector only costs time.
-RACED := ./internal/fault ./internal/turns ./ingest/... ./frames/... ./answers/... ./internal/cli ./internal/ops ./internal/trail
+RACED := ./internal/fault ./internal/turns ./ingest/... ./frames/... ./answers/... ./internal/cli ./internal/serve ./internal/demo ./internal/ops ./internal/trail
 SEED ?= 1
 FILES ?= 1000
 rebalance: MINUTES ?= 10
@@ -26,7 +26,7 @@ DEVICE ?= cuda
 PREFIX ?= /usr/local
 MODEL ?= git-base
 BENCH_FOLDER := $$(deploy/cache.sh)/bench
-STREAM_BENCH := go test ./internal/cli -run '^$$' -benchtime 5x -timeout 30m -bench Stream
+STREAM_BENCH := go test ./internal/demo -run '^$$' -benchtime 5x -timeout 30m -bench Stream
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -12,12 +12,13 @@ import (
 
 	"videoqa/ingest"
 	"videoqa/internal/fault"
+	"videoqa/internal/modelflags"
 	"videoqa/internal/strictjson"
 )
 
 // AskFlags say what is looked at and how answers are made.
 type AskFlags struct {
-	ModelFlags
+	modelflags.Flags
 	Count        int           `name:"frames" placeholder:"N" help:"Frames to look at; without it, as many as the model has room for."`
 	From         time.Duration `placeholder:"TIME" help:"Look at the clip from this time on, as 90s or 1m30s."`
 	To           time.Duration `placeholder:"TIME" help:"Look at the clip up to this time."`

@@ -13,6 +13,7 @@ import (
 	"videoqa/frames"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
+	"videoqa/internal/modelflags"
 )
 
 // An asking is one run of ask or caption: the same questions about each medium.
@@ -22,8 +23,8 @@ type asking struct {
 	questions []ingest.Question
 	print     printer
 
-	model   *opened          // nil until the first medium could be opened
-	service *answers.Service // of model
+	model   *modelflags.Opened // nil until the first medium could be opened
+	service *answers.Service   // of model
 }
 
 // run answers questions about media in their order, each medium's as soon as it
@@ -72,7 +73,7 @@ func (k *asking) open(ctx context.Context) (err error) {
 	if k.service != nil {
 		return nil
 	}
-	if k.model, err = k.ModelFlags.open(ctx, k.app); err == nil {
+	if k.model, err = k.Flags.Open(ctx, k.app.machine()); err == nil {
 		k.service, err = answers.New(answers.Config{Model: k.model.Model, MaxTokens: k.MaxTokens, Beam: k.Beam, AbstainBelow: k.AbstainBelow})
 	}
 	if err != nil {

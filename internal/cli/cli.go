@@ -26,6 +26,7 @@ import (
 
 	"videoqa/internal/config"
 	"videoqa/internal/fault"
+	"videoqa/internal/modelflags"
 )
 
 // Commands is the command line.
@@ -59,14 +60,13 @@ type App struct {
 
 	args   []string       // of the command that runs
 	values []config.Value // its settings, with who said so
-	wrong  error          // with the file of settings and the variables; for [Settings.prepare] to tell with the rest
+	wrong  error          // with the file of settings and the variables; for [serve.Settings.Prepare] to tell with the rest
 }
 
-// Exit statuses.
+// Exit statuses, besides [serve.Hung].
 const (
 	failed      = 1
 	misused     = 2
-	hung        = 70 // a call into a C library did not come back
 	interrupted = 130
 )
 
@@ -146,7 +146,7 @@ func (a *App) parse(ctx context.Context) (*kong.Context, []config.Value, error) 
 		kong.Writers(a.Out, a.Err), kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(func(value *kong.Value) string { return spaced(settings.Help(value), value) }),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(a), kong.Vars{"kinds": kindNames(), "precisions": precisions(), "version": "videoqa " + a.Version})...)
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(a), kong.Vars{"kinds": kindNames(), "precisions": modelflags.Precisions(), "version": "videoqa " + a.Version})...)
 	if err != nil {
 		panic(err) // the struct above is wrong
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"videoqa/internal/config"
+	"videoqa/internal/serve"
 )
 
 // Config is videoqa config.
@@ -20,7 +21,7 @@ type ConfigCheck struct {
 	File   string `arg:"" name:"file" optional:"" help:"The file, instead of --config."`
 	Files  bool   `negatable:"" default:"true" help:"Look for the files and folders that the settings name; --no-files if they are for another machine."`
 	Online bool   `help:"Also ask the servers that the settings name, and compare with the processes that serve from the same store; nothing is changed."`
-	Settings
+	serve.Settings
 }
 
 // Help is shown below the flags.
@@ -32,10 +33,10 @@ const settingsArgument = "file" // names the file of settings, as --config does
 
 // Run goes as far as serve does without a server.
 func (c *ConfigCheck) Run(ctx context.Context, a *App) error {
-	if err := c.prepare(ctx, a, c.Files); err != nil {
+	if err := c.Prepare(ctx, a.process(), c.Files); err != nil {
 		return err
 	}
-	if err := c.uploadsApart(); err != nil {
+	if err := c.UploadsApart(); err != nil {
 		fmt.Fprintln(a.Err, "videoqa: warning:", err)
 	}
 	given := 0
@@ -52,21 +53,37 @@ func (c *ConfigCheck) Run(ctx context.Context, a *App) error {
 
 func (c *ConfigCheck) online(ctx context.Context, a *App) error {
 	var failed []error
-	c.askServers(ctx, func(name string, err error) {
+	c.AskServers(ctx, func(name string, err error) {
 		if err != nil {
 			failed = append(failed, err) // it names the server
 			return
 		}
 		fmt.Fprintf(a.Out, "%s: answers\n", name)
-		if name == serverStore {
+		if name == serve.ServerStore {
 			failed = append(failed, c.tellBeside(ctx, a))
 		}
 	})
 	return errors.Join(failed...)
 }
 
+// tellBeside prints what [serve.Settings.Beside] found. It is a warning, because serve would start.
+func (c *ConfigCheck) tellBeside(ctx context.Context, a *App) error {
+	found, n, err := c.Beside(ctx, a.process(), c.Files)
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		_, err := fmt.Fprintf(a.Out, "peers: %d serve from this store; nothing that has to be alike differs\n", n)
+		return err
+	}
+	for _, f := range found {
+		fmt.Fprintf(a.Err, "videoqa: warning: %s: %s\n", f.Part, printable(f.Text))
+	}
+	return nil
+}
+
 // ConfigShow is videoqa config show.
-type ConfigShow struct{ Settings }
+type ConfigShow struct{ serve.Settings }
 
 // Help is shown below the flags.
 func (ConfigShow) Help() string {
@@ -90,5 +107,5 @@ func (c *ConfigShow) Run(a *App) error {
 	if _, err := fmt.Fprint(a.Out, out.String()); err != nil {
 		return err
 	}
-	return c.check(a)
+	return c.Check(a.process())
 }

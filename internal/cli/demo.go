@@ -6,12 +6,15 @@ import (
 	"log/slog"
 
 	"videoqa/answers"
+	"videoqa/internal/demo"
+	"videoqa/internal/modelflags"
+	"videoqa/internal/serve"
 	clips "videoqa/testdata/world/demo"
 )
 
 // Demo is videoqa demo.
 type Demo struct {
-	ModelFlags
+	modelflags.Flags
 	Verbose bool `short:"v" help:"Show the service's log too."`
 }
 
@@ -22,7 +25,7 @@ func (Demo) Help() string {
 
 // Run plays the demo.
 func (c *Demo) Run(ctx context.Context, a *App) (err error) {
-	m, err := c.open(ctx, a)
+	m, err := c.Open(ctx, a.machine())
 	if err != nil {
 		return err
 	}
@@ -35,5 +38,5 @@ func (c *Demo) Run(ctx context.Context, a *App) (err error) {
 	if c.Verbose {
 		log = a.logger(false, slog.LevelInfo)
 	}
-	return demo{files: clips.Files, asker: asker{service}, log: log, out: a.Out}.run(ctx)
+	return demo.Run(ctx, demo.Config{Files: clips.Files, Asker: serve.Asker(service), Log: log, Out: a.Out})
 }

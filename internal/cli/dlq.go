@@ -15,7 +15,9 @@ import (
 	"videoqa/answers/upload"
 	"videoqa/answers/worker"
 	"videoqa/ingest"
+	"videoqa/internal/config"
 	"videoqa/internal/fault"
+	"videoqa/internal/serve"
 )
 
 // DLQ is videoqa dlq: dead letters, those that are questions' outcomes and those of
@@ -39,11 +41,11 @@ type StoreFlags struct {
 func (f StoreFlags) with(ctx context.Context, a *App, do func(store.Store) error) (err error) {
 	dir := f.DataDir
 	if dir == "" && f.StoreURL == "" {
-		if dir, err = a.defaultDataDir(); err != nil {
+		if dir, err = config.DataDir(a.Getenv); err != nil {
 			return err
 		}
 	}
-	s, err := joinStore(ctx, f.StoreURL, dir)
+	s, err := serve.JoinStore(ctx, f.StoreURL, dir)
 	if err != nil {
 		return err
 	}

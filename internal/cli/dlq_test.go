@@ -31,7 +31,7 @@ func TestADeadQuestionIsListedShownAndReplayed(t *testing.T) {
 	if err := os.WriteFile(path, []byte("This is not a video.\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	address, _ := serve(t, data, folder)
+	address, _ := serveOn(t, data, folder)
 	question := []ingest.Question{{ID: "q-1", Text: "what is it?", ClipID: "c-1"}}
 	clip := ingest.Clip{ID: "c-1", URI: "file://" + path}
 	if got := exchange(t, address, "g-1", clip, question, 1); !strings.Contains(got["q-1"], `"error_kind":"bad-video"`) {
@@ -81,7 +81,7 @@ func TestADeadQuestionIsListedShownAndReplayed(t *testing.T) {
 // that waits says why, to whoever lists those that do.
 func TestLettersWithoutAQuestionAndQuestionsThatWaitAreListed(t *testing.T) {
 	folder, data := t.TempDir(), filepath.Join(t.TempDir(), "data")
-	address, _ := serve(t, data, folder)
+	address, _ := serveOn(t, data, folder)
 	client, err := kafka.New(kafka.Config{Brokers: []string{address}, Group: "g-letters"})
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"videoqa/frames"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
+	"videoqa/internal/modelflags"
 	"videoqa/internal/models"
 	"videoqa/internal/vlm"
 	"videoqa/temporal"
@@ -109,13 +110,14 @@ func (c *Frames) wantNone(n int) error {
 // look says how many frames are wanted and how they are prepared. The model's
 // graphs are not needed for that, so they are not loaded.
 func (c *Frames) look(a *App) (vlm.Vision, error) {
-	ck, err := ModelFlags{Model: c.Model}.checkpoint(a)
+	chosen, machine := modelflags.Flags{Model: c.Model, Preprocess: c.Preprocess}, a.machine()
+	ck, err := chosen.Checkpoint(machine)
 	if err != nil {
 		return vlm.Vision{}, err
 	}
 	look, err := models.VisionOf(ck, vlm.Preprocess(c.Preprocess))
-	if err == nil && c.Preprocess == string(vlm.Hub) {
-		a.tellOfSettings(ck, look)
+	if err == nil {
+		chosen.TellOfSettings(ck, look, machine)
 	}
 	if err := errors.Join(err, ck.Close()); err != nil {
 		return vlm.Vision{}, err

@@ -10,7 +10,6 @@ import (
 	"net/textproto"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -106,22 +105,5 @@ func TestServeAnswersAboutAnUploadOverHTTP(t *testing.T) {
 	}
 	if status := p.stop(); status != 0 {
 		t.Errorf("serve exits with %d", status)
-	}
-}
-
-func TestAProcessThatOnlyServesHTTPTellsOfTheSameModel(t *testing.T) {
-	a := &App{Getenv: os.Getenv}
-	flags := ModelFlags{Precision: "auto", Device: "cpu", Preprocess: "hub"}
-	told, err := flags.modelOf(a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := flags.open(t.Context(), a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	if want := servedModel(m.Description(), m.Vision()); !reflect.DeepEqual(told, want) {
-		t.Errorf("told is %+v; the model is %+v", told, want)
 	}
 }

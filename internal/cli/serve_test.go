@@ -60,8 +60,8 @@ func launch(t *testing.T, args ...string) *process {
 	return p
 }
 
-// serve launches one on a data folder and returns its broker's address.
-func serve(t *testing.T, data, roots string) (address string, stop func() int) {
+// serveOn launches one on a data folder and returns its broker's address.
+func serveOn(t *testing.T, data, roots string) (address string, stop func() int) {
 	t.Helper()
 	p := launch(t, "--data-dir", data, "--media-roots", roots)
 	p.quiet()

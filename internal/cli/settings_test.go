@@ -3,8 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"errors"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,36 +10,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
-	"videoqa/internal/fault"
+	"videoqa/internal/serve"
 )
-
-func TestServeRefusesWhatItDoesNotKnow(t *testing.T) {
-	for name, c := range map[string]Settings{
-		"--api-keys-file":        {Listen: "0.0.0.0:8080"},
-		"--role api needs":       {Role: roleAPI},
-		"--single-process":       {Kafka: KafkaSettings{Brokers: []string{"kafka:9092"}}},
-		"--store-retention":      {Topics: TopicSettings{Retention: time.Hour}},
-		"goes with --kafka-brok": {Single: true},
-		"PLAIN without TLS":      {Kafka: KafkaSettings{Brokers: []string{"kafka:9092"}, SASL: "PLAIN", User: "u", Password: "p"}},
-		"--spool-url: bucket":    {Spool: SpoolSettings{URL: "s3://b/p"}},
-		"--s3-prefixes: bucket":  {S3: S3Settings{Prefixes: []string{"footage/a", "a..b/c"}}},
-		"needs --s3-endpoint":    {Spool: SpoolSettings{URL: "s3://bucket/p"}},
-		"--kafka-tls":            {Kafka: KafkaSettings{TLS: true}},
-	} {
-		a := &App{Getenv: func(key string) string {
-			if key == name {
-				return "x"
-			}
-			return ""
-		}}
-		if err := c.check(a); !errors.Is(err, fault.BadRequest) || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
 
 // A setting has one name: a flag, a variable and a key that can be told from each
 // other's. Nothing but the env tag says the variable, so a slip would be lasting.
@@ -70,7 +42,7 @@ func TestEveryVariableIsNamedAfterItsFlag(t *testing.T) {
 		}
 		return found
 	}
-	if found := names(reflect.TypeFor[Settings](), ""); found < 20 {
+	if found := names(reflect.TypeFor[serve.Settings](), ""); found < 20 {
 		t.Errorf("only %d settings were looked at", found)
 	}
 }
@@ -150,48 +122,7 @@ func TestHelpIsShownWhateverIsWrong(t *testing.T) {
 	}
 }
 
-func TestAReloadChangesWhatCanChangeAndSaysTheRest(t *testing.T) {
-	file := write(t, "log_level: info\nkafka_group: a\n")
-	a, _, _ := app(t)
-	a.args = []string{"serve", "--config", file}
-	_, running, err := a.parse(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var said bytes.Buffer
-	log := slog.New(slog.NewTextHandler(&said, nil))
-	level := new(slog.LevelVar)
-	for _, step := range []struct {
-		text  string
-		level slog.Level
-		want  []string
-	}{
-		{"log_level: debug\nkafka_group: b\n", slog.LevelDebug, []string{"only a restart puts into effect\" setting=kafka_group now=b", "setting=log_level now=DEBUG", "changed=1"}},
-		{"log_level: loud\n", slog.LevelDebug, []string{"nothing changes", ":1: log_level"}},
-		{"log_level: warn\nstore_retention: 1h\n", slog.LevelDebug, []string{"nothing changes", "--store-retention"}},
-		{"log_level: debug\nkafka_group: b\n", slog.LevelDebug, []string{"setting=kafka_group now=b", "changed=0"}},
-		{"log_level: warn\nkafka_group: a\n", slog.LevelWarn, []string{"setting=log_level now=WARN", "changed=1"}},
-	} {
-		said.Reset()
-		if err := os.WriteFile(file, []byte(step.text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		running = a.reloadOnce(t.Context(), log, running, []reloader{setLevel(level)})
-		for _, want := range step.want {
-			if !strings.Contains(said.String(), want) || level.Level() != step.level {
-				t.Errorf("%q gives level %v and\n%swithout %q", step.text, level.Level(), &said, want)
-			}
-		}
-	}
-}
-
-func TestLevelsHaveTheNamesThatProgramsHaveForThem(t *testing.T) {
-	for text, want := range map[string]slog.Level{"warning": slog.LevelWarn, "WARN": slog.LevelWarn, "Debug": slog.LevelDebug, "err": slog.LevelError, "info+2": slog.LevelInfo + 2} {
-		var l Level
-		if err := l.UnmarshalText([]byte(text)); err != nil || l.Level != want {
-			t.Errorf("%q is %v, %v; want %v", text, l, err, want)
-		}
-	}
+func TestSettingsAreReadAsPeopleWriteThem(t *testing.T) {
 	a, out, errs := app(t, "VIDEOQA_LOG_LEVEL=warning")
 	if status := a.run(t.Context(), []string{"config", "show", "--spool-quota", "64 MB"}); status != 0 || !strings.Contains(out.String(), "log_level: WARN ") || !strings.Contains(out.String(), "spool_quota: 64MB ") {
 		t.Errorf("status %d, %s%s", status, out, errs)
@@ -199,38 +130,6 @@ func TestLevelsHaveTheNamesThatProgramsHaveForThem(t *testing.T) {
 	b, _, errs := app(t, "VIDEOQA_LOG_LEVEL=loud")
 	if status := b.run(t.Context(), []string{"config", "show"}); status != misused || !strings.Contains(errs.String(), "is not one of debug, info") {
 		t.Errorf("status %d, %s", status, errs)
-	}
-}
-
-func TestSizesAreReadAsPeopleWriteThem(t *testing.T) {
-	for text, want := range map[string]Bytes{
-		"0": 0, "4096": 4096, "3KiB": 3 << 10, "512MiB": 512 << 20, "1 GiB": 1 << 30, "2TiB": 2 << 40, "64MB": 64e6, "64 MB": 64e6, "64 mib": 64 << 20,
-		"64Mi": 64 << 20, "1.5GiB": 3 << 29, "10 b": 10, "2tb": 2e12, " 7KB ": 7000, "0.5KiB": 512, "9223372036854775807": 1<<63 - 1,
-	} {
-		var b Bytes
-		if err := b.UnmarshalText([]byte(text)); err != nil || b != want {
-			t.Errorf("%q is %d, %v; want %d", text, b, err, want)
-		}
-		again, err := b.MarshalText()
-		var c Bytes
-		if err != nil || c.UnmarshalText(again) != nil || c != b {
-			t.Errorf("%d is written %q", b, again)
-		}
-	}
-	for _, text := range []string{"", "-1", "1M", "x", "99999999TiB", "1.5.5GiB", ".5GiB", "1e3", "MB", "9223372036854775808", "99999999.5TiB", "1 mega"} {
-		if err := new(Bytes).UnmarshalText([]byte(text)); err == nil {
-			t.Errorf("%q is taken for a size", text)
-		}
-	}
-}
-
-func TestServeWithoutRootsSaysSo(t *testing.T) {
-	for roots, want := range map[string]bool{"": true, "/srv/clips": false} {
-		var said bytes.Buffer
-		MediaSettings{Roots: strings.Fields(roots)}.tell(slog.New(slog.NewTextHandler(&said, nil)))
-		if strings.Contains(said.String(), "--media-roots") != want {
-			t.Errorf("with roots %q: %s", roots, said.String())
-		}
 	}
 }
 

@@ -18,7 +18,7 @@ func (Version) Run(a *App) error {
 	if err != nil {
 		return err
 	}
-	if library, err := a.library(); err == nil {
+	if library, err := a.machine().Library(); err == nil {
 		if real, err := filepath.EvalSymlinks(library); err == nil {
 			library = real
 		}

@@ -1,0 +1,265 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"videoqa/answers"
+	"videoqa/answers/store"
+	"videoqa/answers/worker"
+	"videoqa/ingest"
+	"videoqa/ingest/kafka"
+	"videoqa/ingest/media/spool"
+	"videoqa/internal/fault"
+	"videoqa/internal/ops"
+	"videoqa/internal/trail"
+)
+
+// The parts that have to be ready.
+const (
+	partModel  = "model"
+	partStore  = "store"
+	partStream = "stream"
+	partData   = "data folder" // of which SQLite, the embedded broker and the journal are part
+	partSpool  = "spool"
+	partPages  = "stored pages" // which the service works on without
+)
+
+const scrapePatience = 2 * time.Second // with the store
+
+// operations is what operators see of a running service.
+type operations struct {
+	health  *ops.Health
+	metrics *ops.Metrics
+	tracing *ops.Tracing // nil: off
+	server  *ops.Server
+	log     *slog.Logger
+}
+
+// observe opens the operations listener, so that a service can be seen starting,
+// and tracing if a collector is named.
+func (s *Settings) observe(ctx context.Context, p *Process) (*operations, error) {
+	o := &operations{health: ops.NewHealth(partModel, partStore, partStream), metrics: ops.NewMetrics(p.Version), log: p.Log}
+	o.metrics.MustAdd(o.health.Source())
+	var err error
+	if p.traces() {
+		if o.tracing, err = ops.OpenTracing(ctx, p.Version, p.Log); err != nil {
+			return nil, err
+		}
+	}
+	o.server, err = ops.Listen(ops.Config{Listen: s.OpsListen, Health: o.health, Metrics: o.metrics, Log: p.Log})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%w (--ops-listen chooses another address)", err), o.tracing.Close())
+	}
+	return o, nil
+}
+
+// traces tells whether spans are sent anywhere.
+func (p *Process) traces() bool {
+	return p.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || p.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
+}
+
+// around serves operations as long as do runs.
+func (o *operations) around(ctx context.Context, do func(context.Context) error) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	served, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	var failed error
+	running.Go(func() {
+		failed = o.server.Run(served)
+		fail(failed)
+	})
+	defer context.AfterFunc(ctx, func() {
+		o.health.Watch(partStream, func(context.Context) error { return errors.New("stopping") })
+	})()
+	err := do(ctx)
+	stop()
+	running.Wait()
+	if err := o.tracing.Close(); err != nil {
+		o.log.Warn("the last spans are lost", "error", err) // a collector that is down is no failure of ours
+	}
+	return errors.Join(err, failed)
+}
+
+// service has the numbers of a service told; its model is loaded.
+func (o *operations) service(s *answers.Service, kept featureStore) {
+	o.health.Watch(partModel, func(context.Context) error { return nil })
+	levels := func(name, help string, counts bool, frames, prefixes, inRedis func() float64) ops.Source {
+		return ops.Source{Name: name, Help: help, Labels: []string{"level"}, Counts: counts, Read: func(emit ops.Emit) {
+			emit(frames(), "frames")
+			emit(prefixes(), "prefixes")
+			if kept.redis != nil && inRedis != nil {
+				emit(inRedis(), "redis")
+			}
+		}}
+	}
+	o.metrics.MustAdd(
+		levels("vqa_feature_cache_hits_total", "Found: frames' features wherever they were, those of them that came from Redis, and clips' prefixes.", true,
+			func() float64 { f := s.Features(); return float64(f.Hits + f.Shared) }, func() float64 { return float64(s.Prefixes().Hits) },
+			func() float64 { return float64(kept.redis.Hits()) }),
+		levels("vqa_feature_cache_misses_total", "Not found, and so computed.", true,
+			func() float64 { return float64(s.Features().Encoded) }, func() float64 { return float64(s.Prefixes().Misses) },
+			func() float64 { return float64(s.Features().Encoded) }),
+		levels("vqa_feature_cache_evictions_total", "Forgotten for want of room.", true,
+			func() float64 { return float64(kept.memory.Evictions()) }, func() float64 { return float64(s.Prefixes().Evictions) }, nil),
+		levels("vqa_feature_cache_bytes", "Held in this process.", false,
+			func() float64 { return float64(kept.memory.Bytes()) }, func() float64 { return float64(s.Prefixes().Bytes) }, nil),
+		ops.Source{Name: "vqa_feature_cache_refused_total", Help: "Values that failed their check, and so were computed again.", Counts: true,
+			Read: func(emit ops.Emit) { emit(float64(s.Features().Refused)) }},
+		ops.Source{Name: "vqa_feature_cache_failed_total", Help: "Calls of the feature store that failed.", Counts: true,
+			Read: func(emit ops.Emit) { emit(float64(s.Features().Failed)) }},
+		ops.Source{Name: "vqa_feature_cache_breaker", Help: "1 for the state of what keeps Redis from being asked: closed is well, none is without Redis.", Labels: []string{"state"},
+			Read: func(emit ops.Emit) {
+				for _, state := range []string{"none", "closed", "half-open", "open"} {
+					emit(map[bool]float64{true: 1}[state == kept.breaker()], state)
+				}
+			}},
+		ops.Source{Name: "vqa_frames_total", Help: "Frames decoded, of them those wanted (sampled) and those wanted but damaged (dropped); of frames looked at, those encoded and those reused.", Labels: []string{"state"}, Counts: true,
+			Read: func(emit ops.Emit) {
+				f := s.Features()
+				emit(float64(f.Encoded), "encoded")
+				emit(float64(f.Hits+f.Shared), "reused")
+				p := s.Pictures()
+				emit(float64(p.Decoded), "decoded")
+				emit(float64(p.Sampled), "sampled")
+				emit(float64(p.Dropped), "dropped")
+			}},
+	)
+}
+
+// spool has the room for uploads told. Of a bucket's nothing is known here.
+func (o *operations) spool(kept uploads, dir string, quota int64) {
+	folder, ok := kept.(*spool.Folder)
+	if !ok {
+		return
+	}
+	o.health.Watch(partSpool, seldom(room(dir)))
+	used := func(emit ops.Emit) {
+		if n, err := folder.Used(context.Background()); err == nil { // else nothing is said of it
+			emit(float64(n))
+		}
+	}
+	o.metrics.MustAdd(
+		ops.Source{Name: "vqa_spool_bytes", Help: "Of uploads in the spool, those that are coming included.", Read: used},
+		ops.Source{Name: "vqa_spool_quota_bytes", Help: "Most of all uploads together.", Read: func(emit ops.Emit) { emit(float64(quota)) }},
+	)
+}
+
+// observer is what the stream tells.
+func (o *operations) observer() observer {
+	return observer{Health: o.health, Metrics: o.metrics, Watch: ops.NewWatch(o.metrics, o.tracing)}
+}
+
+// An observer is told what the stream is made of; its zero value is nobody.
+type observer struct {
+	Health  *ops.Health
+	Metrics *ops.Metrics
+	Watch   trail.Watch
+}
+
+func (o observer) store(s store.Store) {
+	o.Health.Watch(partStore, all(func(ctx context.Context) error {
+		_, _, err := s.NextDue(ctx)
+		return err
+	}, seldom(writable(s))))
+	if o.Metrics == nil {
+		return
+	}
+	o.Metrics.MustAdd(ops.Source{Name: "vqa_questions_waiting", Help: "Rows of the waiting room.", Read: func(emit ops.Emit) {
+		ctx, cancel := context.WithTimeout(context.Background(), scrapePatience)
+		defer cancel()
+		if n, err := s.Waiting(ctx); err == nil { // readiness says what is wrong
+			emit(float64(n))
+		}
+	}})
+}
+
+// condition has told what is wrong with a store as it was opened.
+func (o observer) condition(ctx context.Context, s store.Health, log *slog.Logger) {
+	advice, err := s.Health(ctx)
+	if advice != "" {
+		log.Warn("the store has been looked at", "advice", advice)
+	}
+	switch {
+	case errors.Is(err, fault.Damaged):
+		log.Error("the store is damaged", "error", err)
+		o.Health.Degrade(partPages, func(context.Context) error { return err })
+	case err != nil:
+		log.Warn("the store does not tell whether it is damaged", "error", err)
+	}
+}
+
+// stream has the numbers of the consumer told: one that consumes is ready once the
+// group has given it something to read, one that only publishes while a broker
+// answers.
+func (o observer) stream(c *kafka.Client, consumes bool) {
+	o.Health.Watch(partStream, func(ctx context.Context) error {
+		switch {
+		case !consumes:
+			return c.Ping(ctx)
+		case c.Assigned() == 0:
+			return errors.New("no partition of the group is assigned to this process")
+		}
+		return nil
+	})
+	if o.Metrics == nil {
+		return
+	}
+	of := func(name, help string, value func(kafka.Lag) float64) ops.Source {
+		return ops.Source{Name: name, Help: help, Labels: []string{"topic", "partition"}, Read: func(emit ops.Emit) {
+			for _, l := range c.Lags() {
+				emit(value(l), l.Topic, strconv.Itoa(l.Partition))
+			}
+		}}
+	}
+	o.Metrics.MustAdd(
+		of("vqa_consumer_lag_records", "Records not accounted for, of partitions assigned to this process.", func(l kafka.Lag) float64 { return float64(l.Records) }),
+		of("vqa_consumer_position_offset", "Offset up to which all is accounted for, of those partitions.", func(l kafka.Lag) float64 { return float64(l.Position) }),
+		of("vqa_consumer_fetch_age_seconds", "Since the broker last answered a fetch, of those partitions.", func(l kafka.Lag) float64 { return l.Age.Seconds() }),
+		ops.Source{Name: "vqa_consumer_gaps_total", Help: "Times that records were gone before they were read.", Counts: true,
+			Read: func(emit ops.Emit) { emit(float64(c.Gaps().Count)) }},
+		ops.Source{Name: "vqa_consumer_gap_records_total", Help: "Records that were gone before they were read.", Counts: true,
+			Read: func(emit ops.Emit) { emit(float64(c.Gaps().Records)) }},
+	)
+}
+
+// publishing is s, with the outcomes that it did not publish told.
+func (o observer) publishing(s worker.Stream) worker.Stream {
+	if o.Metrics == nil {
+		return s
+	}
+	return told{s, o.Metrics}
+}
+
+// told is a worker's stream, which publishes outcomes and nothing else.
+type told struct {
+	worker.Stream
+	metrics *ops.Metrics
+}
+
+// Publish implements [worker.Stream].
+func (t told) Publish(ctx context.Context, messages ...ingest.Message) error {
+	err := t.Stream.Publish(ctx, messages...)
+	if err != nil {
+		t.metrics.Unpublished(len(messages))
+	}
+	return err
+}
+
+// counted tells how large the batches of an asker are.
+type counted struct {
+	limitedAsker
+	metrics *ops.Metrics
+}
+
+// Ask implements [worker.Asker].
+func (c counted) Ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
+	c.metrics.Batch(len(questions))
+	return c.limitedAsker.Ask(ctx, s, questions)
+}

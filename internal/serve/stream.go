@@ -1,0 +1,317 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"time"
+
+	"videoqa/answers"
+	"videoqa/answers/live"
+	"videoqa/answers/upload"
+	"videoqa/answers/worker"
+	"videoqa/ingest"
+	"videoqa/ingest/broker"
+	"videoqa/ingest/kafka"
+	"videoqa/ingest/media"
+	"videoqa/internal/fault"
+)
+
+// A Stream is everything between the broker and the model, on one data folder.
+type Stream struct {
+	DataDir string
+	Store   string        // URL; "": SQLite in the data folder
+	Keep    *retention    // of the store; nil: for ever
+	Listen  string        // of the embedded broker
+	Kafka   kafka.Config  // without Brokers: the embedded broker
+	Media   media.Config  // but for SpoolDir
+	Work    worker.Config // but for the four interfaces
+	Topics  TopicSettings
+	Asker   worker.Asker // nil: questions are not answered here
+	Uploads uploads      // nil: there are none
+	Limits  mediaLimits  // of what is shown over HTTP, and registered
+	Peers   *peers       // nil: no other process shares the store
+	HTTP    httpSide
+	Observe observer // zero: nobody
+	Reset   bool     // begin anew where store and broker do not belong together
+	Log     *slog.Logger
+	Ready   func(brokers []string, http string) // told once the topics are there, and where HTTP is; nil: nobody
+
+	keeper   *upload.Keeper // nil: there are no uploads
+	embedded bool           // the broker is our own
+	pairing  pairing
+}
+
+// Run serves until ctx ends, and returns when everything is closed.
+func (s Stream) Run(ctx context.Context) (err error) {
+	put := func(what string, close func() error) {
+		if failed := close(); failed != nil {
+			err = errors.Join(err, fmt.Errorf("serve: close %s: %w", what, failed))
+		}
+	}
+	dir, err := openDataDir(s.DataDir)
+	if err != nil {
+		return err
+	}
+	defer put("the data folder", dir.Close)
+	db, err := openStore(ctx, s.Store, dir.path)
+	if err != nil {
+		return err
+	}
+	defer put("the store", db.Close)
+	if s.pairing, err = newPairing(ctx, db, storeName(s.Store, dir.path), s.Reset, s.Log); err != nil {
+		return err
+	}
+	if len(s.Kafka.Brokers) == 0 {
+		b, err := s.pairing.open(ctx, broker.Config{Dir: dir.file("broker"), Group: s.Kafka.Group, Listen: s.Listen, Log: s.Log})
+		switch {
+		case errors.Is(err, fault.Conflict), errors.Is(err, fault.Damaged), errors.Is(err, fs.ErrPermission):
+			return err
+		case err != nil:
+			return fmt.Errorf("%w (--kafka-listen chooses another address, --kafka-brokers a broker of yours)", err)
+		}
+		defer b.Close()
+		s.Kafka.Brokers, s.embedded = []string{b.Addr()}, true
+	}
+	s.Observe.store(db)
+	s.Observe.condition(ctx, db, s.Log)
+	s.Observe.Health.Watch(partData, seldom(room(dir.path)))
+	if s.Peers != nil {
+		s.Work.Elsewhere = s.Peers.elsewhere
+	}
+	s.Observe.Health.Watch(partData, seldom(room(dir.path)))
+	s.Media.SpoolDir = dir.file("spool")
+	if s.Uploads != nil {
+		s.Media.Spool = s.Uploads
+		defer s.Keep.sweep(ctx, s.Uploads, s.Log)()
+	}
+	fetcher, err := media.New(s.Media)
+	if err != nil {
+		return err
+	}
+	defer put("media", fetcher.Close)
+	s.Kafka.Log = s.Log
+	client, err := kafka.New(s.Kafka)
+	if err != nil {
+		return err
+	}
+	defer put("the Kafka client", client.Close)
+	s.Work.Stream, s.Work.Store, s.Work.Media, s.Work.Asker = s.Observe.publishing(client), db, fetcher, s.Asker
+	s.Work.Journal = dir.file("journal")
+	s.Work.Exit = func(why string) {
+		s.Log.Error("a call hangs: the process ends, and begins with what it had in hand when it is started again", "why", why)
+		os.Exit(Hung)
+	}
+	if s.Uploads != nil {
+		s.keeper = upload.New(s.Uploads, db, s.Log)
+		s.Work.Uploads = s.keeper
+	}
+	s.Work.Group, s.Work.Log, s.Work.Watch = s.Kafka.Group, s.Log, s.Observe.Watch
+	s.Work.Words = live.NewHub()
+	defer s.Keep.begin(ctx, db, s.Log)()
+	if s.Peers != nil && s.Store == "" && !s.embedded {
+		s.Peers.lonely = lonelyIn(client, s.Kafka.Group)
+	}
+	defer s.Peers.begin(ctx, db, s.Observe.Health)()
+	return s.work(ctx, client)
+}
+
+func (s Stream) work(ctx context.Context, client *kafka.Client) (err error) {
+	if err := client.Ensure(ctx, s.topics()); err != nil {
+		if ctx.Err() != nil {
+			return nil // told to stop before there was anything to do
+		}
+		return err
+	}
+	if !s.embedded {
+		if err := s.pairing.kafka(ctx, client, s.Kafka.Group); err != nil {
+			return err
+		}
+	}
+	if err := s.checkRetention(ctx, client); err != nil {
+		return err
+	}
+	if err := s.warnOfFrailty(ctx, client); err != nil {
+		return err
+	}
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	s.HTTP.Config.Words = s.Work.Words
+	s.HTTP.Config.Stream, s.HTTP.Config.Store, s.HTTP.Config.Group, s.HTTP.Config.Log = client, s.Work.Store, s.Kafka.Group, s.Log
+	guard, run, err := s.workers()
+	if err != nil {
+		return err
+	}
+	if err := guard.Recover(ctx); err != nil {
+		return err
+	}
+	s.HTTP.Config.Pictures = pictures{s.Work.Media, guard, s.Limits}
+	if s.Uploads != nil {
+		s.HTTP.Config.Spool = s.Uploads
+	}
+	address, stop, err := s.HTTP.begin(fail, s.Work.Grace)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	s.Observe.stream(client, s.Asker != nil)
+	if s.Ready != nil {
+		s.Ready(s.Kafka.Brokers, address)
+	}
+	return run(ctx)
+}
+
+// workers returns what guards this process's calls into C, and what it runs until
+// ctx ends: a worker, if it has an asker.
+func (s Stream) workers() (*worker.Guard, func(context.Context) error, error) {
+	if s.Asker == nil {
+		return worker.NewGuard(s.Work), func(ctx context.Context) error {
+			if s.keeper != nil {
+				s.keeper.Run(ctx)
+			}
+			<-ctx.Done()
+			return nil
+		}, nil
+	}
+	w, err := worker.New(s.Work)
+	if err != nil {
+		return nil, nil, err
+	}
+	return w.Guard, w.Run, nil
+}
+
+// checkRetention refuses topics that keep records longer than the store keeps their
+// outcomes: one that is read again then would be answered again.
+func (s Stream) checkRetention(ctx context.Context, client *kafka.Client) error {
+	kept, err := client.Retention(ctx, []string{ingest.TopicClips, ingest.TopicQuestions})
+	if err != nil {
+		return err
+	}
+	return s.Keep.covers(kept)
+}
+
+// warnOfFrailty has readiness and the log say which topics a lost broker would harm.
+// Of the embedded broker that is known.
+func (s Stream) warnOfFrailty(ctx context.Context, client *kafka.Client) error {
+	if s.embedded {
+		return nil
+	}
+	var names []string
+	for _, t := range s.topics() {
+		names = append(names, t.Name)
+	}
+	warnings, err := client.Frail(ctx, names)
+	for _, w := range warnings {
+		s.Log.Warn(w)
+		s.Observe.Health.Warn(w)
+	}
+	return err
+}
+
+func spell(d time.Duration) string {
+	if d == 0 {
+		return "ever"
+	}
+	return d.String()
+}
+
+func (s Stream) topics() (all []kafka.Topic) {
+	for _, name := range []string{ingest.TopicClips, ingest.TopicQuestions, ingest.TopicAnswers, ingest.TopicDeadLetters} {
+		all = append(all, kafka.Topic{Name: name, Partitions: s.Topics.Partitions, Retention: s.Topics.Retention})
+	}
+	return all
+}
+
+// Asker is a service as a stream asks it, with the usual limits of media.
+func Asker(service *answers.Service) worker.Asker { return asker{service} }
+
+// An asker is the service as the stream's worker wants it, with the usual limits.
+type asker struct{ service *answers.Service }
+
+// Ask implements [worker.Asker].
+func (a asker) Ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
+	return a.within(usualLimits()).Ask(ctx, s, questions)
+}
+
+// Warm implements [worker.Warmer].
+func (a asker) Warm(ctx context.Context, s worker.Subject) error {
+	return a.within(usualLimits()).Warm(ctx, s)
+}
+
+// Forget implements [worker.Forgetter].
+func (a asker) Forget(ctx context.Context, clipID string) error {
+	return a.service.Forget(ctx, clipID)
+}
+
+func (a asker) within(limits mediaLimits) limitedAsker { return limitedAsker{a.service, limits} }
+
+// A limitedAsker is an asker with limits of its own.
+type limitedAsker struct {
+	service *answers.Service
+	limits  mediaLimits
+}
+
+// Ask implements [worker.Asker].
+func (a limitedAsker) Ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
+	results, err := a.ask(ctx, s, questions)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]worker.Result, len(results))
+	for i, r := range results {
+		out[i] = worker.Result{Answer: r.Answer, Err: r.Err}
+	}
+	return out, nil
+}
+
+// Warm implements [worker.Warmer].
+func (a limitedAsker) Warm(ctx context.Context, s worker.Subject) error {
+	if s.Footage != nil {
+		return a.service.WarmFootage(ctx, a.footage(*s.Footage), s.Model)
+	}
+	return a.service.Warm(ctx, a.subject(s), s.Model)
+}
+
+// Forget implements [worker.Forgetter].
+func (a limitedAsker) Forget(ctx context.Context, clipID string) error {
+	return a.service.Forget(ctx, clipID)
+}
+
+func (a limitedAsker) subject(s worker.Subject) answers.Subject {
+	return answers.Subject{
+		ClipID: s.Clip.ID, Camera: s.Clip.Camera, Start: s.Clip.Start,
+		Reader: s.File, Size: s.File.Size(), Digest: s.File.Digest(), Limits: a.limits.of(s.Clip), Unchanged: s.File.Unchanged, Words: s.Words,
+	}
+}
+
+func (a limitedAsker) ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]answers.Result, error) {
+	if s.Footage != nil {
+		footage := a.footage(*s.Footage)
+		footage.Words = s.Words
+		return a.service.AskFootage(ctx, footage, questions)
+	}
+	return a.service.Ask(ctx, a.subject(s), questions)
+}
+
+func (a limitedAsker) footage(f worker.Footage) answers.Footage {
+	out := answers.Footage{Camera: f.Camera, From: f.From, To: f.To, Again: f.Again}
+	if f.Incomplete {
+		out.Notes = append(out.Notes, ingest.Incomplete)
+	}
+	if f.LeftOut {
+		out.Notes = append(out.Notes, ingest.Degraded)
+	}
+	for _, c := range f.Clips {
+		out.Clips = append(out.Clips, answers.FootageClip{ID: c.ID, Start: c.Start.Time, End: c.End.Time, Open: func(ctx context.Context) (answers.Media, error) {
+			file, err := f.Open(ctx, c)
+			if err != nil {
+				return answers.Media{}, err
+			}
+			return answers.Media{Reader: file, Size: file.Size(), Digest: file.Digest(), Limits: a.limits.of(c), Unchanged: file.Unchanged, Close: file.Close}, nil
+		}})
+	}
+	return out
+}
