@@ -114,6 +114,8 @@ func act(a onnx.Activation, x []float64) []float64 {
 			y[i] = v / (1 + math.Exp(-1.702*v))
 		case onnx.TanhGELU:
 			y[i] = v / 2 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(v+0.044715*v*v*v)))
+		case onnx.ReLU:
+			y[i] = max(v, 0)
 		default:
 			y[i] = v / 2 * (1 + math.Erf(v/math.Sqrt2))
 		}
@@ -191,7 +193,7 @@ func TestALayerIsItsDefinitionInEveryForm(t *testing.T) {
 		{"panels of bytes", weights.Int8Panels, onnx.Multiplies(onnx.Uint8), 0.06},
 		{"blocks of bytes", weights.Int8Blocks, true, 0.06},
 	} {
-		for _, a := range []onnx.Activation{onnx.GELU, onnx.QuickGELU, onnx.TanhGELU} {
+		for _, a := range []onnx.Activation{onnx.GELU, onnx.QuickGELU, onnx.TanhGELU, onnx.ReLU} {
 			t.Run(fmt.Sprintf("%s, activation %d", tc.name, a), func(t *testing.T) {
 				if !tc.has {
 					t.Skip("this processor has no products of that form")

@@ -60,6 +60,8 @@ func activate(g *onnx.Graph, name string, x onnx.Value, act onnx.Activation) onn
 		return g.FastGelu(name, x)
 	case onnx.GELU:
 		return g.Gelu(name, x)
+	case onnx.ReLU:
+		return g.Relu(name, x)
 	}
 	return x
 }
