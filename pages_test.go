@@ -15,6 +15,7 @@ var (
 	pageLink    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	pageFence   = regexp.MustCompile("(?ms)^```.*?^```$")
 	pageHeading = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	pathSpan    = regexp.MustCompile("`([a-z]+/[A-Za-z0-9_/.*-]*)`")
 	notInAnchor = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
@@ -54,6 +55,51 @@ func deadLinks(house fs.FS, name string) (dead []string) {
 		}
 	}
 	return dead
+}
+
+// deadPaths lists the files and folders that a page names from the root, as `frames/doc.go`, and that do not exist.
+func deadPaths(house fs.FS, name string) (dead []string) {
+	text, err := fs.ReadFile(house, name)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for _, span := range pathSpan.FindAllStringSubmatch(string(text), -1) {
+		top, _, _ := strings.Cut(span[1], "/")
+		if _, err := fs.Stat(house, top); err != nil {
+			continue // an address, or a type of media
+		}
+		if found, err := fs.Glob(house, strings.TrimSuffix(span[1], "/")); err != nil || len(found) == 0 {
+			dead = append(dead, name+": "+span[1]+" does not exist")
+		}
+	}
+	return dead
+}
+
+// The changelog tells of the past, and the glossary of names that go.
+func TestPathsThatPagesNameExist(t *testing.T) {
+	house := os.DirFS(".")
+	pages, err := fs.Glob(house, "docs/*.md")
+	if err != nil || len(pages) < 3 {
+		t.Fatal(pages, err)
+	}
+	for _, page := range append(pages, "README.md", "DESIGN.md", "CONTRIBUTING.md") {
+		if page == "docs/glossary.md" {
+			continue
+		}
+		for _, dead := range deadPaths(house, page) {
+			t.Error(dead)
+		}
+	}
+}
+
+func TestDeadPathsAreFound(t *testing.T) {
+	house := fstest.MapFS{
+		"a.md":          {Data: []byte("`frames/doc.go` `frames/` `frames/gone.go` `frames/d*.go` `/v1/clips` `text/plain`")},
+		"frames/doc.go": {},
+	}
+	if got, want := deadPaths(house, "a.md"), []string{"a.md: frames/gone.go does not exist"}; !slices.Equal(got, want) {
+		t.Errorf("dead paths: %q; want %q", got, want)
+	}
 }
 
 func TestLinksOfPagesLeadSomewhere(t *testing.T) {
