@@ -53,7 +53,7 @@ func (x *Index) fillBelieved(entries []entry, t bitstream.SampleTable) bool {
 	for i, shift := range t.Shifts {
 		e := entries[i]
 		r := row{pts: e.dts + shift, dts: e.dts, size: int32(e.size)}
-		if e.dts <= before || e.dts >= most || e.dropped || e.size <= 0 || e.size != t.SizeOf(i) || e.at < 0 || e.at > x.Size-e.size {
+		if e.dts <= before || e.dts >= most || e.dropped || e.size <= 0 || e.size != t.SizeOf(i) || e.at < 0 || e.at > x.size-e.size {
 			return false
 		}
 		if e.key {

@@ -33,8 +33,8 @@ func TestTheVideoIsTheStreamThatAPlayerShows(t *testing.T) {
 			t.Errorf("%s: %v", tc.file, err)
 			continue
 		}
-		if x.Width != tc.width || x.Frames() != tc.frames {
-			t.Errorf("%s shows %d pictures %d wide; want %d, %d", tc.file, x.Frames(), x.Width, tc.frames, tc.width)
+		if x.CodedWidth() != tc.width || x.Frames() != tc.frames {
+			t.Errorf("%s shows %d pictures %d wide; want %d, %d", tc.file, x.Frames(), x.CodedWidth(), tc.frames, tc.width)
 		}
 	}
 }

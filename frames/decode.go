@@ -40,7 +40,7 @@ type division struct {
 func (s *sampling) decode(ctx context.Context, runs []run) error {
 	var c *cursor // only where packets have to be read
 	if s.kept == nil || !s.kept.keep {
-		c = newCursor(s.x, s.in, s.read, func() (*input, error) { return openInput(ctx, s.r, s.x.Size, s.x.limits) })
+		c = newCursor(s.x, s.in, s.read, func() (*input, error) { return openInput(ctx, s.r, s.x.size, s.x.limits) })
 		s.read = true
 		defer c.close()
 	}
@@ -82,11 +82,11 @@ const heldPictures = 64
 func (s *sampling) divide(runs []run) division {
 	workers := s.workers()
 	alone := division{runs: workers, threads: max(1, workers/len(runs)), how: bySlice}
-	if slices.Contains([]string{"h264", "mpeg1video", "mpeg2video", "vp9"}, s.x.Codec) {
+	if slices.Contains([]string{"h264", "mpeg1video", "mpeg2video", "vp9"}, s.x.codec) {
 		alone.threads = 1
 	}
 	switch {
-	case workers == 1, s.survey, s.x.counted, !slices.Contains([]string{"h264", "hevc", "vp9"}, s.x.Codec), !s.x.uneven(runs, workers):
+	case workers == 1, s.survey, s.x.counted, !slices.Contains([]string{"h264", "hevc", "vp9"}, s.x.codec), !s.x.uneven(runs, workers):
 		return alone
 	case slices.ContainsFunc(runs, func(r run) bool { return len(r.want) > heldPictures }):
 		return alone
@@ -150,7 +150,7 @@ func (x *Index) weight(r run) (sum int64) {
 // and without complaint is decoded again, as [sampling.twice] does: only one thread
 // says which pictures are damaged, and before they come out.
 func (s *sampling) decodeRun(ctx context.Context, r run, from supply, by division) error {
-	if s.x.Codec != "mjpeg" {
+	if s.x.codec != "mjpeg" {
 		if done, err := s.decodeOnce(ctx, r, from, by); done || err != nil {
 			return err
 		}

@@ -41,9 +41,12 @@ func SampleHolding(ctx context.Context, r io.ReaderAt, size int64, plan Plan, li
 // the time base.
 func (x *Index) PTS() (pts []int64, end, num, den int64) { return x.pts, x.end, x.num, x.den }
 
+// CodedWidth is how many pixels wide the coded pictures are.
+func (x *Index) CodedWidth() int { return x.width }
+
 // Only decodes the shown pictures ks and nothing that they do not need.
 func (x *Index) Only(ctx context.Context, r io.ReaderAt, ks []int, see func(shown int, f *astiav.Frame)) error {
-	in, err := openInput(ctx, r, x.Size, x.limits)
+	in, err := openInput(ctx, r, x.size, x.limits)
 	if err != nil {
 		return err
 	}
@@ -96,7 +99,7 @@ func ConvertBySwscale(f *astiav.Frame) error { return bySwscale(f, blank(f.Width
 // Whole decodes all of a video's runs for the shown pictures ks, two pictures at a
 // time or one on one thread, and tells whether it came out undamaged.
 func (x *Index) Whole(ctx context.Context, r io.ReaderAt, ks []int, severalPictures bool, see func(shown int, f *astiav.Frame)) (bool, error) {
-	open := func() (*input, error) { return openInput(ctx, r, x.Size, x.limits) }
+	open := func() (*input, error) { return openInput(ctx, r, x.size, x.limits) }
 	in, err := open()
 	if err != nil {
 		return false, err
@@ -163,12 +166,12 @@ func Places(ctx context.Context, r io.ReaderAt, size int64) (places [][2]int64, 
 // DamageOfAll decodes all packets as one run, by one thread, and returns the rows at
 // which something was wrong, with those where decoding may start.
 func (x *Index) DamageOfAll(ctx context.Context, r io.ReaderAt) (rows, keys []int, err error) {
-	in, err := openInput(ctx, r, x.Size, x.limits)
+	in, err := openInput(ctx, r, x.size, x.limits)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer in.close()
-	open := func() (*input, error) { return openInput(ctx, r, x.Size, x.limits) }
+	open := func() (*input, error) { return openInput(ctx, r, x.size, x.limits) }
 	s, c := sampling{x: x, r: r, in: in, survey: true, pool: newPool()}, newCursor(x, in, false, open)
 	defer s.pool.close()
 	defer c.close()

@@ -33,13 +33,16 @@ type row struct {
 
 const noTime = math.MinInt64
 
-// An Index says where a video's pictures are. It is plain Go memory, some 40
-// bytes a packet, and holds neither the reader nor anything of the C heap.
+// An Index says where a video's pictures are, for many plans of one file. It is
+// opaque: callers keep it, and give it back through its methods. It is plain data,
+// some 40 bytes a packet, with no pointer to the reader or to C memory, so that it
+// may stay where the decoder is, or be sent there. It never changes, so any number
+// of goroutines may use it.
 type Index struct {
-	Container, Codec string
-	Size             int64
-	Rotation         int // degrees clockwise that make pictures upright: 0, 90, 180, 270
-	Width, Height    int // of the coded pictures, before turning, as the file's head says
+	container, codec string
+	size             int64
+	rotation         int // degrees clockwise that make pictures upright: 0, 90, 180, 270
+	width, height    int // of the coded pictures, before turning, as the file's head says
 
 	cropping    cropping
 	orientation int // as EXIF counts: rotation and mirroring
@@ -112,8 +115,8 @@ func newIndex(in *input) *Index {
 	base, p := in.video.TimeBase(), in.video.CodecParameters()
 	turn := orientationOf(in.video)
 	return &Index{
-		Container: in.fc.InputFormat().Name(), Codec: in.codec.Name(), Size: in.source.size, limits: in.limits,
-		Width: p.Width(), Height: p.Height(), orientation: turn, Rotation: turnedBy(turn),
+		container: in.fc.InputFormat().Name(), codec: in.codec.Name(), size: in.source.size, limits: in.limits,
+		width: p.Width(), height: p.Height(), orientation: turn, rotation: turnedBy(turn),
 		num: int64(base.Num()), den: int64(base.Den()), cropping: croppingOf(p),
 	}
 }
@@ -176,8 +179,8 @@ func (x *Index) scan(ctx context.Context, in *input, kept *packets) error {
 		if x.limits.Packets > 0 && len(x.rows) > x.limits.Packets {
 			return fmt.Errorf("more than %d pictures: %w", x.limits.Packets, fault.TooLarge)
 		}
-		if int64(len(x.rows)) > bitstream.OpeningMemory(x.Size)/rowTakes {
-			return bitstream.TooMuchMemory(x.Size, fmt.Sprintf("its packets, more than %d", len(x.rows)-1))
+		if int64(len(x.rows)) > bitstream.OpeningMemory(x.size)/rowTakes {
+			return bitstream.TooMuchMemory(x.size, fmt.Sprintf("its packets, more than %d", len(x.rows)-1))
 		}
 	}
 }
@@ -244,7 +247,7 @@ func (x *Index) extraAt(row int) (extra []byte) {
 
 // order finds which packets show pictures, and when.
 func (x *Index) order(ctx context.Context, r io.ReaderAt) error {
-	if len(x.rows) == 0 && (bitstream.File{Reader: r, Size: x.Size}).RefersElsewhere() {
+	if len(x.rows) == 0 && (bitstream.File{Reader: r, Size: x.size}).RefersElsewhere() {
 		return fmt.Errorf("its pictures lie in another file, and no file is followed to another: %w", fault.BadVideo)
 	}
 	if len(x.rows) == 0 {

@@ -23,7 +23,7 @@ var errEnough = errors.New("enough")
 // The HEVC decoder is not asked: it makes up the missing references and says
 // nothing. There all is hidden that a point of access does not come before.
 func (x *Index) hideLead(ctx context.Context, r io.ReaderAt) error {
-	if x.Codec == "hevc" {
+	if x.codec == "hevc" {
 		return x.hideBefore(x.access(1))
 	}
 	first := int64(noTime)
@@ -70,7 +70,7 @@ func (x *Index) hideBefore(key int) error {
 // decodeAll decodes the whole file in order and lends every picture to take.
 // Damaged packets are passed over.
 func (x *Index) decodeAll(ctx context.Context, r io.ReaderAt, take func(*astiav.Frame) error) error {
-	in, err := openInput(ctx, r, x.Size, x.limits)
+	in, err := openInput(ctx, r, x.size, x.limits)
 	if err != nil {
 		return err
 	}

@@ -95,7 +95,7 @@ func sample(ctx context.Context, r io.ReaderAt, size int64, plan Plan, limits Li
 // they need. r holds the bytes that were indexed and is borrowed until Sample
 // returns. Errors as those of the function [Sample].
 func (x *Index) Sample(ctx context.Context, r io.ReaderAt, plan Plan) ([]Picture, Report, error) {
-	in, err := openInput(ctx, r, x.Size, x.limits)
+	in, err := openInput(ctx, r, x.size, x.limits)
 	if err != nil {
 		return nil, Report{}, err
 	}

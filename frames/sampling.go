@@ -45,8 +45,8 @@ func (s *sampling) sample(ctx context.Context, plan Plan) ([]Picture, Report, er
 	defer s.pool.close()
 	s.found, s.bad, s.absent = map[int]Picture{}, x.harmed(), map[int]bool{}
 	s.report = Report{
-		Requested: max(plan.Count, len(plan.At)), Frames: x.Frames(), Duration: x.Duration(), Rotation: x.Rotation,
-		Width: x.Width, Height: x.Height, Container: x.Container, Codec: x.Codec, ClockJump: x.jumps > 0,
+		Requested: max(plan.Count, len(plan.At)), Frames: x.Frames(), Duration: x.Duration(), Rotation: x.rotation,
+		Width: x.width, Height: x.height, Container: x.container, Codec: x.codec, ClockJump: x.jumps > 0,
 	}
 	for round := 0; ; round++ {
 		picks, err := x.pick(plan, s.leavesOut)

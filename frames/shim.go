@@ -133,12 +133,12 @@ func codecTitle(id astiav.CodecID) string {
 
 // A cropping is how many pixels a container cuts off at the top, the bottom, the
 // left and the right of every picture, before it is turned.
-type cropping [4]C.uint32_t
+type cropping [4]uint32
 
 // croppingOf returns what a container says of its stream: MP4's clap box, Matroska's
 // PixelCrop elements.
 func croppingOf(p *astiav.CodecParameters) (c cropping) {
-	C.videoqa_cropping(*(**C.AVCodecParameters)(unsafe.Pointer(p)), &c[0])
+	C.videoqa_cropping(*(**C.AVCodecParameters)(unsafe.Pointer(p)), (*C.uint32_t)(&c[0]))
 	return c
 }
 
@@ -146,7 +146,7 @@ func croppingOf(p *astiav.CodecParameters) (c cropping) {
 // ffmpeg program does, to whole chroma samples.
 func (c cropping) crop(f *astiav.Frame) {
 	if c != (cropping{}) {
-		C.videoqa_crop((*C.AVFrame)(f.UnsafePointer()), &c[0])
+		C.videoqa_crop((*C.AVFrame)(f.UnsafePointer()), (*C.uint32_t)(&c[0]))
 	}
 }
 
