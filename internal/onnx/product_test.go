@@ -2,9 +2,7 @@ package onnx_test
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
-	"slices"
 	"testing"
 
 	"videoqa/internal/onnx"
@@ -36,25 +34,12 @@ func (p wideProduct) layer(g *onnx.Graph, plan *onnx.Data, values map[string][]b
 	return onnx.Layer{Weight: g.Weight(w), Bias: g.Weight(b), Scales: g.Weight(scales)}
 }
 
-// filled is p with random weights.
-func (p wideProduct) filled(rng *rand.Rand) wideProduct {
-	p.w, p.b = randoms(rng, p.out*p.in), randoms(rng, p.out)
-	for at := range p.w {
-		p.w[at] /= float32(math.Sqrt(float64(p.in)))
-	}
-	p.scales = make([]float32, p.out)
-	for o, row := range slices.Collect(slices.Chunk(p.w, p.in)) {
-		p.scales[o] = max(slices.Max(row), -slices.Min(row)) / 127
-	}
-	return p
-}
-
 func TestProductRefusesWhatDoesNotFit(t *testing.T) {
 	g := onnx.NewGraph("test")
 	x, w := g.Input("x", onnx.Float, "M", 5), g.Input("w", onnx.Float, 1, 4, 16)
 	g.Output("y", g.Product("p", x, onnx.Layer{Weight: w, Bias: g.Input("b", onnx.Float, 3)}, onnx.GELU))
 	if _, err := g.Model(); err == nil {
-		t.Error("five numbers meet panels of four")
+		t.Error("rows of five numbers are multiplied by panels of four")
 	}
 	g = onnx.NewGraph("test")
 	g.Output("y", g.SelfAttention("a", g.Input("qkv", onnx.Float, 1, 2, 10), 2, false))

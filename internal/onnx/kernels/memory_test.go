@@ -2,7 +2,6 @@ package kernels_test
 
 import (
 	"bytes"
-	"fmt"
 	"testing"
 	"unsafe"
 
@@ -81,7 +80,7 @@ func TestFencedSlicesAreAtTheEndOfTheirPages(t *testing.T) {
 		for _, n := range []int{1, 1023, 1024, 1025} {
 			s := fenced(m, make([]float32, n))
 			if end := uintptr(unsafe.Pointer(&s[0])) + uintptr(4*n); end%uintptr(unix.Getpagesize()) != 0 {
-				t.Error(fmt.Sprintf("%d numbers end at %#x, inside a page", n, end))
+				t.Errorf("%d numbers end at %#x, inside a page", n, end)
 			}
 		}
 	})
