@@ -110,7 +110,7 @@ func (c *Frames) wantNone(n int) error {
 // look says how many frames are wanted and how they are prepared. The model's
 // graphs are not needed for that, so they are not loaded.
 func (c *Frames) look(a *App) (vlm.Vision, error) {
-	chosen, machine := modelflags.Flags{Model: c.Model, Preprocess: c.Preprocess}, a.machine()
+	chosen, machine := modelflags.Flags{Model: c.Model, Running: modelflags.Running{Preprocess: c.Preprocess}}, a.machine()
 	ck, err := chosen.Checkpoint(machine)
 	if err != nil {
 		return vlm.Vision{}, err

@@ -130,7 +130,7 @@ func (c *PrecisionCheck) read() ([]ingest.Question, error) {
 
 // open opens the model in a precision, and returns the function that closes it.
 func (c *PrecisionCheck) open(ctx context.Context, a *App, precision string) (*answers.Service, func() error, error) {
-	m, err := modelflags.Flags{Model: c.Model, Precision: precision, Preprocess: c.Preprocess, Threads: c.Threads}.Open(ctx, a.machine())
+	m, err := modelflags.Flags{Model: c.Model, Running: modelflags.Running{Precision: precision, Preprocess: c.Preprocess, Threads: c.Threads}}.Open(ctx, a.machine())
 	if err != nil {
 		return nil, nil, err
 	}

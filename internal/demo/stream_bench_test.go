@@ -215,7 +215,7 @@ func (f *forgetful) forget(b *testing.B) {
 // BenchmarkStreamBesideCalls has the same questions asked directly and through the
 // stream, in turns, each time of a service that knows none of the clips.
 func BenchmarkStreamBesideCalls(b *testing.B) {
-	chosen := modelflags.Flags{Model: os.Getenv("VIDEOQA_BENCH_MODEL"), Precision: "auto", Device: "cpu", Preprocess: "hub"}
+	chosen := modelflags.Flags{Model: os.Getenv("VIDEOQA_BENCH_MODEL"), Running: modelflags.Running{Precision: "auto", Device: "cpu", Preprocess: "hub"}}
 	m, err := chosen.Open(b.Context(), modelflags.Machine{Getenv: os.Getenv})
 	if err != nil {
 		b.Fatal(err)

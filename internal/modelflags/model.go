@@ -24,11 +24,39 @@ import (
 
 // Flags choose a model and how it runs.
 type Flags struct {
-	Model      string `env:"VIDEOQA_MODEL" placeholder:"NAME" help:"Checkpoint: a folder, or a name on the Hub that was pulled, as microsoft/git-base-msrvtt-qa. Without it, the small demonstration model that is built in."`
+	Model string `env:"VIDEOQA_MODEL" placeholder:"NAME" help:"Checkpoint: a folder, or a name on the Hub that was pulled, as microsoft/git-base-msrvtt-qa. Without it, the small demonstration model that is built in."`
+	Running
+
+	Name string `kong:"-"` // what answers call it; "": the checkpoint's own
+}
+
+// Running is how models run.
+type Running struct {
 	Precision  string `env:"VIDEOQA_PRECISION" default:"auto" enum:"${precisions}" help:"Arithmetic: ${enum}; of two, the first is for pictures and the second for words. fp16 is for cuda. auto is the fastest of all but int8 for a large model, bf16+int8 on a processor that has both (AVX512-BF16 or AMX; VNNI), and fp32 for a small one."`
 	Device     string `env:"VIDEOQA_DEVICE" default:"cpu" enum:"cpu,cuda" help:"Where to compute over pictures: ${enum}. cuda needs an ONNX Runtime that has it, which VIDEOQA_ONNXRUNTIME names."`
 	Preprocess string `env:"VIDEOQA_PREPROCESS" default:"hub" enum:"hub,original" help:"How pictures are prepared: hub, as preprocessor_config.json says; original, as the model's authors did."`
 	Threads    int    `env:"VIDEOQA_THREADS" placeholder:"N" help:"Cores to use; 0 means all."`
+}
+
+// List chooses models and how they run. The first answers questions that name none.
+type List struct {
+	Model []string `env:"VIDEOQA_MODEL" placeholder:"[NAME=]MODEL" help:"Checkpoint: a folder, or a name on the Hub that was pulled, as microsoft/git-base-msrvtt-qa. It may be given several times: the first answers questions that name no model, and NAME is what questions and answers call it, the checkpoint's own name without it. Without any, the small demonstration model that is built in."`
+	Running
+}
+
+// Each is every model by itself. There is always one.
+func (l List) Each() []Flags {
+	if len(l.Model) == 0 {
+		return []Flags{{Running: l.Running}}
+	}
+	all := make([]Flags, len(l.Model))
+	for i, text := range l.Model {
+		all[i] = Flags{Model: text, Running: l.Running}
+		if name, model, named := strings.Cut(text, "="); named && name != "" && !strings.ContainsAny(name, "/\\") {
+			all[i].Name, all[i].Model = name, model
+		}
+	}
+	return all
 }
 
 // A Machine is where a model is looked for and opened.
@@ -107,6 +135,14 @@ func (f Flags) TellOfSettings(c *checkpoint.Checkpoint, v vlm.Vision, on Machine
 
 // Checkpoint opens the files of the chosen model, and no graphs.
 func (f Flags) Checkpoint(on Machine) (*checkpoint.Checkpoint, error) {
+	c, err := f.find(on)
+	if err == nil && f.Name != "" {
+		c.Name = f.Name
+	}
+	return c, err
+}
+
+func (f Flags) find(on Machine) (*checkpoint.Checkpoint, error) {
 	if f.Model == "" || f.Model == BuiltIn {
 		c, err := checkpoint.OpenFS(model.Files)
 		if err == nil {

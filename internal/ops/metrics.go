@@ -35,6 +35,7 @@ type Metrics struct {
 
 	questions *prometheus.CounterVec // route, kind, outcome
 	published *prometheus.CounterVec // result
+	answered  *prometheus.CounterVec // model
 	dead      *prometheus.CounterVec // reason
 	requests  *prometheus.CounterVec // route, code
 	replies   *prometheus.HistogramVec
@@ -59,6 +60,7 @@ func NewMetrics(version string) *Metrics {
 		registry:  prometheus.NewRegistry(),
 		questions: counter("vqa_questions_total", "Questions that got their one outcome: answered, abstained or dead.", "route", "kind", "outcome"),
 		published: counter("vqa_answers_published_total", "Outcomes published, new ones and repeats for questions that came again, and attempts at it that failed.", "result"),
+		answered:  counter("vqa_model_answers_total", "Answers and abstentions, by the model that gave them.", "model"),
 		dead:      counter("vqa_dlq_total", "Dead letters, by error_kind.", "reason"),
 		requests:  counter("vqa_http_requests_total", "HTTP requests, by the route that served them and the status of the reply.", "route", "code"),
 		replies: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -77,7 +79,7 @@ func NewMetrics(version string) *Metrics {
 		inHand: gauge("vqa_questions_in_hand", "Questions taken from the stream or the waiting room and not put down."),
 		queue:  gauge("vqa_queue_questions", "Questions that wait for a free slot."),
 	}
-	for _, c := range []prometheus.Collector{m.questions, m.published, m.dead, m.latency, m.age, m.batch, m.inHand, m.queue, m.requests, m.replies, m.open,
+	for _, c := range []prometheus.Collector{m.questions, m.published, m.answered, m.dead, m.latency, m.age, m.batch, m.inHand, m.queue, m.requests, m.replies, m.open,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
 		m.registry.MustRegister(c)
 	}

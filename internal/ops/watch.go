@@ -97,6 +97,7 @@ func (f *follower) End(fate trail.Fate, a ingest.Answer) {
 	switch fate {
 	case trail.Answered:
 		f.count(map[bool]string{false: "answered", true: "abstained"}[a.Abstained])
+		f.m.answered.WithLabelValues(a.Model.Name).Inc() // a service has few models, and names them
 		f.m.age.Observe(max(0, time.Since(f.at).Seconds()))
 		f.times(a.Cost)
 	case trail.Dead:

@@ -18,14 +18,11 @@ import (
 func (s *Settings) Beside(ctx context.Context, p *Process, files bool) (found []Finding, n int, err error) {
 	own := s.profileBut(p)
 	if files {
-		model, err := s.modelOf(p)
+		models, err := s.modelsOf(p)
 		if err != nil {
 			return nil, 0, err
 		}
-		own.Alike["--model"] = model.Name + " " + model.Digest
-		if s.Role != roleAPI {
-			own.Alike["--precision"] = model.Precision
-		}
+		own.answersBy(models)
 	}
 	if own.Uploads, err = s.spoolNameBefore(p, files); err != nil {
 		return nil, 0, err

@@ -89,7 +89,6 @@ func (o *operations) around(ctx context.Context, do func(context.Context) error)
 
 // service has the numbers of a service told; its model is loaded.
 func (o *operations) service(s *answers.Service, kept featureStore) {
-	o.health.Watch(partModel, func(context.Context) error { return nil })
 	levels := func(name, help string, counts bool, frames, prefixes, inRedis func() float64) ops.Source {
 		return ops.Source{Name: name, Help: help, Labels: []string{"level"}, Counts: counts, Read: func(emit ops.Emit) {
 			emit(frames(), "frames")

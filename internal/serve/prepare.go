@@ -21,6 +21,7 @@ import (
 	"videoqa/ingest/media"
 	"videoqa/internal/config"
 	"videoqa/internal/fault"
+	"videoqa/internal/modelflags"
 	"videoqa/internal/models"
 	"videoqa/internal/ops"
 )
@@ -65,7 +66,7 @@ func (s *Settings) preparations(ctx context.Context, p *Process, files bool) []p
 	}
 	if files {
 		list = append(list,
-			preparation{"--model", func() error { return s.prepareModel(p) }}, preparation{"--media-roots", s.prepareMedia}, preparation{"--api-keys-file", s.prepareKeys},
+			preparation{"--model", func() error { return s.prepareModels(p) }}, preparation{"--media-roots", s.prepareMedia}, preparation{"--api-keys-file", s.prepareKeys},
 			preparation{"--data-dir", func() error { return s.prepareData(p) }}, preparation{"--spool-url", s.prepareSpool})
 	}
 	return list
@@ -179,7 +180,7 @@ func prepareTracing(ctx context.Context, p *Process) error {
 	return tracing.Close()
 }
 
-func (s *Settings) prepareModel(p *Process) (err error) {
+func (s *Settings) prepareModels(p *Process) error {
 	library, err := p.Library()
 	if err != nil {
 		return err
@@ -187,12 +188,28 @@ func (s *Settings) prepareModel(p *Process) (err error) {
 	if _, err := os.Stat(library); err != nil {
 		return fmt.Errorf("find ONNX Runtime: %w", err)
 	}
-	c, err := s.Checkpoint(p.Machine)
+	names := map[string]bool{}
+	for _, f := range s.List.Each() {
+		name, err := checkModel(f, p, library)
+		if err == nil && names[name] {
+			err = fmt.Errorf("two models are called %s: give one another name, as --model NAME=%s: %w", name, f.Model, fault.BadRequest)
+		}
+		if err != nil {
+			return err
+		}
+		names[name] = true
+	}
+	return nil
+}
+
+// checkModel finds what is wrong with one model, and returns its name.
+func checkModel(f modelflags.Flags, p *Process, library string) (name string, err error) {
+	c, err := f.Checkpoint(p.Machine)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	return models.Check(c, s.Flags.Config("", library))
+	return c.Name, models.Check(c, f.Config("", library))
 }
 
 func (s *Settings) prepareMedia() error {

@@ -44,18 +44,27 @@ var (
 	alikeOfAll    = []string{"preprocess", "store_retention", "spool_max_bytes", "spool_max_duration"}
 )
 
-// profile is that of the process that serves with s; model is what answers.
-func (s *Settings) profile(p *Process, model api.Model, kept uploads) (own profile, err error) {
+// profile is that of the process that serves with s; models are what answers.
+func (s *Settings) profile(p *Process, models []api.Model, kept uploads) (own profile, err error) {
 	own = s.profileBut(p)
-	own.Alike["--model"] = model.Name + " " + model.Digest
-	if s.Role != roleAPI {
-		own.Alike["--precision"] = model.Precision // as it was decided for this machine
-	}
+	own.answersBy(models)
 	if own.Host, err = os.Hostname(); err != nil {
 		own.Host = "a host without a name"
 	}
 	own.Uploads, err = s.spoolName(kept)
 	return own, err
+}
+
+// answersBy notes what answers.
+func (p *profile) answersBy(models []api.Model) {
+	var named, precisions []string
+	for _, m := range models {
+		named, precisions = append(named, m.Name+" "+m.Digest), append(precisions, m.Precision)
+	}
+	p.Alike["--model"] = strings.Join(named, ", ")
+	if p.works() {
+		p.Alike["--precision"] = strings.Join(precisions, ", ") // as it was decided for this machine
+	}
 }
 
 // profileBut is the part of a profile that needs neither the model nor the uploads.

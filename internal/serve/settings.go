@@ -24,7 +24,7 @@ import (
 // variable and a key of the file at once; see [videoqa/internal/config].
 type Settings struct {
 	Config string `env:"VIDEOQA_CONFIG" placeholder:"FILE" help:"YAML file of settings: each flag below is a key, as kafka_brokers, or brokers under kafka. A variable comes before the file, a flag before both."`
-	modelflags.Flags
+	modelflags.List
 	AnswerSettings
 	Cache CacheSettings `embed:"" prefix:"cache-"`
 
@@ -321,9 +321,9 @@ const (
 )
 
 // service says how answers are made by model.
-func (s *Settings) service(model answers.Model, store features.Store) answers.Config {
+func (s *Settings) service(models []answers.Model, store features.Store) answers.Config {
 	return answers.Config{
-		Model: model, Features: store, PrefixBytes: int64(s.Cache.Prefixes),
+		Model: models[0], More: models[1:], Features: store, PrefixBytes: int64(s.Cache.Prefixes),
 		MaxTokens: s.MaxTokens, Beam: s.Beam, AbstainBelow: s.AbstainBelow, Clips: s.Work.Slots,
 	}
 }
