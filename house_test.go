@@ -93,6 +93,7 @@ var rooms = []string{
 	"internal/cli",
 	"internal/config",
 	"internal/demo",
+	"internal/eventually",
 	"internal/fault",
 	"internal/hfjson",
 	"internal/modelflags",

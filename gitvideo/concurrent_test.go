@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/turns"
@@ -29,9 +29,10 @@ func TestManyAskersShareOneModelAndOneFolder(t *testing.T) {
 	all.Wait()
 }
 
-// held keeps others from having turns until all n of do wait, each in a goroutine
-// of its own, and then waits for their ends.
-func held(t *testing.T, queue *turns.Turns, waiting func() int, n int, do func(i int) error) {
+// held keeps others from having turns until all n calls of do wait, each in a goroutine
+// of its own, and then waits for their ends. It runs in a bubble of testing/synctest,
+// in which its model was loaded too.
+func held(t *testing.T, queue *turns.Turns, n int, do func(i int) error) {
 	t.Helper()
 	var release []func()
 	for range mostRuns {
@@ -49,9 +50,7 @@ func held(t *testing.T, queue *turns.Turns, waiting func() int, n int, do func(i
 			}
 		})
 	}
-	for waiting() < n {
-		time.Sleep(time.Millisecond)
-	}
+	synctest.Wait()
 	for _, done := range release {
 		done()
 	}
@@ -59,44 +58,48 @@ func held(t *testing.T, queue *turns.Turns, waiting func() int, n int, do func(i
 }
 
 func TestFramesThatWaitAreEncodedInOneRun(t *testing.T) {
-	dir := filepath.Join("..", "testdata", "git", "video")
-	g, m := readGolden(t, dir), load(t, dir, t.TempDir(), 1)
-	pixels := slices.Collect(slices.Chunk(g.bytes("5.pixels"), 12*12*3))
-	got := make([][]pictureTokens, 3)
-	held(t, m.wideTurns, m.encodings.Waiting, 3, func(i int) (err error) {
-		got[i], err = m.encodePictures(t.Context(), slices.Concat(pixels[2*i], pixels[2*i+1]), 2, 12, 12)
-		return err
-	})
-	if runs := m.runtime.Graphs(); len(runs) != 2 || !slices.ContainsFunc(runs, func(name string) bool { return strings.HasPrefix(name, "vision-6x") }) {
-		t.Errorf("the graphs %v were run; want text and one over six pictures", runs)
-	}
-	alone, err := m.encodePictures(t.Context(), g.bytes("5.pixels"), 6, 12, 12)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, f := range slices.Concat(got...) {
-		if !slices.Equal(f.Data, alone[i].Data) {
-			t.Errorf("frame %d became another among those of others", i)
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join("..", "testdata", "git", "video")
+		g, m := readGolden(t, dir), load(t, dir, t.TempDir(), 1)
+		pixels := slices.Collect(slices.Chunk(g.bytes("5.pixels"), 12*12*3))
+		got := make([][]pictureTokens, 3)
+		held(t, m.wideTurns, 3, func(i int) (err error) {
+			got[i], err = m.encodePictures(t.Context(), slices.Concat(pixels[2*i], pixels[2*i+1]), 2, 12, 12)
+			return err
+		})
+		if runs := m.runtime.Graphs(); len(runs) != 2 || !slices.ContainsFunc(runs, func(name string) bool { return strings.HasPrefix(name, "vision-6x") }) {
+			t.Errorf("the graphs %v were run; want text and one over six pictures", runs)
 		}
-	}
+		alone, err := m.encodePictures(t.Context(), g.bytes("5.pixels"), 6, 12, 12)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, f := range slices.Concat(got...) {
+			if !slices.Equal(f.Data, alone[i].Data) {
+				t.Errorf("frame %d became another among those of others", i)
+			}
+		}
+	})
 }
 
 func TestQuestionsOfCallersThatWaitAreAnsweredTogether(t *testing.T) {
-	m, g, p := tiny(t, "video", 5)
-	prompts := g.Clips[5].Prompts
-	told := make([][]int64, len(prompts))
-	held(t, m.textTurns, m.askings.Waiting, len(prompts), func(i int) error {
-		got, err := m.generate(t.Context(), p, [][]int64{prompts[i].Prompt}, generation{MaxTokens: 6, onToken: func(_ int, id int64) { told[i] = append(told[i], id) }})
-		if err == nil && !slices.Equal(got[0].IDs, prompts[i].IDs) {
-			err = fmt.Errorf("prompt %v is answered %v; want %v", prompts[i].Prompt, got[0].IDs, prompts[i].IDs)
+	synctest.Test(t, func(t *testing.T) {
+		m, g, p := tiny(t, "video", 5)
+		prompts := g.Clips[5].Prompts
+		told := make([][]int64, len(prompts))
+		held(t, m.textTurns, len(prompts), func(i int) error {
+			got, err := m.generate(t.Context(), p, [][]int64{prompts[i].Prompt}, generation{MaxTokens: 6, onToken: func(_ int, id int64) { told[i] = append(told[i], id) }})
+			if err == nil && !slices.Equal(got[0].IDs, prompts[i].IDs) {
+				err = fmt.Errorf("prompt %v is answered %v; want %v", prompts[i].Prompt, got[0].IDs, prompts[i].IDs)
+			}
+			return err
+		})
+		for i := range prompts {
+			if !slices.Equal(told[i], prompts[i].IDs) {
+				t.Errorf("caller %d was told %v; want %v", i, told[i], prompts[i].IDs)
+			}
 		}
-		return err
 	})
-	for i := range prompts {
-		if !slices.Equal(told[i], prompts[i].IDs) {
-			t.Errorf("caller %d was told %v; want %v", i, told[i], prompts[i].IDs)
-		}
-	}
 }
 
 // answerAll answers the prompts of a clip from its pixels on.

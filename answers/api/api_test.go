@@ -18,6 +18,7 @@ import (
 
 	"videoqa/answers/api"
 	"videoqa/ingest"
+	"videoqa/internal/eventually"
 	"videoqa/internal/fault"
 )
 
@@ -340,25 +341,21 @@ func overloadStep(h *house) {
 	var waiting []<-chan *call
 	for i := range h.cfg.Waiting {
 		waiting = append(waiting, h.begin(func() *call {
-			c := h.do(ask(fmt.Sprint("q-slow-", i), "wait=19"))
-			for c.status == http.StatusTooManyRequests { // the one below was in its place
+			var c *call
+			eventually.True(h.t, "there is room for a question", func() bool { // the one below may be in its place
 				c = h.do(ask(fmt.Sprint("q-slow-", i), "wait=19"))
-			}
+				return c.status != http.StatusTooManyRequests
+			})
 			return c
 		}))
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	eventually.True(h.t, "a question is turned away", func() bool {
 		c := h.do(ask("q-turned-away", "wait=0"))
-		if c.status == http.StatusTooManyRequests {
-			if c.head.Get("Retry-After") == "" {
-				h.t.Error("429 without Retry-After")
-			}
-			break
+		if c.status == http.StatusTooManyRequests && c.head.Get("Retry-After") == "" {
+			h.t.Error("429 without Retry-After")
 		}
-		if time.Now().After(deadline) {
-			h.t.Fatal("nobody is turned away")
-		}
-	}
+		return c.status == http.StatusTooManyRequests
+	})
 	release()
 	for _, begun := range waiting {
 		if c := h.replied(begun); c.status != 200 || !strings.Contains(string(c.reply), "a snail") {
@@ -385,14 +382,9 @@ func overloadStep(h *house) {
 	}()
 	h.uploadBegins()
 	body, kind := form(h.t, "clip", `{}`, "y")
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		if c := h.do(&call{method: "POST", path: "/v1/clips", body: body, kind: kind}); c.status == 429 {
-			break
-		}
-		if time.Now().After(deadline) {
-			h.t.Fatal("a second upload is not turned away")
-		}
-	}
+	eventually.True(h.t, "a second upload is turned away", func() bool {
+		return h.do(&call{method: "POST", path: "/v1/clips", body: body, kind: kind}).status == http.StatusTooManyRequests
+	})
 	let()
 	if err := <-first; err != nil {
 		h.t.Error(err)

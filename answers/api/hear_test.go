@@ -169,29 +169,6 @@ func TestSlowBodiesShutNobodyOut(t *testing.T) {
 	h.upload("/v1/clips", "clip", `{}`, "a hen")
 }
 
-// Whoever goes on sending may take longer than a pause may be, and the answer may
-// take longer than both.
-func TestABodyThatGoesOnIsHeard(t *testing.T) {
-	h := newHouse(t)
-	h.want(&call{method: "POST", path: "/v1/clips", body: object{"clip_id": "c-1", "uri": h.file("1", "a dog")}}, 201)
-	const grace = time.Second
-	h.impatient(grace)
-	release := h.holdAsker()
-	body := `{"clip_id":"c-1","questions":[{"question":"what is it?"}]}` + strings.Repeat(" ", 6<<10)
-	l := h.dial()
-	l.head("/v1/questions", "application/json", len(body))
-	for began := time.Now(); len(body) > 1<<10 || time.Since(began) < grace*3/2; time.Sleep(grace / 5) {
-		n := min(512, len(body)-1)
-		l.say(body[:n])
-		body = body[n:]
-	}
-	l.say(body)
-	time.AfterFunc(grace*3/2, release)
-	if r, text := l.reply(); r.StatusCode != 200 || !strings.Contains(text, "a dog") {
-		t.Errorf("%d %s", r.StatusCode, text)
-	}
-}
-
 // A refused client that stops sending is not waited for.
 func TestARefusedClientIsNotWaitedForLong(t *testing.T) {
 	h := newHouse(t)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"videoqa/ingest"
+	"videoqa/internal/eventually"
 )
 
 // asked is what is replied about a question by its id.
@@ -22,16 +23,14 @@ type asked struct {
 func waitingStep(h *house) {
 	h.want(&call{method: "POST", path: "/v1/questions", body: object{"clip_id": "c-none-yet", "questions": []object{{"question_id": "q-waits", "question": "a?"}}}, header: map[string]string{"Prefer": "respond-async"}}, 202)
 	var got asked
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	eventually.True(h.t, "a worker has the question", func() bool {
 		c := h.want(&call{method: "GET", path: "/v1/questions/q-waits"}, 200, `"status":"waiting"`)
 		got = asked{}
 		if err := json.Unmarshal(c.reply, &got); err != nil || got.Waiting == nil || got.Waiting.Reason == "" || got.Waiting.Since == nil {
 			h.t.Fatalf("%s (%v)", c.reply, err)
 		}
-		if got.Waiting.For != ingest.ForWorker || time.Now().After(deadline) {
-			break
-		}
-	}
+		return got.Waiting.For != ingest.ForWorker
+	})
 	if w := got.Waiting; w.For != ingest.ForClip || !strings.Contains(w.Reason, "c-none-yet") || w.NextAttempt == nil || w.Deadline == nil || w.Deadline.Before(time.Now().Add(8*time.Minute)) {
 		h.t.Errorf("it waits: %+v", w)
 	}
@@ -89,11 +88,10 @@ func recordingStep(h *house) {
 	answered := h.begin(func() *call {
 		return h.do(&call{method: "POST", path: "/v1/questions", body: object{"camera": "yard", "start": "2026-09-01T12:00:02.000Z", "end": "2026-09-01T12:00:15.000Z", "deadline": ingest.NewTime(time.Now().Add(time.Hour)), "questions": []object{{"question_id": "q-range", "question": "a?"}}}})
 	})
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); { // until it waits for the recording
-		if c := h.do(&call{method: "GET", path: "/v1/questions/q-range"}); strings.Contains(string(c.reply), `"for":"footage"`) && strings.Contains(string(c.reply), "POST /v1/clips/c-yard-1/close") {
-			break
-		}
-	}
+	eventually.True(h.t, "the question waits for the recording", func() bool {
+		c := h.do(&call{method: "GET", path: "/v1/questions/q-range"})
+		return strings.Contains(string(c.reply), `"for":"footage"`) && strings.Contains(string(c.reply), "POST /v1/clips/c-yard-1/close")
+	})
 	// Without a body it is as with {}: whatever its type is said to be, and whether its length is said.
 	for _, kind := range []string{"", "application/json", "application/x-www-form-urlencoded"} {
 		r, err := http.NewRequest("POST", h.url+close, nil)

@@ -15,6 +15,7 @@ import (
 	"videoqa/ingest"
 	"videoqa/ingest/media/bucket"
 	"videoqa/ingest/media/spool"
+	"videoqa/internal/eventually"
 	"videoqa/internal/fault"
 )
 
@@ -86,11 +87,7 @@ func (h *house) wantGone(when, content string) {
 // wantGoneSoon waits for another process to remove some bytes.
 func (h *house) wantGoneSoon(when, content string) {
 	h.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); h.has(content); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			h.t.Fatalf("%s, the upload of %s stays", when, content)
-		}
-	}
+	eventually.True(h.t, when+", the upload of "+content+" goes", func() bool { return !h.has(content) })
 }
 
 func TestAnUploadGoesWithItsClipWhoeverDeletesThat(t *testing.T) {

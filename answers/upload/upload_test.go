@@ -126,7 +126,8 @@ func TestAnUploadWaitsForItsOwnRemoval(t *testing.T) {
 			t.Errorf("all is cleared, they say, while it is being removed: %v", err)
 		}
 		go func() {
-			time.Sleep(3 * time.Second) // of the bubble's own clock
+			time.Sleep(3 * time.Second)
+			synctest.Wait()
 			if err := db.GiveBack(ctx, u.URI, false); err != nil {
 				t.Error(err)
 			}
@@ -162,7 +163,8 @@ func TestWhereNoWorkerClearsTheKeeperDoes(t *testing.T) {
 		if err := db.DeleteClip(ctx, "c-1", time.Now()); err != nil { // as another process would
 			t.Fatal(err)
 		}
-		time.Sleep(6 * time.Second) // of the bubble's own clock
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
 		if _, err := folder.Get(ctx, u.Digest); err == nil {
 			t.Error("it stays for ever")
 		}

@@ -9,6 +9,7 @@ import (
 	"videoqa/answers/store"
 	"videoqa/answers/store/sqlite"
 	"videoqa/ingest"
+	"videoqa/internal/eventually"
 )
 
 // spoil changes what is stored while no worker runs.
@@ -73,12 +74,13 @@ func TestADamagedWaitingQuestionIsADeadLetterAndHoldsNobodyUp(t *testing.T) {
 	h.ask("q-1", "c-1", "what is it?")
 	h.ask("q-2", "c-1", "where is it?")
 	h.change(func(s *sqlite.Store) {
-		for n := 0; n < 2; <-time.After(5 * time.Millisecond) {
-			var err error
-			if n, err = s.Waiting(t.Context()); err != nil {
+		eventually.True(t, "both questions wait", func() bool {
+			n, err := s.Waiting(t.Context())
+			if err != nil {
 				t.Fatal(err)
 			}
-		}
+			return n == 2
+		})
 	})
 	stop()
 	h.spoil("UPDATE waiting SET record = replace(CAST(record AS TEXT), 'a', 'b') WHERE question_id = 'q-1'")

@@ -17,6 +17,7 @@ import (
 	"videoqa/answers/worker"
 	"videoqa/ingest"
 	"videoqa/ingest/broker"
+	"videoqa/internal/eventually"
 	"videoqa/internal/fault"
 )
 
@@ -69,7 +70,7 @@ var scenarios = []scenario{
 		name: "a question that comes before its clip",
 		send: func(p *play) {
 			p.h.ask("q-1", "c-1", "a?")
-			p.until(func() bool { return p.ledger.waits("q-1") })
+			p.until("q-1 waits", func() bool { return p.ledger.waits("q-1") })
 			p.sendClip(p.h.clip("c-1", "a dog"))
 		},
 		want: map[string]string{"q-1": "a dog"},
@@ -116,7 +117,7 @@ var scenarios = []scenario{
 				c.Camera, c.Start, c.End = "dock-3", later(start, time.Duration(i)*time.Minute), later(start, time.Duration(i+1)*time.Minute)
 				if i == 1 {
 					p.h.send(p.h.topics.Questions, "dock-3", ingest.Question{ID: "q-1", Text: "a?", Camera: "dock-3", Start: later(start, 0), End: later(start, 2*time.Minute)})
-					p.until(func() bool { return p.ledger.waits("q-1") })
+					p.until("q-1 waits", func() bool { return p.ledger.waits("q-1") })
 				}
 				p.sendClip(c)
 			}
@@ -258,18 +259,16 @@ func (p *play) start(st *stage) (stop func()) {
 func (p *play) sendClip(c ingest.Clip) {
 	p.h.t.Helper()
 	p.h.sendClip(c)
-	p.until(func() bool {
+	p.until("clip "+c.ID+" is registered", func() bool {
 		_, state, err := p.checks.Clip(p.h.t.Context(), c.ID)
 		return err == nil && state == store.Known
 	})
 }
 
 // until waits for something that the worker will do.
-func (p *play) until(is func() bool) {
+func (p *play) until(what string, is func() bool) {
 	p.h.t.Helper()
-	if !poll(p.h.t.Context(), 20*time.Second, is) {
-		p.h.t.Fatal("it did not happen within 20 s")
-	}
+	eventually.True(p.h.t, what, is)
 }
 
 // poll waits until something is so; false: it is not within limit.

@@ -285,8 +285,12 @@ func TestSuspicionsEndByALookOnly(t *testing.T) {
 type slowly struct{ worker.Asker }
 
 func (s slowly) Ask(ctx context.Context, subject worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
-	time.Sleep(100 * time.Millisecond)
-	return s.Asker.Ask(ctx, subject, questions)
+	select {
+	case <-time.After(100 * time.Millisecond):
+		return s.Asker.Ask(ctx, subject, questions)
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // A camera that asks two hundred questions at once, while another has thousands

@@ -151,7 +151,7 @@ func (b *bubble) run(change func(*worker.Config)) {
 func (b *bubble) ask(q ingest.Question) { b.send(ingest.TopicQuestions, q) }
 
 func (b *bubble) pass(d time.Duration) {
-	time.Sleep(d) // of the bubble's own clock
+	time.Sleep(d)
 	synctest.Wait()
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"videoqa/ingest"
 	"videoqa/ingest/kafka"
+	"videoqa/internal/eventually"
 )
 
 func TestTopicsHaveThreeReplicasWhereThereAreThreeBrokers(t *testing.T) {
@@ -58,17 +59,6 @@ func member(t *testing.T, c *kafka.Client, topic string, handle func(*ingest.Del
 	t.Cleanup(func() { stop(); running.Wait() })
 }
 
-// until waits for something that other goroutines bring about.
-func until(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !is(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("after a minute %s", what)
-		}
-		<-time.After(10 * time.Millisecond)
-	}
-}
-
 func TestPartitionsThatAreAddedAreRead(t *testing.T) {
 	at := address(t)
 	c, topic := group(t, at, 1)
@@ -77,7 +67,7 @@ func TestPartitionsThatAreAddedAreRead(t *testing.T) {
 		read <- fmt.Sprint(d.Partition, " ", string(d.Value))
 		d.Done()
 	})
-	until(t, "no partition is assigned", func() bool { return c.Assigned() == 1 })
+	eventually.True(t, "the partition is assigned", func() bool { return c.Assigned() == 1 })
 	request := kmsg.NewPtrCreatePartitionsRequest()
 	request.TimeoutMillis = 10_000
 	added := kmsg.NewCreatePartitionsRequestTopic()
@@ -88,7 +78,7 @@ func TestPartitionsThatAreAddedAreRead(t *testing.T) {
 	if err != nil || response.Topics[0].ErrorCode != 0 {
 		t.Fatalf("add partitions: %v, %+v", err, response)
 	}
-	until(t, "the new partitions are not assigned", func() bool { return c.Assigned() == 3 })
+	eventually.True(t, "the new partitions are assigned", func() bool { return c.Assigned() == 3 })
 	want := map[string]bool{}
 	for p := range 3 {
 		value := rand.Text()
@@ -121,11 +111,11 @@ func TestAMemberTooManyIsAssignedNothing(t *testing.T) {
 		clients = append(clients, c)
 		member(t, c, topic, func(d *ingest.Delivery) { d.Done() })
 	}
-	until(t, "not one of two members has the partition", func() bool { return clients[0].Assigned()+clients[1].Assigned() == 1 })
+	eventually.True(t, "one of two members has the partition", func() bool { return clients[0].Assigned()+clients[1].Assigned() == 1 })
 	if err := first.Publish(t.Context(), ingest.Message{Topic: topic, Value: []byte("x")}); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the record is not accounted for", func() bool {
+	eventually.True(t, "the record is accounted for", func() bool {
 		lags := append(clients[0].Lags(), clients[1].Lags()...)
 		return len(lags) == 1 && lags[0].Records == 0
 	})

@@ -40,7 +40,7 @@ func TestARevokedGenerationReturnsWithinASecondWhateverTheCoordinatorDoes(t *tes
 					m.commit(ctx, &coordinator{hang: hang}, []*lane{l}, func() {})
 					returned <- time.Now()
 				}()
-				time.Sleep(before) // of the bubble's time
+				time.Sleep(before)
 				synctest.Wait()
 				revoked := time.Now()
 				revoke()

@@ -2,13 +2,15 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"videoqa/internal/eventually"
 )
 
 // A disk of 24 MiB is filled and emptied under a running service. Mounting one needs a
@@ -41,15 +43,15 @@ func fillAndEmpty(t *testing.T, dir string) {
 	p.quiet()
 	ready := func(want int, texts ...string) {
 		t.Helper()
-		status, body := 0, ""
-		for began := time.Now(); time.Since(began) < 30*time.Second; <-time.After(50 * time.Millisecond) {
-			if status, body = p.get("/health/ready"); status == want {
-				break
-			}
-		}
+		body := ""
+		eventually.True(t, fmt.Sprint("/health/ready answers with status ", want), func() bool {
+			var status int
+			status, body = p.get("/health/ready")
+			return status == want
+		})
 		for _, text := range texts {
-			if status != want || !strings.Contains(body, text) {
-				t.Errorf("ready is %d, %s; want %d with %q", status, body, want, text)
+			if !strings.Contains(body, text) {
+				t.Errorf("ready says %s; want %q", body, text)
 			}
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"videoqa/ingest"
 	"videoqa/ingest/broker"
 	"videoqa/ingest/kafka"
+	"videoqa/internal/eventually"
 	"videoqa/internal/ops/opstest"
 	"videoqa/internal/trail"
 )
@@ -108,11 +109,10 @@ func (p *process) get(path string) (status int, body string) {
 // only when its published outcome has been acknowledged, and so may be read.
 func (p *process) scrape(line string) (body string) {
 	p.t.Helper()
-	for began := time.Now(); time.Since(began) < 30*time.Second; {
-		if _, body = p.get("/metrics"); strings.Contains(body, line+"\n") {
-			break
-		}
-	}
+	eventually.True(p.t, "the metrics have "+line, func() bool {
+		_, body = p.get("/metrics")
+		return strings.Contains(body, line+"\n")
+	})
 	return body
 }
 
@@ -304,9 +304,10 @@ func TestAProcessThatOnlyServesHTTPIsNotReadyWithoutABroker(t *testing.T) {
 	}
 	closed()
 	status, body := 200, ""
-	for began := time.Now(); status == 200 && time.Since(began) < 30*time.Second; { // what was found is kept for seconds
+	eventually.True(t, "it is not ready", func() bool { // what was found is kept for seconds
 		status, body = p.get("/health/ready")
-	}
+		return status != 200
+	})
 	if status != 503 || !strings.Contains(body, "no broker answers") || !strings.Contains(body, `"store":"ready"`) {
 		t.Errorf("without one it says %d %s", status, body)
 	}

@@ -49,7 +49,7 @@ func TestACacheThatIsNotThereIsToldOnceAMinute(t *testing.T) {
 		var running sync.WaitGroup
 		running.Go(func() { cacheWatch{m, slog.New(slog.NewTextHandler(&said, nil))}.run(ctx) })
 		next := func(d time.Duration) (lines string) {
-			time.Sleep(d) // of the bubble's own clock
+			time.Sleep(d)
 			synctest.Wait()
 			lines = said.String()
 			said.Reset()

@@ -96,7 +96,7 @@ func TestProcessesThatAreNotAlikeSaySo(t *testing.T) {
 		if second.refuseUploads() == nil {
 			t.Error("the second takes uploads that the first does not see")
 		}
-		time.Sleep(beatEvery) // of the bubble's own clock
+		time.Sleep(beatEvery)
 		synctest.Wait()
 		if err := first.refuseUploads(); err == nil || !strings.Contains(err.Error(), "--spool-url") || !first.elsewhere() {
 			t.Errorf("the first takes uploads that the second does not see: %v", err)

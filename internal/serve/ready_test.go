@@ -70,6 +70,7 @@ func TestWhatWasFoundHoldsForSeconds(t *testing.T) {
 		}
 		fails = nil
 		time.Sleep(probeKept)
+		synctest.Wait()
 		if err := check(t.Context()); err != nil || asked != 2 {
 			t.Errorf("asked %d times: %v", asked, err)
 		}

@@ -29,7 +29,7 @@ func TestWhatIsOldIsForgottenOnceAnHour(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		go r.keep(ctx, f, slog.New(slog.DiscardHandler))
 		synctest.Wait()
-		time.Sleep(forgetEvery) // of the bubble's clock
+		time.Sleep(forgetEvery)
 		synctest.Wait()
 		if err := r.set(Settings{Store: StoreSettings{Retention: 24 * time.Hour}}); err != nil {
 			t.Fatal(err)

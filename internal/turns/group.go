@@ -69,16 +69,6 @@ func (g *Groups[K, W]) Do(ctx context.Context, key K, weight int, work W) error 
 	return nil // it was done before anybody noticed
 }
 
-// Waiting returns how many members wait in groups that others may join.
-func (g *Groups[K, W]) Waiting() (n int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, in := range g.open {
-		n += len(in.members)
-	}
-	return n
-}
-
 // join adds me to the open group of key, or to a new one. A group that is full
 // goes on waiting for its turn.
 func (g *Groups[K, W]) join(ctx context.Context, which kind[K], me *member[W]) (*group[W], *member[W]) {

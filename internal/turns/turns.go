@@ -84,18 +84,6 @@ func (t *Turns) Take(ctx context.Context) (done func(), err error) {
 	}
 }
 
-// Waiting returns how many wait for a turn.
-func (t *Turns) Waiting() (n int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, r := range t.rings {
-		for _, line := range r.lines {
-			n += len(line)
-		}
-	}
-	return n
-}
-
 func (t *Turns) giveBack() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

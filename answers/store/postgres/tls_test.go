@@ -21,6 +21,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"videoqa/answers/store/postgres"
+	"videoqa/internal/eventually"
 )
 
 // certificate writes one for 127.0.0.1 that signs itself, and its key.
@@ -113,16 +114,13 @@ func TestAStoreBehindTLSIsVerified(t *testing.T) {
 		u.RawQuery = q.Encode()
 		return u.String()
 	}
-	for until := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) { // the server reloads when it gets to it
+	eventually.True(t, "the server has read its settings again, and speaks TLS", func() bool {
 		probe, err := pgx.Connect(t.Context(), with("require", ""))
 		if err == nil {
 			probe.Close(t.Context())
-			break
 		}
-		if time.Now().After(until) {
-			t.Fatal(err)
-		}
-	}
+		return err == nil
+	})
 	for _, url := range []string{with("require", ""), with("verify-full", ca)} {
 		s, err := postgres.Open(t.Context(), url)
 		if err != nil {

@@ -19,6 +19,7 @@ import (
 
 	"videoqa/answers/store"
 	"videoqa/ingest"
+	"videoqa/internal/eventually"
 )
 
 // Open returns an empty store, and what opens it again.
@@ -259,12 +260,6 @@ func takeDue(t *testing.T, open Open) {
 	t.Errorf("q-0 is not due at 200: %+v", rows)
 }
 
-// tick returns when the clock has gone on, which is kept to the millisecond.
-func tick() {
-	for at := time.Now().UnixMilli(); time.Now().UnixMilli() == at; {
-	}
-}
-
 func deletions(t *testing.T, open Open) {
 	s, _ := open(t)
 	ctx := t.Context()
@@ -272,7 +267,8 @@ func deletions(t *testing.T, open Open) {
 	began := time.Now().Truncate(time.Millisecond)
 	for _, id := range []string{"c-1", "c-2", "c-3"} {
 		must(t, s.DeleteClip(ctx, id, at(1)))
-		tick()
+		at := time.Now().UnixMilli() // the clock is kept to the millisecond
+		eventually.True(t, "the clock goes on", func() bool { return time.Now().UnixMilli() != at })
 	}
 	must(t, s.PutClip(ctx, ingest.Clip{ID: "c-2", URI: "file:///b"}, at(2)))
 	must(t, s.CloseClip(ctx, ingest.ClosedClip{ID: "c-2"}, at(2)))

@@ -26,6 +26,7 @@ import (
 	"videoqa/frames/features"
 	"videoqa/frames/features/featurestest"
 	"videoqa/frames/features/redis"
+	"videoqa/internal/eventually"
 	"videoqa/internal/fault"
 )
 
@@ -69,11 +70,7 @@ func (s *server) run() {
 	}
 	s.stop = sync.OnceFunc(func() { c.Process.Kill(); c.Wait() })
 	s.t.Cleanup(s.stop)
-	for deadline := time.Now().Add(10 * time.Second); s.client.Ping(context.Background()).Err() != nil; {
-		if time.Now().After(deadline) {
-			s.t.Fatal("redis-server does not answer")
-		}
-	}
+	eventually.True(s.t, "redis-server answers", func() bool { return s.client.Ping(context.Background()).Err() == nil })
 }
 
 func (s *server) store() *redis.Store { return connect(s.t, "unix://"+s.socket+"?db=0") }
@@ -194,6 +191,24 @@ func TestAProcessThatDiesWhileItComputesIsNotWaitedForForEver(t *testing.T) {
 	}
 }
 
+// renewals waits until the lock of a key was renewed so often, each time for as long
+// as it lasts.
+func renewals(t *testing.T, s *server, key string, times int) {
+	t.Helper()
+	renewed, left := 0, time.Duration(0)
+	eventually.True(t, fmt.Sprintf("the lock is renewed %d times", times), func() bool {
+		now, err := s.client.PTTL(t.Context(), "videoqa:computing:"+key).Result()
+		if err != nil || now <= 0 {
+			t.Fatalf("the lock is gone: %v left, %v", now, err)
+		}
+		if now > left && left > 0 {
+			renewed++
+		}
+		left = now
+		return renewed == times
+	})
+}
+
 // Encoding that takes longer than a lock lasts is waited for all the same.
 func TestASlowProcessKeepsItsLock(t *testing.T) {
 	s := start(t)
@@ -209,7 +224,7 @@ func TestASlowProcessKeepsItsLock(t *testing.T) {
 		group.Go(func() {
 			_, _, err := c.Fill(t.Context(), []string{"slow"}, func(context.Context, []int) ([][]float32, error) {
 				encoded.Add(1)
-				time.Sleep(2500 * time.Millisecond)
+				renewals(t, s, "slow", 8)
 				return [][]float32{vectorOf("slow")}, nil
 			})
 			if err != nil {
