@@ -65,6 +65,9 @@ var untested = []rule{
 // Import paths that any room may import, though a rule keeps what they lie below.
 var open = []string{"videoqa/frames/prepare"}
 
+// What every test may import, and nothing else.
+const forTests = "videoqa/internal/eventually"
+
 // Rooms that import nothing of ours, with the reason.
 var alone = map[string]string{
 	"temporal":       "time is pure arithmetic that every room may use",
@@ -179,6 +182,12 @@ func forbidden(s source) (breaches []string) {
 			if within(imported, r.imports) && !withinAny(imported, open) && (!withinAny(s.room, r.rooms) || withinAny(s.room, r.except)) {
 				breaches = append(breaches, fmt.Sprintf("%s imports %s, which only %v may: %s", s.name, imported, r.rooms, r.why))
 			}
+		}
+		if imported == forTests {
+			if !ofTests(s) {
+				breaches = append(breaches, fmt.Sprintf("%s imports %s, which only tests may", s.name, imported))
+			}
+			continue
 		}
 		for room, why := range alone {
 			if within(s.room, room) && within(imported, "videoqa") && !within(imported, "videoqa/"+room) {
@@ -400,6 +409,8 @@ func TestEachRuleFindsItsBreach(t *testing.T) {
 		{"a room leans on who joins it", "answers/a.go", `package answers; import _ "videoqa/internal/serve"`, "none of them may lean"},
 		{"temporal is alone", "temporal/a.go", `package temporal; import _ "videoqa/internal/fault"`, "nothing of ours"},
 		{"fault is alone", "internal/fault/a.go", `package fault; import _ "videoqa/temporal"`, "nothing of ours"},
+		{"a test of a room that is alone waits", "temporal/a_test.go", `package temporal; import _ "videoqa/internal/eventually"`, ""},
+		{"the program waits as a test does", "answers/a.go", `package answers; import _ "videoqa/internal/eventually"`, "only tests may"},
 		{"FFmpeg's messages", "frames/a.go", "package frames; func init() { astiav.SetLog" + "Callback(nil) }", "each message leaks"},
 		{"the program joins", "main.go", `package main; import _ "videoqa/internal/cli"`, ""},
 		{"a long file", "temporal/a.go", "package temporal\n" + long100, "more than 600"},

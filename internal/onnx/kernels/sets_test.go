@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"videoqa/internal/eventually"
 	"videoqa/internal/onnx/kernels"
 )
 
@@ -115,11 +115,7 @@ func TestAThreadThatEndsGivesItsWorkspaceBack(t *testing.T) {
 	}
 	before := kernels.Workspaces()
 	close(end)
-	for late := time.Now().Add(time.Minute); kernels.Workspaces() >= before; runtime.Gosched() { // until a thread has ended
-		if time.Now().After(late) {
-			t.Fatalf("%d bytes are kept a minute after the threads' function returned, of %d", kernels.Workspaces(), before)
-		}
-	}
+	eventually.True(t, fmt.Sprintf("a thread that ends gives back its workspace, of %d bytes in all", before), func() bool { return kernels.Workspaces() < before })
 }
 
 // randoms are n normal numbers.
