@@ -26,7 +26,7 @@ type PrecisionCheck struct {
 	Kind       string   `default:"open" enum:"open,yesno,count" help:"What kind of answers is wanted: ${enum}."`
 	Precision  string   `default:"int8" enum:"bf16,int8,fp32+int8,bf16+int8" help:"What is held to fp32: ${enum}."`
 	Preprocess string   `env:"VIDEOQA_PREPROCESS" default:"hub" enum:"hub,original" help:"How pictures are prepared: ${enum}."`
-	Threads    int      `env:"VIDEOQA_THREADS" placeholder:"N" help:"Cores to use; 0 means all."`
+	Threads    int      `env:"VIDEOQA_THREADS" placeholder:"N" help:"Processor cores to use; 0 means all."`
 	MaxTokens  int      `default:"20" help:"Most tokens of an answer."`
 	JSON       bool     `name:"json" help:"Print one object."`
 }

@@ -32,10 +32,10 @@ type Flags struct {
 
 // Running is how models run.
 type Running struct {
-	Precision  string `env:"VIDEOQA_PRECISION" default:"auto" enum:"${precisions}" help:"Arithmetic: ${enum}; of two, the first is for pictures and the second for words. fp16 is for cuda. auto is the fastest of all but int8 for a large model, bf16+int8 on a processor that has both (AVX512-BF16 or AMX; VNNI), and fp32 for a small one."`
-	Device     string `env:"VIDEOQA_DEVICE" default:"cpu" enum:"cpu,cuda" help:"Where to compute over pictures: ${enum}. cuda needs an ONNX Runtime that has it, which VIDEOQA_ONNXRUNTIME names."`
+	Precision  string `env:"VIDEOQA_PRECISION" default:"auto" enum:"${precisions}" help:"Arithmetic: ${enum}. Of two joined by +, the first is for pictures and the second for words. fp16 is for cuda. auto is fp32 for a small model; for a large one it is the fastest that this processor has, int8 aside: bf16+int8 needs AVX512-BF16 or AMX, and VNNI."`
+	Device     string `env:"VIDEOQA_DEVICE" default:"cpu" enum:"cpu,cuda" help:"Where the products over pictures run: ${enum}. cuda needs an ONNX Runtime library with CUDA; VIDEOQA_ONNXRUNTIME names it."`
 	Preprocess string `env:"VIDEOQA_PREPROCESS" default:"hub" enum:"hub,original" help:"How pictures are prepared: hub, as preprocessor_config.json says; original, as the model's authors did."`
-	Threads    int    `env:"VIDEOQA_THREADS" placeholder:"N" help:"Cores to use; 0 means all."`
+	Threads    int    `env:"VIDEOQA_THREADS" placeholder:"N" help:"Processor cores to use; 0 means all."`
 }
 
 // List chooses models and how they run. The first answers questions that name none.

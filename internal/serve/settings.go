@@ -30,10 +30,10 @@ type Settings struct {
 
 	Role        string        `env:"VIDEOQA_ROLE" default:"all" enum:"all,worker,api" help:"What this process does: ${enum}."`
 	Listen      string        `env:"VIDEOQA_LISTEN" default:"127.0.0.1:8080" placeholder:"ADDRESS:PORT" help:"Where the HTTP interface is served; empty: nowhere (${default})."`
-	APIKeysFile string        `name:"api-keys-file" env:"VIDEOQA_API_KEYS_FILE" placeholder:"FILE" reload:"" help:"Names and hashes of the keys that may ask over HTTP. Without it only this machine's programs may, and --listen has to be on loopback."`
-	OpsListen   string        `env:"VIDEOQA_OPS_LISTEN" default:"127.0.0.1:8081" placeholder:"ADDRESS:PORT" help:"Where health, metrics and profiles are served; keep it from strangers (${default})."`
-	DataDir     string        `env:"VIDEOQA_DATA_DIR" placeholder:"DIR" help:"Where its broker's topics, clips and outcomes are kept; without it, $$XDG_DATA_HOME/videoqa or ~/.local/share/videoqa."`
-	Single      bool          `name:"single-process" env:"VIDEOQA_SINGLE_PROCESS" help:"With a Kafka of yours: this is the only process of its group, which keeps outcomes (without --store-url) and uploads (without --spool-url) in its own data folder."`
+	APIKeysFile string        `name:"api-keys-file" env:"VIDEOQA_API_KEYS_FILE" placeholder:"FILE" reload:"" help:"File with the names and hashes of the API keys. Without it, only programs of this machine may use the HTTP interface, and --listen has to be a loopback address."`
+	OpsListen   string        `env:"VIDEOQA_OPS_LISTEN" default:"127.0.0.1:8081" placeholder:"ADDRESS:PORT" help:"Where health, metrics and profiles are served. Do not expose it to the internet (${default})."`
+	DataDir     string        `env:"VIDEOQA_DATA_DIR" placeholder:"DIR" help:"Folder of the embedded broker's topics, of clips and of outcomes; without it, $$XDG_DATA_HOME/videoqa or ~/.local/share/videoqa."`
+	Single      bool          `name:"single-process" env:"VIDEOQA_SINGLE_PROCESS" help:"With --kafka-brokers: this process is the only one of its group, so it may keep outcomes (without --store-url) and uploads (without --spool-url) in its data folder."`
 	Redis       RedisSettings `embed:"" prefix:"redis-"`
 	Store       StoreSettings `embed:"" prefix:"store-"`
 	Kafka       KafkaSettings `embed:"" prefix:"kafka-"`
@@ -47,45 +47,45 @@ type Settings struct {
 
 // AnswerSettings say how answers are made.
 type AnswerSettings struct {
-	Beam         int     `env:"VIDEOQA_BEAM" placeholder:"N" help:"Beams to search with, as the model's authors did with 4; without it, greedy."`
+	Beam         int     `env:"VIDEOQA_BEAM" placeholder:"N" help:"Width of beam search; the model's authors used 4. Without it, decoding is greedy."`
 	MaxTokens    int     `env:"VIDEOQA_MAX_TOKENS" default:"20" placeholder:"N" help:"Most tokens of an answer (${default})."`
-	AbstainBelow float64 `env:"VIDEOQA_ABSTAIN_BELOW" default:"0" placeholder:"P" help:"Give no answer whose score is below this (${default})."`
+	AbstainBelow float64 `env:"VIDEOQA_ABSTAIN_BELOW" default:"0" placeholder:"P" help:"Abstain where the score is below this (${default})."`
 }
 
 // CacheSettings bound what is remembered in this process.
 type CacheSettings struct {
-	Features config.Bytes `env:"VIDEOQA_CACHE_FEATURES" default:"32MiB" placeholder:"SIZE" help:"Of frames' features (${default})."`
-	Prefixes config.Bytes `env:"VIDEOQA_CACHE_PREFIXES" default:"96MiB" placeholder:"SIZE" help:"Of clips' prefixes (${default})."`
+	Features config.Bytes `env:"VIDEOQA_CACHE_FEATURES" default:"32MiB" placeholder:"SIZE" help:"Memory for frames' features (${default})."`
+	Prefixes config.Bytes `env:"VIDEOQA_CACHE_PREFIXES" default:"96MiB" placeholder:"SIZE" help:"Memory for clips' prefixes, the decoder's keys and values (${default})."`
 }
 
 // RedisSettings name the cache of features that processes share.
 type RedisSettings struct {
 	URL string        `env:"VIDEOQA_REDIS_URL" placeholder:"redis://…" help:"Redis that keeps frames' features for all processes, behind the cache of this one: redis://, rediss:// or unix://. Without it, each process has its own."`
-	CA  string        `name:"ca" env:"VIDEOQA_REDIS_CA" placeholder:"FILE" help:"PEM file of who signed its certificate; without it, the system's."`
-	TTL time.Duration `env:"VIDEOQA_REDIS_TTL" default:"24h" placeholder:"TIME" help:"How long it keeps a frame's features (${default})."`
+	CA  string        `name:"ca" env:"VIDEOQA_REDIS_CA" placeholder:"FILE" help:"PEM file of the certificate authority of Redis; without it, the system's authorities."`
+	TTL time.Duration `env:"VIDEOQA_REDIS_TTL" default:"24h" placeholder:"TIME" help:"How long Redis keeps a frame's features (${default})."`
 }
 
 // StoreSettings say where clips, questions and their outcomes are kept.
 type StoreSettings struct {
 	URL       string        `env:"VIDEOQA_STORE_URL" placeholder:"postgres://…" help:"PostgreSQL that several processes share. Without it, SQLite in the data folder."`
-	Retention time.Duration `env:"VIDEOQA_STORE_RETENTION" default:"720h" placeholder:"TIME" reload:"" help:"How long clips and outcomes are kept, at least as long as the topics' records (${default})."`
+	Retention time.Duration `env:"VIDEOQA_STORE_RETENTION" default:"720h" placeholder:"TIME" reload:"" help:"How long clips and outcomes are kept; it has to be at least as long as the topics keep records (${default})."`
 }
 
 // KafkaSettings name the broker.
 type KafkaSettings struct {
-	Brokers   []string      `env:"VIDEOQA_KAFKA_BROKERS" placeholder:"HOST:PORT" help:"Kafka to serve. Without it, a broker of its own is started."`
-	Listen    string        `env:"VIDEOQA_KAFKA_LISTEN" default:"127.0.0.1:9092" placeholder:"ADDRESS:PORT" help:"Where its own broker listens, on loopback (${default})."`
+	Brokers   []string      `env:"VIDEOQA_KAFKA_BROKERS" placeholder:"HOST:PORT" help:"Addresses of Kafka brokers. Without it, the embedded broker is started."`
+	Listen    string        `env:"VIDEOQA_KAFKA_LISTEN" default:"127.0.0.1:9092" placeholder:"ADDRESS:PORT" help:"Where the embedded broker listens, a loopback address (${default})."`
 	Group     string        `env:"VIDEOQA_KAFKA_GROUP" default:"videoqa" placeholder:"NAME" help:"Consumer group (${default})."`
-	Session   time.Duration `env:"VIDEOQA_KAFKA_SESSION" default:"6s" placeholder:"TIME" help:"After this silence the group gives a process's partitions to the others (${default})."`
-	Heartbeat time.Duration `env:"VIDEOQA_KAFKA_HEARTBEAT" default:"2s" placeholder:"TIME" help:"Sign of life to the group (${default})."`
+	Session   time.Duration `env:"VIDEOQA_KAFKA_SESSION" default:"6s" placeholder:"TIME" help:"A process without a heartbeat for this long loses its partitions to the others of the group (${default})."`
+	Heartbeat time.Duration `env:"VIDEOQA_KAFKA_HEARTBEAT" default:"2s" placeholder:"TIME" help:"Time between heartbeats to the group (${default})."`
 
-	TLS      bool   `name:"tls" env:"VIDEOQA_KAFKA_TLS" help:"Speak TLS with the brokers."`
-	CAFile   string `name:"ca-file" env:"VIDEOQA_KAFKA_CA_FILE" placeholder:"FILE" help:"Authorities, in PEM, that the brokers' certificates are of. Without it, the system's."`
-	CertFile string `name:"cert-file" env:"VIDEOQA_KAFKA_CERT_FILE" placeholder:"FILE" help:"Certificate, in PEM, to show to the brokers."`
-	KeyFile  string `name:"key-file" env:"VIDEOQA_KAFKA_KEY_FILE" placeholder:"FILE" help:"Its key."`
-	SASL     string `name:"sasl" env:"VIDEOQA_KAFKA_SASL" placeholder:"MECHANISM" help:"PLAIN (with TLS only), SCRAM-SHA-256 or SCRAM-SHA-512. Without it, none."`
-	User     string `name:"user" env:"VIDEOQA_KAFKA_USER" placeholder:"NAME" help:"Of SASL."`
-	Password string `name:"password" env:"VIDEOQA_KAFKA_PASSWORD" placeholder:"PASSWORD" secret:"" help:"Of SASL."`
+	TLS      bool   `name:"tls" env:"VIDEOQA_KAFKA_TLS" help:"Use TLS with the brokers."`
+	CAFile   string `name:"ca-file" env:"VIDEOQA_KAFKA_CA_FILE" placeholder:"FILE" help:"PEM file of the certificate authorities of the brokers; without it, the system's authorities."`
+	CertFile string `name:"cert-file" env:"VIDEOQA_KAFKA_CERT_FILE" placeholder:"FILE" help:"PEM file of the client certificate for the brokers."`
+	KeyFile  string `name:"key-file" env:"VIDEOQA_KAFKA_KEY_FILE" placeholder:"FILE" help:"PEM file of the client certificate's private key."`
+	SASL     string `name:"sasl" env:"VIDEOQA_KAFKA_SASL" placeholder:"MECHANISM" help:"SASL mechanism: PLAIN (with TLS only), SCRAM-SHA-256 or SCRAM-SHA-512; without it, no SASL."`
+	User     string `name:"user" env:"VIDEOQA_KAFKA_USER" placeholder:"NAME" help:"User name for SASL."`
+	Password string `name:"password" env:"VIDEOQA_KAFKA_PASSWORD" placeholder:"PASSWORD" secret:"" help:"Password for SASL."`
 }
 
 func (k KafkaSettings) security() kafka.Security {
@@ -94,53 +94,53 @@ func (k KafkaSettings) security() kafka.Security {
 
 // MediaSettings say what an event may name.
 type MediaSettings struct {
-	Roots       []string      `env:"VIDEOQA_MEDIA_ROOTS" placeholder:"DIR" verbatim:"" help:"Folders that a file: URI may name; without it, none."`
-	HTTP        bool          `env:"VIDEOQA_MEDIA_HTTP" help:"Fetch http: URIs too, which nobody on the way is kept from reading or changing."`
-	Ports       []uint16      `env:"VIDEOQA_MEDIA_PORTS" placeholder:"N" help:"Ports that may be connected to for media; without it, 80 and 443."`
-	Networks    []string      `env:"VIDEOQA_MEDIA_NETWORKS" placeholder:"PREFIX" help:"Networks of yours that media may be fetched from, as 10.2.0.0/16; without it, only the public internet."`
-	MaxBytes    config.Bytes  `env:"VIDEOQA_MEDIA_MAX_BYTES" default:"64MiB" placeholder:"SIZE" help:"Most that is fetched of one clip over the network, and asked about (${default})."`
-	MaxDuration time.Duration `env:"VIDEOQA_MEDIA_MAX_DURATION" default:"10m" placeholder:"TIME" help:"Longest clip over the network that is asked about (${default})."`
-	Timeout     time.Duration `env:"VIDEOQA_MEDIA_TIMEOUT" default:"2m" placeholder:"TIME" help:"Longest that fetching one clip may take (${default})."`
+	Roots       []string      `env:"VIDEOQA_MEDIA_ROOTS" placeholder:"DIR" verbatim:"" help:"Folders below which file: URIs may be read; without it, none may."`
+	HTTP        bool          `env:"VIDEOQA_MEDIA_HTTP" help:"Fetch http: URIs too. They are not encrypted: others on the network can read and change what is fetched."`
+	Ports       []uint16      `env:"VIDEOQA_MEDIA_PORTS" placeholder:"N" help:"Ports from which media may be fetched; without it, 80 and 443."`
+	Networks    []string      `env:"VIDEOQA_MEDIA_NETWORKS" placeholder:"PREFIX" help:"Private networks from which media may be fetched, as 10.2.0.0/16; without it, only public addresses."`
+	MaxBytes    config.Bytes  `env:"VIDEOQA_MEDIA_MAX_BYTES" default:"64MiB" placeholder:"SIZE" help:"Largest clip that is fetched over the network (${default})."`
+	MaxDuration time.Duration `env:"VIDEOQA_MEDIA_MAX_DURATION" default:"10m" placeholder:"TIME" help:"Longest clip that is fetched over the network (${default})."`
+	Timeout     time.Duration `env:"VIDEOQA_MEDIA_TIMEOUT" default:"2m" placeholder:"TIME" help:"Time limit for fetching one clip (${default})."`
 }
 
 // SpoolSettings bound what is uploaded over HTTP.
 type SpoolSettings struct {
-	URL         string        `env:"VIDEOQA_SPOOL_URL" placeholder:"URL" help:"What keeps uploads for every process of the group: a folder that all see, as file:///srv/uploads, which is made in a folder that is there, or s3://bucket/prefix of --s3-endpoint; without it, a folder in the data folder."`
-	MaxBytes    config.Bytes  `env:"VIDEOQA_SPOOL_MAX_BYTES" default:"64MiB" placeholder:"SIZE" help:"Most of one upload, for clips and questions alike (${default})."`
-	MaxDuration time.Duration `env:"VIDEOQA_SPOOL_MAX_DURATION" default:"10m" placeholder:"TIME" help:"Longest video of an upload, for clips and questions alike (${default})."`
-	Quota       config.Bytes  `env:"VIDEOQA_SPOOL_QUOTA" default:"20GiB" placeholder:"SIZE" help:"Most of all uploads together (${default})."`
+	URL         string        `env:"VIDEOQA_SPOOL_URL" placeholder:"URL" help:"Where uploads are kept for all processes of the group: a folder that all of them see, as file:///srv/uploads (created if the folder above it exists), or s3://bucket/prefix on --s3-endpoint. Without it, a folder in the data folder."`
+	MaxBytes    config.Bytes  `env:"VIDEOQA_SPOOL_MAX_BYTES" default:"64MiB" placeholder:"SIZE" help:"Largest upload, for clips and for questions (${default})."`
+	MaxDuration time.Duration `env:"VIDEOQA_SPOOL_MAX_DURATION" default:"10m" placeholder:"TIME" help:"Longest video that may be uploaded, for clips and for questions (${default})."`
+	Quota       config.Bytes  `env:"VIDEOQA_SPOOL_QUOTA" default:"20GiB" placeholder:"SIZE" help:"Limit for all uploads together (${default})."`
 }
 
 // S3Settings name a store of objects, for s3: URIs and for uploads.
 type S3Settings struct {
-	Endpoint  string   `env:"VIDEOQA_S3_ENDPOINT" placeholder:"https://HOST" help:"S3-like store that s3: URIs are read from; without it, none are."`
-	Region    string   `env:"VIDEOQA_S3_REGION" default:"us-east-1" placeholder:"NAME" help:"Its region (${default})."`
-	AccessKey string   `env:"VIDEOQA_S3_ACCESS_KEY" placeholder:"ID" help:"Who asks it."`
-	SecretKey string   `env:"VIDEOQA_S3_SECRET_KEY" secret:"" placeholder:"KEY" help:"And that key's secret; better as a variable than as a flag."`
-	Prefixes  []string `env:"VIDEOQA_S3_PREFIXES" placeholder:"BUCKET/PREFIX" help:"What s3: URIs may name; without it, nothing."`
+	Endpoint  string   `env:"VIDEOQA_S3_ENDPOINT" placeholder:"https://HOST" help:"S3-compatible store from which s3: URIs are read; without it, none are."`
+	Region    string   `env:"VIDEOQA_S3_REGION" default:"us-east-1" placeholder:"NAME" help:"Region of the S3 store (${default})."`
+	AccessKey string   `env:"VIDEOQA_S3_ACCESS_KEY" placeholder:"ID" help:"Access key id for the S3 store."`
+	SecretKey string   `env:"VIDEOQA_S3_SECRET_KEY" secret:"" placeholder:"KEY" help:"Secret access key for the S3 store. Give it as a variable: flags can be seen by other users of the machine."`
+	Prefixes  []string `env:"VIDEOQA_S3_PREFIXES" placeholder:"BUCKET/PREFIX" help:"Buckets, or prefixes in them, that s3: URIs may name; without it, none."`
 }
 
 // WorkSettings say how questions are worked on.
 type WorkSettings struct {
-	Slots    int             `env:"VIDEOQA_WORK_SLOTS" default:"3" placeholder:"N" help:"Clips asked about at the same time, of one camera at most all but one (${default})."`
-	Queue    int             `env:"VIDEOQA_WORK_QUEUE" default:"256" placeholder:"N" help:"Questions that may wait before those that say on_overload: drop are dropped, and those of a camera that floods wait in the store (${default})."`
-	Ahead    int             `env:"VIDEOQA_WORK_AHEAD" default:"64" placeholder:"N" help:"Clips that may wait to be looked at ahead of questions; -1: none is looked at ahead (${default})."`
+	Slots    int             `env:"VIDEOQA_WORK_SLOTS" default:"3" placeholder:"N" help:"Clips that are worked on at the same time. One camera gets at most all but one of these slots (${default})."`
+	Queue    int             `env:"VIDEOQA_WORK_QUEUE" default:"256" placeholder:"N" help:"Questions that may wait for a slot in memory. Above it, questions with on_overload: drop are dropped, and those of a camera that has its share wait in the store (${default})."`
+	Ahead    int             `env:"VIDEOQA_WORK_AHEAD" default:"64" placeholder:"N" help:"New clips that may wait to be encoded before anybody asks about them; -1: none are (${default})."`
 	Wait     time.Duration   `env:"VIDEOQA_WORK_WAIT" default:"10m" placeholder:"TIME" help:"How long a question without a deadline waits for its clip or footage (${default})."`
 	Retries  []time.Duration `env:"VIDEOQA_WORK_RETRIES" default:"10s,1m,10m" placeholder:"TIME" help:"Pauses before a failed question is tried again (${default})."`
-	Patience time.Duration   `env:"VIDEOQA_WORK_PATIENCE" default:"5m" placeholder:"TIME" help:"Longest that one clip's questions may be worked on, fetching aside (${default})."`
-	Grace    time.Duration   `env:"VIDEOQA_WORK_GRACE" default:"20s" placeholder:"TIME" help:"Longest that work in hand may take when the process is told to stop (${default})."`
+	Patience time.Duration   `env:"VIDEOQA_WORK_PATIENCE" default:"5m" placeholder:"TIME" help:"Time limit for answering the questions about one clip, without fetching it (${default})."`
+	Grace    time.Duration   `env:"VIDEOQA_WORK_GRACE" default:"20s" placeholder:"TIME" help:"How long work that has begun may go on after the process is told to stop (${default})."`
 }
 
 // TopicSettings are those of topics that we create.
 type TopicSettings struct {
-	Partitions int           `env:"VIDEOQA_TOPIC_PARTITIONS" default:"4" placeholder:"N" help:"Of topics that are created (${default})."`
-	Retention  time.Duration `env:"VIDEOQA_TOPIC_RETENTION" default:"168h" placeholder:"TIME" help:"Of topics that are created (${default})."`
+	Partitions int           `env:"VIDEOQA_TOPIC_PARTITIONS" default:"4" placeholder:"N" help:"Partitions of topics that are created (${default})."`
+	Retention  time.Duration `env:"VIDEOQA_TOPIC_RETENTION" default:"168h" placeholder:"TIME" help:"How long topics that are created keep records (${default})."`
 }
 
 // LogSettings are about the log on standard error.
 type LogSettings struct {
 	JSON  bool         `name:"json" env:"VIDEOQA_LOG_JSON" help:"Write the log as JSON, not as text."`
-	Level config.Level `env:"VIDEOQA_LOG_LEVEL" default:"info" placeholder:"LEVEL" reload:"" help:"Least that is logged: debug, info, warn or error (${default})."`
+	Level config.Level `env:"VIDEOQA_LOG_LEVEL" default:"info" placeholder:"LEVEL" reload:"" help:"Lowest level that is logged: debug, info, warn or error (${default})."`
 }
 
 // Check finds what cannot be right whatever the world outside is like.
