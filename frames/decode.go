@@ -20,12 +20,12 @@ const (
 	readBytes = 192 << 20
 )
 
-// A supply gives the packets of a run, in order of their rows.
-type supply struct {
+// A packetSource gives the packets of a run, in order of their rows.
+type packetSource struct {
 	packet  func(row int) (*astiav.Packet, error) // lent until the next call
 	rewind  func(context.Context) error           // makes the run's first row the next one
 	release func()
-	lent    bool // it reads from the cursor, so that nothing else may
+	lent    bool // it reads from the packetReader, so that nothing else may
 }
 
 // A division says how the cores share the runs.
@@ -38,9 +38,9 @@ type division struct {
 // decode works on the runs as divide says; packets are read in file order by one
 // goroutine.
 func (s *sampling) decode(ctx context.Context, runs []run) error {
-	var c *cursor // only where packets have to be read
+	var c *packetReader // only where packets have to be read
 	if s.kept == nil || !s.kept.keep {
-		c = newCursor(s.x, s.in, s.read, func() (*input, error) { return openInput(ctx, s.r, s.x.size, s.x.limits) })
+		c = newPacketReader(s.x, s.in, s.read, func() (*input, error) { return openInput(ctx, s.r, s.x.size, s.x.limits) })
 		s.read = true
 		defer c.close()
 	}
@@ -116,24 +116,24 @@ func (x *Index) uneven(runs []run, workers int) bool {
 }
 
 // supply gives the packets of a run: those kept, those read now, or those that
-// the cursor reads one by one.
-func (s *sampling) supply(ctx context.Context, c *cursor, r run) (supply, error) {
+// the packetReader reads one by one.
+func (s *sampling) supply(ctx context.Context, c *packetReader, r run) (packetSource, error) {
 	still := func(context.Context) error { return nil }
 	if c == nil {
-		return supply{func(row int) (*astiav.Packet, error) { return s.kept.list[row], nil }, still, func() {}, false}, nil
+		return packetSource{func(row int) (*astiav.Packet, error) { return s.kept.list[row], nil }, still, func() {}, false}, nil
 	}
 	if s.x.weight(r) > min(runBytes, readBytes/int64(s.workers()+1)) {
-		if s.x.believed {
-			return supply{}, errDoubt // its packets have to be seen before they are decoded
+		if s.x.fromTable {
+			return packetSource{}, errNeedFullScan // its packets have to be seen before they are decoded
 		}
 		rewind := func(ctx context.Context) error { return c.moveTo(ctx, r.first) }
-		return supply{func(int) (*astiav.Packet, error) { return c.p, c.read(ctx) }, rewind, func() {}, true}, rewind(ctx)
+		return packetSource{func(int) (*astiav.Packet, error) { return c.p, c.read(ctx) }, rewind, func() {}, true}, rewind(ctx)
 	}
 	kept, err := c.collect(ctx, r)
 	if err != nil {
-		return supply{}, err
+		return packetSource{}, err
 	}
-	return supply{func(row int) (*astiav.Packet, error) { return kept.list[row-r.first], nil }, still, kept.close, false}, nil
+	return packetSource{func(row int) (*astiav.Packet, error) { return kept.list[row-r.first], nil }, still, kept.close, false}, nil
 }
 
 // weight is how many bytes of a run have to be decoded.
@@ -147,9 +147,9 @@ func (x *Index) weight(r run) (sum int64) {
 }
 
 // decodeRun decodes one run and notes what came of it. What does not come out whole
-// and without complaint is decoded again, as [sampling.twice] does: only one thread
+// and without an error in the log is decoded again, as [sampling.twice] does: only one thread
 // says which pictures are damaged, and before they come out.
-func (s *sampling) decodeRun(ctx context.Context, r run, from supply, by division) error {
+func (s *sampling) decodeRun(ctx context.Context, r run, from packetSource, by division) error {
 	if s.x.codec != "mjpeg" {
 		if done, err := s.decodeOnce(ctx, r, from, by); done || err != nil {
 			return err
@@ -162,8 +162,8 @@ func (s *sampling) decodeRun(ctx context.Context, r run, from supply, by divisio
 	if err != nil {
 		return err
 	}
-	if s.x.believed && (len(out.damage) > 0 || len(out.pictures) < len(r.want)) {
-		return errDoubt
+	if s.x.fromTable && (len(out.damage) > 0 || len(out.pictures) < len(r.want)) {
+		return errNeedFullScan
 	}
 	s.note(r, out)
 	return nil
@@ -171,7 +171,7 @@ func (s *sampling) decodeRun(ctx context.Context, r run, from supply, by divisio
 
 // decodeOnce decodes a run and tells whether nothing seems to be wrong with it; then
 // it is noted.
-func (s *sampling) decodeOnce(ctx context.Context, r run, from supply, by division) (done bool, err error) {
+func (s *sampling) decodeOnce(ctx context.Context, r run, from packetSource, by division) (done bool, err error) {
 	memory := unfilled
 	if s.held != nil {
 		memory = int(*s.held)
@@ -180,25 +180,25 @@ func (s *sampling) decodeOnce(ctx context.Context, r run, from supply, by divisi
 	switch {
 	case err != nil && (by.threads == 1 || !errors.Is(err, fault.BadVideo)): // several may fail at a head that one puts up with
 		return false, err
-	case err == nil && !out.complained && len(out.damage) == 0 && len(out.pictures) == len(r.want):
+	case err == nil && !out.loggedDamage && len(out.damage) == 0 && len(out.pictures) == len(r.want):
 		s.note(r, out)
 		return true, nil
-	case s.x.believed && by.threads > 1:
-		return false, errDoubt
+	case s.x.fromTable && by.threads > 1:
+		return false, errNeedFullScan
 	}
 	s.note(run{}, decoded{decoded: out.decoded})
 	return false, nil
 }
 
 // attempt decodes one run with a decoder of its own, whose pictures' memory is set to
-// fill first. What several threads complained of is damage somewhere in the run.
-func (s *sampling) attempt(ctx context.Context, r run, from supply, by division, fill int) (decoded, error) {
+// fill first. What several threads loggedDamage of is damage somewhere in the run.
+func (s *sampling) attempt(ctx context.Context, r run, from packetSource, by division, fill int) (decoded, error) {
 	d, err := openDecoder(s.in, s.pool, fill, s.x.extraAt(r.first), s.x.limits, by.threads, by.how)
 	if err != nil {
 		return decoded{}, err
 	}
 	defer d.close()
-	t := s.x.newTaker(r, s.survey, s.see)
+	t := s.x.newFrameSink(r, s.survey, s.see)
 	defer t.close()
 	t.hold = by.how == byPicture
 	if fill != unfilled {
@@ -208,7 +208,7 @@ func (s *sampling) attempt(ctx context.Context, r run, from supply, by division,
 		return decoded{}, err
 	}
 	d.close()
-	if t.out.complained = d.complained; d.complained && by.threads > 1 {
+	if t.out.loggedDamage = d.loggedDamage; d.loggedDamage && by.threads > 1 {
 		t.out.damage = append(t.out.damage, r.first)
 	}
 	return t.out, t.convertHeld(by.threads)

@@ -21,8 +21,8 @@ type decoder struct {
 	frame *astiav.Frame
 	leak  runtime.Cleanup
 
-	client     client
-	complained bool // set by close: something was logged that may be damage
+	client       client
+	loggedDamage bool // set by close: something was logged that may be damage
 }
 
 // sharing says how a decoder uses several threads.
@@ -34,7 +34,7 @@ const (
 	bySlice sharing = iota
 	// byPicture decodes several pictures at a time. They may come out before it is
 	// known that they are damaged, so every error counts, however small, and until
-	// the decoder is closed none is to be believed.
+	// the decoder is closed none is to be trusted.
 	byPicture
 )
 
@@ -136,7 +136,7 @@ func (d *decoder) close() {
 	d.cc.Free()
 	d.cc = nil
 	if d.client.c != nil {
-		d.complained = d.client.complained()
+		d.loggedDamage = d.client.loggedDamage()
 		d.client.close()
 	}
 	native.Untrack(d.leak, 1)

@@ -105,7 +105,7 @@ func (x *Index) Whole(ctx context.Context, r io.ReaderAt, ks []int, severalPictu
 		return false, err
 	}
 	defer in.close()
-	s, c := sampling{x: x, r: r, in: in, see: see, pool: newPool()}, newCursor(x, in, false, open)
+	s, c := sampling{x: x, r: r, in: in, see: see, pool: newPool()}, newPacketReader(x, in, false, open)
 	defer s.pool.close()
 	defer c.close()
 	for _, run := range x.runs(ks) {
@@ -126,29 +126,29 @@ func (x *Index) Whole(ctx context.Context, r io.ReaderAt, ks []int, severalPictu
 	return true, nil
 }
 
-// SampleBelieving is Sample that believes every table at first, or none.
-func SampleBelieving(ctx context.Context, r io.ReaderAt, size int64, plan Plan, limits Limits, any bool) ([]Picture, Report, error) {
+// SampleTrusting is Sample that trusts the sample table of every file at first, or of none.
+func SampleTrusting(ctx context.Context, r io.ReaderAt, size int64, plan Plan, limits Limits, any bool) ([]Picture, Report, error) {
 	return sample(ctx, r, size, plan, limits, ifElse(any, 0, math.MaxInt), nil)
 }
 
-// SampleBelieved samples by a file's own table only; the index is nil if there is
-// none that is believed, and the error says where it came to be doubted.
-func SampleBelieved(ctx context.Context, r io.ReaderAt, size int64, plan Plan, limits Limits, see func(shown int, f *astiav.Frame)) ([]Picture, Report, *Index, error) {
+// SampleByTable samples by a file's own table only; the index is nil if there is
+// none that is trusted, and the error says whether the file needs a full scan.
+func SampleByTable(ctx context.Context, r io.ReaderAt, size int64, plan Plan, limits Limits, see func(shown int, f *astiav.Frame)) ([]Picture, Report, *Index, error) {
 	in, err := openInput(ctx, r, size, limits)
 	if err != nil {
 		return nil, Report{}, nil, err
 	}
 	defer in.close()
-	x := believe(in, 0)
+	x := trustTable(in, 0)
 	if x == nil {
 		return nil, Report{}, nil, nil
 	}
-	pics, report, err := x.sampleBelieved(ctx, in, plan, see)
+	pics, report, err := x.sampleByTable(ctx, in, plan, see)
 	return pics, report, x, err
 }
 
-// ErrDoubt is what ends believing.
-var ErrDoubt = errDoubt
+// ErrNeedFullScan says that a table is not to be trusted.
+var ErrNeedFullScan = errNeedFullScan
 
 // Places says where the samples of an MP4 file lie: offset and size of each.
 func Places(ctx context.Context, r io.ReaderAt, size int64) (places [][2]int64, err error) {
@@ -172,7 +172,7 @@ func (x *Index) DamageOfAll(ctx context.Context, r io.ReaderAt) (rows, keys []in
 	}
 	defer in.close()
 	open := func() (*input, error) { return openInput(ctx, r, x.size, x.limits) }
-	s, c := sampling{x: x, r: r, in: in, survey: true, pool: newPool()}, newCursor(x, in, false, open)
+	s, c := sampling{x: x, r: r, in: in, survey: true, pool: newPool()}, newPacketReader(x, in, false, open)
 	defer s.pool.close()
 	defer c.close()
 	all := run{0, len(x.rows) - 1, map[int]int{}}

@@ -90,10 +90,10 @@ func FuzzSample(f *testing.F) {
 	})
 }
 
-// FuzzBelieve holds what is sampled by a file's own table to what reading all of
+// FuzzSampleTable holds what is sampled by a file's own table to what reading all of
 // it gives.
-func FuzzBelieve(f *testing.F) {
-	for _, name := range believed {
+func FuzzSampleTable(f *testing.F) {
+	for _, name := range tablesTrusted {
 		data, err := os.ReadFile(filepath.Join(clips, name))
 		if err != nil {
 			f.Fatal(err)
@@ -102,8 +102,8 @@ func FuzzBelieve(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte, count uint8) {
 		plan := frames.Plan{Count: int(count%9) + 1}
-		got, _, err := frames.SampleBelieving(t.Context(), bytes.NewReader(data), int64(len(data)), plan, tight(), true)
-		want, _, wantErr := frames.SampleBelieving(t.Context(), bytes.NewReader(data), int64(len(data)), plan, tight(), false)
+		got, _, err := frames.SampleTrusting(t.Context(), bytes.NewReader(data), int64(len(data)), plan, tight(), true)
+		want, _, wantErr := frames.SampleTrusting(t.Context(), bytes.NewReader(data), int64(len(data)), plan, tight(), false)
 		if !known(err) || (err == nil) != (wantErr == nil) || !samePictures(got, want) {
 			t.Fatalf("%d pictures, %v; of the whole file %d, %v", len(got), err, len(want), wantErr)
 		}

@@ -47,18 +47,18 @@ type Index struct {
 	cropping    cropping
 	orientation int // as EXIF counts: rotation and mirroring
 
-	num, den int64   // the time base, in seconds
-	rows     []row   // in decoding order
-	shown    []int32 // rows that show a picture, in order of presentation
-	pts      []int64 // of shown, ascending and distinct
-	end      int64   // last pts + its duration
-	counted  bool    // pictures have no timestamps and are known by their order
-	topLayer uint8
-	jumps    int  // of the file's clock; rows have times that go on
-	turns    int  // of the file's clock, which has run over so often
-	believed bool // rows are what the container says, and a run's are looked at when it is read
-	shifted  bool // believed, and the container says nothing of durations
-	limits   Limits
+	num, den  int64   // the time base, in seconds
+	rows      []row   // in decoding order
+	shown     []int32 // rows that show a picture, in order of presentation
+	pts       []int64 // of shown, ascending and distinct
+	end       int64   // last pts + its duration
+	counted   bool    // pictures have no timestamps and are known by their order
+	topLayer  uint8
+	jumps     int  // of the file's clock; rows have times that go on
+	turns     int  // of the file's clock, which has run over so often
+	fromTable bool // rows are what the MP4 sample table says; a run's packets are checked when they are read
+	shifted   bool // from a table that shows pictures in another order; it says nothing of durations
+	limits    Limits
 
 	configurations []configuration // in decoding order
 }
@@ -264,7 +264,7 @@ func (x *Index) order(ctx context.Context, r io.ReaderAt) error {
 		return x.count(ctx, r)
 	}
 	if cut {
-		if err := x.hideLead(ctx, r); err != nil {
+		if err := x.hideLeadingPictures(ctx, r); err != nil {
 			return err
 		}
 	}

@@ -35,10 +35,10 @@ func TestLimitsAreNamed(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			l := frames.Upload()
 			tc.change(&l)
-			for _, believing := range []bool{true, false} {
-				_, _, err := frames.SampleBelieving(t.Context(), bytes.NewReader(data), int64(len(data)), frames.Plan{Count: 6}, l, believing)
+			for _, trusting := range []bool{true, false} {
+				_, _, err := frames.SampleTrusting(t.Context(), bytes.NewReader(data), int64(len(data)), frames.Plan{Count: 6}, l, trusting)
 				if !errors.Is(err, fault.TooLarge) || !strings.Contains(err.Error(), tc.says) {
-					t.Errorf("Sample with limits %+v, believing %v: %v; want too large, saying %q", l, believing, err, tc.says)
+					t.Errorf("Sample with limits %+v, trusting %v: %v; want too large, saying %q", l, trusting, err, tc.says)
 				}
 			}
 		})
@@ -84,7 +84,7 @@ func TestAnEndedContextEndsTheWork(t *testing.T) {
 		for reads := 1; !done; reads++ {
 			ctx, cancel := context.WithCancel(t.Context())
 			r := &slow{bytes.NewReader(data), reads, cancel}
-			_, _, err := frames.SampleBelieving(ctx, r, int64(len(data)), frames.Plan{Count: 6}, frames.Footage(), true)
+			_, _, err := frames.SampleTrusting(ctx, r, int64(len(data)), frames.Plan{Count: 6}, frames.Footage(), true)
 			if err != nil && (!errors.Is(err, context.Canceled) || errors.Is(err, fault.BadVideo)) {
 				t.Errorf("%s cancelled at read %d: %v; want the context's error alone", name, reads, err)
 			}
@@ -114,7 +114,7 @@ func TestTheReadersOwnErrorIsKept(t *testing.T) {
 		data, done := clip(t, name), false
 		for reads := 0; !done; reads++ {
 			r := &broken{bytes.NewReader(data), reads}
-			_, _, err := frames.SampleBelieving(t.Context(), r, int64(len(data)), frames.Plan{Count: 6}, frames.Footage(), reads%2 == 0)
+			_, _, err := frames.SampleTrusting(t.Context(), r, int64(len(data)), frames.Plan{Count: 6}, frames.Footage(), reads%2 == 0)
 			if done = r.left >= 0; !done && (!errors.Is(err, errLost) || errors.Is(err, fault.BadVideo)) {
 				t.Errorf("%s failing at read %d: %v; want the reader's error alone", name, reads, err)
 			}

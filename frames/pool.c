@@ -124,13 +124,13 @@ static int get_buffer(AVCodecContext *c, AVFrame *f, int flags) {
 	lay(buffer, f, strides, sizes);
 	for (int i = 0; i < 4 && sizes[i] && k->fill >= 0; i++)
 		fill_plane(f->data[i], sizes[i], k->fill, kind->comp[0].depth > 8);
-	videoqa_mark(f);
+	videoqa_put_canary(f);
 	return 0;
 }
 
 videoqa_client *videoqa_client_new(videoqa_pool *p, AVCodecContext *c, int fill) {
 	static pthread_once_t listening = PTHREAD_ONCE_INIT;
-	pthread_once(&listening, videoqa_listen);
+	pthread_once(&listening, videoqa_watch_log);
 	videoqa_client *k = av_mallocz(sizeof *k);
 	if (!k)
 		return NULL;

@@ -25,7 +25,7 @@ func newPool() *pool {
 }
 
 // A client is a decoder as the pool sees it: on the C heap, for all of its threads,
-// and so it hears what these complain of. nil: closed, or there was no memory.
+// and what these log of damage is noted with it. nil: closed, or there was no memory.
 type client struct{ c *C.videoqa_client }
 
 // unfilled leaves memory for pictures as it was.
@@ -37,9 +37,9 @@ func (p *pool) serve(cc *astiav.CodecContext, fill int) client {
 	return client{C.videoqa_client_new(p.c, (*C.AVCodecContext)(cc.UnsafePointer()), C.int(fill))}
 }
 
-// complained tells whether any of the decoder's threads logged an error, however
+// loggedDamage tells whether any of the decoder's threads logged an error, however
 // small, or gave up part of a picture. Once it is closed, that is all there was.
-func (k client) complained() bool { return C.videoqa_client_said(k.c)&C.VIDEOQA_COMPLAINED != 0 }
+func (k client) loggedDamage() bool { return C.videoqa_client_said(k.c)&C.VIDEOQA_LOGGED_ERROR != 0 }
 
 // gaveUp tells whether part of a picture was left out since it was last asked.
 func (k client) gaveUp() bool { return C.videoqa_client_forget(k.c, C.VIDEOQA_GAVE_UP) != 0 }

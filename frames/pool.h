@@ -20,9 +20,9 @@ void videoqa_client_free(videoqa_client *);
 // Tells whether c is a client's decoder, or the copy of it that one of its threads has.
 videoqa_client *videoqa_client_of(const AVCodecContext *c);
 
-// What a decoder said of damage, through libavcodec's log (complaints.c). All of it is there once c is freed.
-enum { VIDEOQA_COMPLAINED = 1, VIDEOQA_GAVE_UP = 2 };
-void videoqa_listen(void);
+// What a decoder said of damage, through libavcodec's log (decoder_log.c). All of it is there once c is freed.
+enum { VIDEOQA_LOGGED_ERROR = 1, VIDEOQA_GAVE_UP = 2 };
+void videoqa_watch_log(void);
 void videoqa_client_tell(videoqa_client *, int what);
 int videoqa_client_said(videoqa_client *);
 int videoqa_client_forget(videoqa_client *, int what); // and tells whether it was said
@@ -38,9 +38,9 @@ typedef struct {
 // Returns NULL if f's memory is not a pool's.
 const videoqa_layout *videoqa_layout_of(const AVFrame *f);
 
-// videoqa_mark puts marks into f's memory, which is a pool's; videoqa_unwritten counts those that a decoded picture still has
-// (marks.c). There are none in pictures whose memory is libavcodec's.
-void videoqa_mark(AVFrame *f);
+// videoqa_put_canary writes canaries into f's memory, which is a pool's; videoqa_unwritten counts those that a decoded picture still has
+// (canary.c). There are none in pictures whose memory is libavcodec's.
+void videoqa_put_canary(AVFrame *f);
 int videoqa_unwritten(const AVFrame *f);
 
 // Sums up what f shows, so that two decodings can be compared.

@@ -60,18 +60,18 @@ const keptBytes = 16 << 20
 // Errors: those of [Open]; [fault.BadRequest] if plan makes no sense for this
 // video; [fault.BadVideo] if no undamaged picture is left in its span.
 func Sample(ctx context.Context, r io.ReaderAt, size int64, plan Plan, limits Limits) ([]Picture, Report, error) {
-	return sample(ctx, r, size, plan, limits, manyPackets, nil)
+	return sample(ctx, r, size, plan, limits, minTablePackets, nil)
 }
 
-// sample is Sample, which believes the tables of files of at least so many packets.
+// sample is Sample, which trusts the sample tables of files of at least so many packets.
 func sample(ctx context.Context, r io.ReaderAt, size int64, plan Plan, limits Limits, least int, see func(int, *astiav.Frame)) ([]Picture, Report, error) {
 	in, err := openInput(ctx, r, size, limits)
 	if err != nil {
 		return nil, Report{}, err
 	}
 	defer func() { in.close() }()
-	if x := believe(in, least); x != nil {
-		pics, report, err := x.sampleBelieved(ctx, in, plan, see)
+	if x := trustTable(in, least); x != nil {
+		pics, report, err := x.sampleByTable(ctx, in, plan, see)
 		if err == nil || ctx.Err() != nil {
 			return pics, report, err
 		}

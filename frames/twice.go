@@ -18,7 +18,7 @@ const (
 // difference, in later pictures too that refer to it. Such pictures are damaged, and
 // all others are the same each time. JPEG's decoder says least, and its pictures, each
 // a run of its own, are always decoded so; others where something seems wrong.
-func (s *sampling) twice(ctx context.Context, r run, from supply) (decoded, error) {
+func (s *sampling) twice(ctx context.Context, r run, from packetSource) (decoded, error) {
 	alone := division{runs: 1, threads: 1, how: bySlice}
 	first, err := s.attempt(ctx, r, from, alone, firstFill)
 	if err != nil {

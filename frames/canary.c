@@ -1,7 +1,7 @@
 // A decoder that ends before its picture does need not say so: an HEVC slice ends where damaged bits say it does, and VP8 where
-// its bytes do. What is never written is then what the memory held. So marks are put there first, and looked for behind it:
+// its bytes do. What is never written is then what the memory held. So canaries are written first, and looked for afterwards:
 // eight bytes next to eight bytes, in every plane, in two of each 16 rows, since a field has every other one. (JPEG's decoder
-// works on its samples in place, marks among them; its pictures are decoded twice, twice.go.)
+// works on its samples in place, canaries among them; its pictures are decoded twice, twice.go.)
 
 #include "pool.h"
 
@@ -10,13 +10,13 @@
 #include <libavutil/pixdesc.h>
 #include <string.h>
 
-enum { BLOCK = 16, ROWS = 2, MARK = sizeof(uint64_t) };
+enum { BLOCK = 16, ROWS = 2, CANARY = sizeof(uint64_t) };
 
-// STEP is how much one mark differs from the next in its row.
+// STEP is how much one canary differs from the next in its row.
 static const uint64_t STEP = 0x9e3779b97f4a7c15;
 
-// mark is the first of a row: one that no picture has at that place but by chance, of 2^64 (splitmix64, Steele et al. 2014).
-static uint64_t mark(ptrdiff_t row) {
+// canary is the first of a row: one that no picture has at that place but by chance, of 2^64 (splitmix64, Steele et al. 2014).
+static uint64_t canary(ptrdiff_t row) {
 	uint64_t x = (uint64_t)row + STEP;
 	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
 	x = (x ^ x >> 27) * 0x94d049bb133111eb;
@@ -36,20 +36,20 @@ static int plane_of(const videoqa_layout *l, const uint8_t *at) {
 	return -1;
 }
 
-// visit_row puts the marks of a row of what is shown, wide bytes from at on, or counts those that are there. Rows and marks count
-// from the plane's origin, which cropping does not move. A mark begins in what is shown, and may end behind it.
+// visit_row writes the canaries of a row of what is shown, wide bytes from at on, or counts those that are there. Rows and canaries count
+// from the plane's origin, which cropping does not move. A canary begins in what is shown, and may end behind it.
 static int visit_row(const videoqa_layout *l, int plane, const uint8_t *at, int wide, int put) {
 	ptrdiff_t from = at - l->origin[plane], row = from / l->stride[plane], left = from % l->stride[plane];
 	uint8_t *begin = l->origin[plane] + row * l->stride[plane];
 	int found = 0;
 	if (row % BLOCK >= ROWS)
 		return 0;
-	ptrdiff_t x = (left + MARK - 1) / MARK * MARK;
-	for (uint64_t m = mark(row) + x * STEP; x < left + wide && x + MARK <= l->stride[plane]; x += MARK, m += MARK * STEP) {
+	ptrdiff_t x = (left + CANARY - 1) / CANARY * CANARY;
+	for (uint64_t m = canary(row) + x * STEP; x < left + wide && x + CANARY <= l->stride[plane]; x += CANARY, m += CANARY * STEP) {
 		if (put)
-			memcpy(begin + x, &m, MARK);
+			memcpy(begin + x, &m, CANARY);
 		else
-			found += memcmp(begin + x, &m, MARK) == 0;
+			found += memcmp(begin + x, &m, CANARY) == 0;
 	}
 	return found;
 }
@@ -67,7 +67,7 @@ static int visit(const AVFrame *f, const videoqa_layout *l, int put) {
 	return found;
 }
 
-void videoqa_mark(AVFrame *f) {
+void videoqa_put_canary(AVFrame *f) {
 	visit(f, (const videoqa_layout *)f->buf[0]->data, 1);
 }
 

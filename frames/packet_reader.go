@@ -12,10 +12,10 @@ import (
 	"videoqa/internal/fault"
 )
 
-// A cursor reads planned packets of a file whose index is known, skipping what
+// A packetReader reads planned packets of a file whose index is known, skipping what
 // lies between. Seeking in a container is a hint: every packet read is compared
 // with the index, and where they do not agree the file is read from its start.
-type cursor struct {
+type packetReader struct {
 	x    *Index
 	open func() (*input, error)
 	lent *input // somebody else's
@@ -34,20 +34,20 @@ const seekGap = 1 << 20
 // nowhere is after every row, so that what comes next is sought.
 const nowhere = math.MaxInt
 
-// newCursor reads from in, which is at its start unless read, and where that is no
+// newPacketReader reads from in, which is at its start unless read, and where that is no
 // use from what open opens.
-func newCursor(x *Index, in *input, read bool, open func() (*input, error)) *cursor {
-	return &cursor{x: x, open: open, lent: in, in: in, p: astiav.AllocPacket(), next: ifElse(read, nowhere, 0)}
+func newPacketReader(x *Index, in *input, read bool, open func() (*input, error)) *packetReader {
+	return &packetReader{x: x, open: open, lent: in, in: in, p: astiav.AllocPacket(), next: ifElse(read, nowhere, 0)}
 }
 
-func (c *cursor) close() {
+func (c *packetReader) close() {
 	c.p.Free()
 	c.letGo()
 }
 
 // letGo closes the input unless it is somebody else's, to whom decoders may have
 // to look back.
-func (c *cursor) letGo() {
+func (c *packetReader) letGo() {
 	if c.in != c.lent {
 		c.in.close()
 	}
@@ -55,13 +55,13 @@ func (c *cursor) letGo() {
 
 // collect returns the packets of a run that have to be decoded, by row; skipped
 // ones are nil.
-func (c *cursor) collect(ctx context.Context, r run) (*packets, error) {
+func (c *packetReader) collect(ctx context.Context, r run) (*packets, error) {
 	if err := c.moveTo(ctx, r.first); err != nil {
 		return nil, err
 	}
 	kept := newPackets(true)
-	if c.x.believed {
-		return kept, c.collectBelieved(ctx, r, kept)
+	if c.x.fromTable {
+		return kept, c.collectByTable(ctx, r, kept)
 	}
 	for i := r.first; i <= r.last; i++ {
 		if err := c.read(ctx); err != nil {
@@ -78,7 +78,7 @@ func (c *cursor) collect(ctx context.Context, r run) (*packets, error) {
 }
 
 // read puts the packet of row next into p, and moves on.
-func (c *cursor) read(ctx context.Context) error {
+func (c *packetReader) read(ctx context.Context) error {
 	if !c.held {
 		if err := c.in.next(ctx, c.p); err != nil {
 			return c.changed(ctx, err)
@@ -89,7 +89,7 @@ func (c *cursor) read(ctx context.Context) error {
 	case matches:
 		c.next++
 		return nil
-	case c.sought && !c.x.believed: // some demuxers give packets other times behind a seek
+	case c.sought && !c.x.fromTable: // some demuxers give packets other times behind a seek
 		c.blind = true
 		row := c.next
 		if err := c.restart(ctx, row); err != nil {
@@ -101,7 +101,7 @@ func (c *cursor) read(ctx context.Context) error {
 }
 
 // restart reads from the start of the file up to row.
-func (c *cursor) restart(ctx context.Context, row int) error {
+func (c *packetReader) restart(ctx context.Context, row int) error {
 	in, err := c.open()
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func (c *cursor) restart(ctx context.Context, row int) error {
 
 // changed says that what was read is not what the index promised, unless that is
 // because reading itself was given up or failed.
-func (c *cursor) changed(ctx context.Context, err error) error {
+func (c *packetReader) changed(ctx context.Context, err error) error {
 	if ctx.Err() != nil || c.in.source.err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (c *cursor) changed(ctx context.Context, err error) error {
 
 // moveTo makes row the next one, by reading on, by seeking, or from the start. A
 // file whose clock jumps or runs over has no times to seek by.
-func (c *cursor) moveTo(ctx context.Context, row int) error {
+func (c *packetReader) moveTo(ctx context.Context, row int) error {
 	blind := c.blind || c.x.jumps > 0 || c.x.turns > 0
 	if row >= c.next && (blind || c.bytes(c.next, row) < seekGap) {
 		return c.readTo(ctx, row)
@@ -140,7 +140,7 @@ func (c *cursor) moveTo(ctx context.Context, row int) error {
 	return c.restart(ctx, row)
 }
 
-func (c *cursor) readTo(ctx context.Context, row int) error {
+func (c *packetReader) readTo(ctx context.Context, row int) error {
 	for c.next < row {
 		if err := c.read(ctx); err != nil {
 			return err
@@ -150,7 +150,7 @@ func (c *cursor) readTo(ctx context.Context, row int) error {
 }
 
 // jump seeks to row at's time and tells whether that came out at or before row.
-func (c *cursor) jump(ctx context.Context, at, row int) (bool, error) {
+func (c *packetReader) jump(ctx context.Context, at, row int) (bool, error) {
 	ts := c.x.rows[at].dts
 	if ts == noTime {
 		ts = c.x.rows[at].pts
@@ -172,7 +172,7 @@ func (c *cursor) jump(ctx context.Context, at, row int) (bool, error) {
 	return true, nil
 }
 
-func (c *cursor) bytes(from, to int) (sum int64) {
+func (c *packetReader) bytes(from, to int) (sum int64) {
 	for _, r := range c.x.rows[from:to] {
 		if sum += int64(r.size); sum >= seekGap {
 			break

@@ -14,19 +14,19 @@ import (
 	"videoqa/frames"
 )
 
-// believed are the files of the corpus whose own tables suffice, and unbelieved
+// tablesTrusted are the files of the corpus whose own tables suffice, and tablesNotTrusted
 // other MP4 files, each of which is out of the ordinary.
 var (
-	believed   = []string{"b-pyramid.mp4", "bt709.mp4", "bt709-full.mp4", "cfr.mp4", "hdr.mp4", "hevc-10bit.mp4", "interlaced.mp4", "late-start.mp4", "mirrored.mp4", "one-frame.mp4", "open-gop-hevc.mp4", "rotated-90.mp4", "with-audio.mp4"}
-	unbelieved = map[string]string{
+	tablesTrusted    = []string{"b-pyramid.mp4", "bt709.mp4", "bt709-full.mp4", "cfr.mp4", "hdr.mp4", "hevc-10bit.mp4", "interlaced.mp4", "late-start.mp4", "mirrored.mp4", "one-frame.mp4", "open-gop-hevc.mp4", "rotated-90.mp4", "with-audio.mp4"}
+	tablesNotTrusted = map[string]string{
 		"fragmented.mp4": "its table is in many places", "two-descriptions.mp4": "a decoder has to be told which holds", "edit-list.mp4": "something is left out",
 		"truncated.mp4": "samples lie outside the file", "av1.mp4": "its packets do not say whether they are keys", "mpeg4.mp4": "the same",
 	}
 )
 
-func TestATableThatIsBelievedGivesThePicturesOfALinearDecode(t *testing.T) {
+func TestATrustedTableGivesThePicturesOfALinearDecode(t *testing.T) {
 	all := goldens(t)
-	for _, name := range believed {
+	for _, name := range tablesTrusted {
 		for _, plan := range []frames.Plan{{Count: 1000}, {Count: 1}, {Count: 2}, {Count: 6}, {Count: 2, From: time.Second}, {At: []time.Duration{0, 300 * time.Millisecond, time.Hour}}} {
 			t.Run(fmt.Sprintf("%s, %d from %v", name, plan.Count, plan.From), func(t *testing.T) {
 				data, want := clip(t, name), all[name]
@@ -34,9 +34,9 @@ func TestATableThatIsBelievedGivesThePicturesOfALinearDecode(t *testing.T) {
 					t.SkipNow()
 				}
 				s := sums{of: map[int]string{}}
-				pics, report, x, err := frames.SampleBelieved(t.Context(), bytes.NewReader(data), int64(len(data)), plan, frames.Upload(), s.see)
+				pics, report, x, err := frames.SampleByTable(t.Context(), bytes.NewReader(data), int64(len(data)), plan, frames.Upload(), s.see)
 				if err != nil || x == nil {
-					t.Fatalf("%v, %v; want the table to be believed", x, err)
+					t.Fatalf("%v, %v; want the table to be trusted", x, err)
 				}
 				for k, sum := range s.of {
 					if sum != want.Frames[k].sum {
@@ -77,11 +77,11 @@ func samePictures(a, b []frames.Picture) bool {
 	return slices.EqualFunc(a, b, func(a, b frames.Picture) bool { return a.PTS == b.PTS && bytes.Equal(a.Pix, b.Pix) })
 }
 
-func TestATableOutOfTheOrdinaryIsNotBelieved(t *testing.T) {
-	for name, why := range unbelieved {
+func TestATableOutOfTheOrdinaryIsNotTrusted(t *testing.T) {
+	for name, why := range tablesNotTrusted {
 		data := clip(t, name)
-		if _, _, x, err := frames.SampleBelieved(t.Context(), bytes.NewReader(data), int64(len(data)), frames.Plan{Count: 3}, frames.Upload(), nil); x != nil || err != nil {
-			t.Errorf("%s is believed, though %s (%v)", name, why, err)
+		if _, _, x, err := frames.SampleByTable(t.Context(), bytes.NewReader(data), int64(len(data)), frames.Plan{Count: 3}, frames.Upload(), nil); x != nil || err != nil {
+			t.Errorf("%s is trusted, though %s (%v)", name, why, err)
 		}
 	}
 }
@@ -121,23 +121,23 @@ func TestATableThatLiesIsFoundOut(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			data := bytes.Clone(clip(t, tc.clip))
 			tc.lie(t, data)
-			_, _, x, err := frames.SampleBelieved(t.Context(), bytes.NewReader(data), int64(len(data)), frames.Plan{Count: 8}, frames.Upload(), nil)
+			_, _, x, err := frames.SampleByTable(t.Context(), bytes.NewReader(data), int64(len(data)), frames.Plan{Count: 8}, frames.Upload(), nil)
 			if trusted := x != nil && err == nil; trusted == tc.found {
 				t.Errorf("index %v, %v; want it found out: %v", x != nil, err, tc.found)
 			}
-			checkBelieving(t, data, frames.Plan{Count: 8})
+			checkTrusting(t, data, frames.Plan{Count: 8})
 		})
 	}
 }
 
-// checkBelieving compares sampling with and without believing, on one thread: of
+// checkTrusting compares sampling with and without trusting, on one thread: of
 // several, what damaged pictures look like that still parse is a matter of luck.
-func checkBelieving(t *testing.T, data []byte, plan frames.Plan) (degraded bool) {
+func checkTrusting(t *testing.T, data []byte, plan frames.Plan) (degraded bool) {
 	t.Helper()
 	limits := frames.Upload()
 	limits.Threads = 1
-	got, report, err := frames.SampleBelieving(t.Context(), bytes.NewReader(data), int64(len(data)), plan, limits, true)
-	want, full, wantErr := frames.SampleBelieving(t.Context(), bytes.NewReader(data), int64(len(data)), plan, limits, false)
+	got, report, err := frames.SampleTrusting(t.Context(), bytes.NewReader(data), int64(len(data)), plan, limits, true)
+	want, full, wantErr := frames.SampleTrusting(t.Context(), bytes.NewReader(data), int64(len(data)), plan, limits, false)
 	if fmt.Sprint(err) != fmt.Sprint(wantErr) || !samePictures(got, want) {
 		t.Errorf("%+v: %d pictures, %v; of the whole file %d, %v", plan, len(got), err, len(want), wantErr)
 	}
@@ -169,10 +169,10 @@ func TestALostPictureIsNoticedWhereItMatters(t *testing.T) {
 				copy(sample[4+copy(sample[4:], filler):], bytes.Repeat([]byte{0xff}, len(sample)))
 				sample[len(sample)-1] = 0x80
 				for _, count := range []int{1, 3} {
-					_, _, _, err := frames.SampleBelieved(t.Context(), bytes.NewReader(data), int64(len(data)), frames.Plan{Count: count}, frames.Upload(), nil)
-					if errors.Is(err, frames.ErrDoubt) {
+					_, _, _, err := frames.SampleByTable(t.Context(), bytes.NewReader(data), int64(len(data)), frames.Plan{Count: count}, frames.Upload(), nil)
+					if errors.Is(err, frames.ErrNeedFullScan) {
 						noticed++
-					} else if checkBelieving(t, data, frames.Plan{Count: count}) {
+					} else if checkTrusting(t, data, frames.Plan{Count: count}) {
 						unseen++
 					}
 				}
@@ -185,9 +185,9 @@ func TestALostPictureIsNoticedWhereItMatters(t *testing.T) {
 }
 
 // Bits are flipped anywhere, in tables too.
-func TestDamagedFilesGiveTheSamePicturesBelievedOrNot(t *testing.T) {
+func TestDamagedFilesGiveTheSamePicturesByTheirTableOrRead(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
-	for _, name := range believed {
+	for _, name := range tablesTrusted {
 		t.Run(name, func(t *testing.T) {
 			for range 30 {
 				data := bytes.Clone(clip(t, name))
@@ -198,7 +198,7 @@ func TestDamagedFilesGiveTheSamePicturesBelievedOrNot(t *testing.T) {
 				if r.IntN(2) == 0 { // half of them where it is dense
 					data[tables+r.IntN(len(data)-tables)] ^= byte(1 << r.IntN(8))
 				}
-				checkBelieving(t, data, frames.Plan{Count: 1 + r.IntN(6)})
+				checkTrusting(t, data, frames.Plan{Count: 1 + r.IntN(6)})
 			}
 		})
 	}

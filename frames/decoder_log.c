@@ -6,35 +6,35 @@
 #include <libavutil/log.h>
 #include <string.h>
 
-static int begins(const char *text, const char *with) {
+static int starts_with(const char *text, const char *with) {
 	return strncmp(text, with, strlen(with)) == 0;
 }
 
 // What ff_er_frame_end says before it makes up blocks and sets the flag: the only place where that is done in H.264, MPEG-4 and
 // MPEG-1/2 (7.1.5: error_resilience.c). An H.264 slice of which the frame's blocks before it are missing comes to it as well.
 static int conceals(const char *format) {
-	return begins(format, "concealing ");
+	return starts_with(format, "concealing ");
 }
 
 // What is said of damage for which one thread need neither set a flag nor return an error: an H.264 slice that cannot be begun
 // (h264dec.c; if it is the picture's only one, that is handed out as the memory was) or read on, in a field and not the last
 // (h264_slice.c), and an HEVC slice that is left out (hevcdec.c).
 static int gives_up(const char *format) {
-	return begins(format, "decode_slice_header error") || begins(format, "error while decoding MB ") ||
-		begins(format, "Skipping invalid undecodable NALU");
+	return starts_with(format, "decode_slice_header error") || starts_with(format, "error while decoding MB ") ||
+		starts_with(format, "Skipping invalid undecodable NALU");
 }
 
-static void hear(void *from, int level, const char *format, va_list args) {
+static void on_log(void *from, int level, const char *format, va_list args) {
 	if (from && *(const AVClass **)from == avcodec_get_class()) {
 		videoqa_client *k = videoqa_client_of(from);
 		if (k && gives_up(format))
-			videoqa_client_tell(k, VIDEOQA_COMPLAINED | VIDEOQA_GAVE_UP);
+			videoqa_client_tell(k, VIDEOQA_LOGGED_ERROR | VIDEOQA_GAVE_UP);
 		else if (k && (conceals(format) || (level & 0xff) <= AV_LOG_ERROR))
-			videoqa_client_tell(k, VIDEOQA_COMPLAINED);
+			videoqa_client_tell(k, VIDEOQA_LOGGED_ERROR);
 	}
 	av_log_default_callback(from, level, format, args);
 }
 
-void videoqa_listen(void) {
-	av_log_set_callback(hear);
+void videoqa_watch_log(void) {
+	av_log_set_callback(on_log);
 }

@@ -15,14 +15,14 @@ import (
 // errEnough ends a decoding that has shown what it was for.
 var errEnough = errors.New("enough")
 
-// hideLead hides what comes before the first picture that a linear decode shows.
+// hideLeadingPictures hides what comes before the first picture that a linear decode shows.
 // A recording that was cut between two points of access begins with packets whose
 // references are gone; a decoder passes over some of them, by rules of its own, so
 // it is asked.
 //
 // The HEVC decoder is not asked: it makes up the missing references and says
 // nothing. There all is hidden that a point of access does not come before.
-func (x *Index) hideLead(ctx context.Context, r io.ReaderAt) error {
+func (x *Index) hideLeadingPictures(ctx context.Context, r io.ReaderAt) error {
 	if x.codec == "hevc" {
 		return x.hideBefore(x.access(1))
 	}

@@ -11,21 +11,22 @@ import (
 	"videoqa/frames/bitstream"
 )
 
-// manyPackets is from how many on a video's own table is believed at first. To
-// read fewer takes less than a few milliseconds.
-const manyPackets = 1000
+// minTablePackets is how many packets a video needs for its sample table to be used: to read fewer takes less than a few
+// milliseconds.
+const minTablePackets = 1000
 
-// errDoubt says that a file's table is not to be relied on, or that there is
-// damage, whose reach only all packets together tell.
-var errDoubt = errors.New("the file has to be read as a whole")
+// errNeedFullScan says that the sample table is not to be trusted, or that something
+// is damaged. How far damage reaches, only all packets together tell.
+var errNeedFullScan = errors.New("the file has to be read as a whole")
 
-// believe indexes an MP4 file by its own table, without reading a packet; nil
-// where that does not do, and then in is still at its start. The table says when
-// each picture is shown, and what it calls a key. Nothing of it has to be true:
-// the packets of each run are compared with it and looked at as they are read, and
-// the slightest doubt ([errDoubt]) has the file read from start to end as any
-// other. So what is decoded is what it would be then. Damage elsewhere is not seen.
-func believe(in *input, least int) *Index {
+// trustTable indexes an MP4 file by its sample table, without reading a packet. It
+// returns nil where the table cannot be used, and then in is still at its start. The
+// table says when each picture is shown, and which packets it calls keys. It may be
+// wrong: the packets of each run are compared with it when they are read, and at the
+// first difference ([errNeedFullScan]) the file is read from start to end as any
+// other. So the pictures are those that a full scan gives. Damage outside the runs is
+// not seen.
+func trustTable(in *input, least int) *Index {
 	n := indexed(in.video)
 	codec := in.video.CodecParameters().CodecID()
 	switch {
@@ -37,16 +38,16 @@ func believe(in *input, least int) *Index {
 		return nil
 	}
 	x := newIndex(in)
-	x.believed, x.shifted = true, t.HasShifts()
-	if !x.fillBelieved(entriesOf(in.video), t) {
+	x.fromTable, x.shifted = true, t.HasShifts()
+	if !x.fillFromTable(entriesOf(in.video), t) {
 		return nil
 	}
 	return x
 }
 
-// fillBelieved makes rows, whose timestamps are still off by the same amount. It
+// fillFromTable makes rows, whose timestamps are still off by the same amount. It
 // fails where samples lie outside the file, or in no order of time.
-func (x *Index) fillBelieved(entries []entry, t bitstream.SampleTable) bool {
+func (x *Index) fillFromTable(entries []entry, t bitstream.SampleTable) bool {
 	const most = 1 << 60 // of ticks, so that sums are safe
 	x.rows = make([]row, 0, len(entries))
 	before := int64(-most)
@@ -64,10 +65,9 @@ func (x *Index) fillBelieved(entries []entry, t bitstream.SampleTable) bool {
 	return len(x.rows) == len(entries)
 }
 
-// sampleBelieved is [Index.Sample] by an index that was only believed, from in,
-// which is at its start. Whatever its error, unless it is ctx's, the file has to
-// be read as a whole.
-func (x *Index) sampleBelieved(ctx context.Context, in *input, plan Plan, see func(int, *astiav.Frame)) ([]Picture, Report, error) {
+// sampleByTable is [Index.Sample] by an index from [trustTable]. in is at its start.
+// After any error that is not ctx's the file needs a full scan.
+func (x *Index) sampleByTable(ctx context.Context, in *input, plan Plan, see func(int, *astiav.Frame)) ([]Picture, Report, error) {
 	if err := x.anchor(ctx, in); err != nil {
 		return nil, Report{}, err
 	}
@@ -92,19 +92,19 @@ func (x *Index) anchor(ctx context.Context, in *input) error {
 	off, last := p.Pts()-x.rows[0].pts, 0
 	x.rows[0].duration = durationOf(p)
 	if p.Pts() == noTime || off > math.MaxInt32 || off < -math.MaxInt32 {
-		return errDoubt
+		return errNeedFullScan
 	}
 	for i := range x.rows {
 		x.rows[i].pts += off
 		if x.rows[i].pts < x.rows[0].pts { // it may show nothing
-			return errDoubt
+			return errNeedFullScan
 		}
 		if x.rows[i].pts > x.rows[last].pts {
 			last = i
 		}
 	}
 	if !x.matches(0, p) || !x.agrees(0, newRow(p, newClassifier(in.params)), p) || x.rows[0].roles&bitstream.Clean == 0 {
-		return errDoubt
+		return errNeedFullScan
 	}
 	return x.measureLast(ctx, in, p, last)
 }
@@ -112,12 +112,12 @@ func (x *Index) anchor(ctx context.Context, in *input) error {
 // measureLast finds out how long the picture of a row is shown.
 func (x *Index) measureLast(ctx context.Context, in *input, p *astiav.Packet, row int) error {
 	if err := in.seek(x.rows[row].dts, astiav.SeekFlagBackward, astiav.SeekFlagAny); err != nil {
-		return errDoubt
+		return errNeedFullScan
 	}
 	const near = 64 // a seek goes by time of showing, and so comes out a little before
 	for range near {
 		if err := in.next(ctx, p); err != nil {
-			return fmt.Errorf("%w: %w", errDoubt, err)
+			return fmt.Errorf("%w: %w", errNeedFullScan, err)
 		}
 		if !x.matches(row, p) {
 			continue
@@ -128,7 +128,7 @@ func (x *Index) measureLast(ctx context.Context, in *input, p *astiav.Packet, ro
 		}
 		return nil
 	}
-	return errDoubt
+	return errNeedFullScan
 }
 
 // agrees tells whether a packet is as the table says, whole, and not the first
@@ -137,9 +137,9 @@ func (x *Index) agrees(i int, read row, p *astiav.Packet) bool {
 	return read.roles&bitstream.Clean == x.rows[i].roles&bitstream.Clean && !read.lost && !read.corrupt && !read.dropped && newExtraData(p) == nil
 }
 
-// collectBelieved adds to kept the packets of a run that have to be decoded, and
+// collectByTable adds to kept the packets of a run that have to be decoded, and
 // notes what they are for. Where it fails it closes kept.
-func (c *cursor) collectBelieved(ctx context.Context, r run, kept *packets) (err error) {
+func (c *packetReader) collectByTable(ctx context.Context, r run, kept *packets) (err error) {
 	classify := newClassifier(c.in.params)
 	for i := r.first; i <= r.last && err == nil; i++ {
 		if err = c.read(ctx); err != nil {
@@ -147,7 +147,7 @@ func (c *cursor) collectBelieved(ctx context.Context, r run, kept *packets) (err
 		}
 		read := newRow(c.p, classify)
 		if !c.x.agrees(i, read, c.p) {
-			err = errDoubt
+			err = errNeedFullScan
 		}
 		c.x.rows[i].roles, c.x.rows[i].layer = read.roles, read.layer
 		kept.add(c.p)
