@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: sanitize help deps env build install dist dist-check demo test test-real faults rebalance fair soak scale stream-cost bench bench-answers bench-trace bench-serving bench-peers bench-device memory eval eval-outside parity check gofmt vet staticcheck race house clean libraries deploy-check
+.PHONY: sanitize help deps env build install dist dist-check demo test test-real faults rebalance fair soak scale stream-cost bench bench-answers bench-trace bench-serving bench-peers bench-device memory eval eval-outside parity check gofmt vet staticcheck vulncheck race house clean libraries deploy-check
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 # The version is ours to state: Go's own stamp fails where git distrusts the folder's owner, as in containers.
@@ -14,10 +14,9 @@ LDFLAGS := -X main.version=$(VERSION)
 WITH_LIBRARIES := eval "$$(deploy/deps.sh env)" &&
 # ST1012 would have kinds of error begin with Err; ours read fault.BadVideo.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2 -checks inherit,-ST1012
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # Two packages at a time: their C libraries run threads of their own.
 GO_TEST := go test -p 2 -timeout 20m
-# Where goroutines share state; elsewhere the race detector only costs time.
-RACED := ./internal/fault ./internal/turns ./ingest/... ./frames/... ./answers/... ./internal/cli ./internal/serve ./internal/demo ./internal/ops ./internal/trail
 SEED ?= 1
 FILES ?= 1000
 rebalance: MINUTES ?= 10
@@ -147,8 +146,14 @@ staticcheck: libraries
 house: libraries
 	$(WITH_LIBRARIES) go test -count=1 .
 
+# Over all packages, so that no list can lack one with goroutines. With -short the test of
+# interrupted workers takes every third interruption, and the kernels fewer shapes.
 race: libraries
-	$(WITH_LIBRARIES) $(GO_TEST) -race $(RACED)
+	$(WITH_LIBRARIES) $(GO_TEST) -race -short ./...
+
+vulncheck: libraries ## known vulnerabilities in what the program calls (needs the internet: the database is at vuln.go.dev)
+	@curl -fsS --max-time 20 -o /dev/null https://vuln.go.dev/index/db.json || { echo "vulncheck: cannot reach the database of vulnerabilities at https://vuln.go.dev: nothing was checked" >&2; exit 1; }
+	$(WITH_LIBRARIES) go run $(GOVULNCHECK) ./...
 
 # With -short the tests take fewer and smaller shapes; the C is compiled with -O1.
 sanitize: libraries ## the tests of the kernels with AddressSanitizer and UndefinedBehaviorSanitizer, over every kernel set that the processor has

@@ -46,7 +46,7 @@ type Evidence struct {
 
 // Sampling is the receipt: which frames were looked at, and what was wrong.
 type Sampling struct {
-	Policy    string      `json:"policy"` // "uniform"
+	Policy    string      `json:"policy"` // "uniform" or "grid"
 	Requested int         `json:"requested"`
 	Frames    []SeenFrame `json:"frames"`
 	Notes     []Note      `json:"notes"`

@@ -226,8 +226,9 @@ func perform(t *testing.T, s *scenario, at string, how interruption) (calls []st
 	}
 	stopFirst = p.start(first)
 	s.send(p)
-	if !p.await(t.Context(), 20*time.Second) {
-		t.Errorf("it is not settled after 20 s: %s", p.state(t.Context()))
+	const limit = 2 * time.Minute // on a busy machine, with the race detector
+	if !p.await(t.Context(), limit) {
+		t.Errorf("it is not settled after %v: %s", limit, p.state(t.Context()))
 	}
 	p.stopped.Wait()
 	stopFirst()
@@ -395,11 +396,15 @@ func TestNoInterruptionLosesARecord(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			var calls []string
 			t.Run("undisturbed", func(t *testing.T) { calls, _ = perform(t, s, "", "") })
-			var came atomic.Int32
+			var came, tried atomic.Int32
 			var runs sync.WaitGroup
 			places := make(chan struct{}, together)
-			for _, call := range calls {
-				for _, how := range interruptions {
+			for c, call := range calls {
+				for h, how := range interruptions {
+					if testing.Short() && (c+h)%3 != 0 {
+						continue
+					}
+					tried.Add(1)
 					places <- struct{}{}
 					runs.Go(func() {
 						defer func() { <-places }()
@@ -412,7 +417,7 @@ func TestNoInterruptionLosesARecord(t *testing.T) {
 				}
 			}
 			runs.Wait()
-			if all := len(calls) * len(interruptions); int(came.Load()) < all*3/4 {
+			if all := tried.Load(); came.Load() < all*3/4 {
 				t.Errorf("the worker was interrupted %d times, of %d", came.Load(), all)
 			}
 		})

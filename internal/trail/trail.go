@@ -47,9 +47,6 @@ const (
 	Dropped  Fate = "dropped"  // put down untouched: it comes again
 )
 
-// Fates returns all of them.
-func Fates() []Fate { return []Fate{Answered, Dead, Waiting, Repeated, Refused, Dropped} }
-
 // A Watch is told of questions. Its methods are called from many goroutines and
 // return at once.
 type Watch interface {
