@@ -201,16 +201,14 @@ type Result struct {
 	Err    error
 }
 
-// Ask answers questions about one subject. Results are in the order of the
+// Ask answers questions about one subject, a clip or footage. Results are in the order of the
 // questions; an error concerns all of them: [fault.Overloaded] at once if too
 // many calls wait, [fault.BadVideo], [fault.TooLarge], [fault.BadRequest] for a
 // span that makes no sense, or ctx's.
-func (s *Service) Ask(ctx context.Context, subject Subject, questions []ingest.Question) ([]Result, error) {
-	return s.ask(ctx, questions, job{words: subject.Words, subject: subject, cost: ingest.Cost{FetchMS: ms(subject.Fetch)}})
-}
-
-// ask answers questions by jobs that are like this one.
-func (s *Service) ask(ctx context.Context, questions []ingest.Question, like job) ([]Result, error) {
+//
+// About footage it also returns [fault.NoFootage] if no clip shows anything of it, and if none of those that do can be
+// read, what is wrong with the first.
+func (s *Service) Ask(ctx context.Context, about About, questions []ingest.Question) ([]Result, error) {
 	if len(questions) > ingest.MaxQuestions {
 		return nil, fmt.Errorf("answers: ask: %d questions, at most %d: %w", len(questions), ingest.MaxQuestions, fault.BadRequest)
 	}
@@ -221,8 +219,10 @@ func (s *Service) ask(ctx context.Context, questions []ingest.Question, like job
 	defer leave()
 	results := make([]Result, len(questions))
 	for of, places := range s.sort(questions, results) {
-		j := like
-		j.s, j.model, j.count, j.places, j.questions, j.results = s, of.model, of.frames, places, questions, results
+		j := job{
+			s: s, model: of.model, count: of.frames, source: about.source(), words: about.telling(),
+			places: places, questions: questions, results: results, cost: ingest.Cost{FetchMS: ms(about.fetching())},
+		}
 		if err := j.run(ctx); err != nil {
 			return nil, fmt.Errorf("answers: ask: %w", err)
 		}

@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"videoqa/frames"
-	"videoqa/frames/features"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
+	"videoqa/internal/trail"
 	"videoqa/temporal"
 )
 
@@ -51,20 +51,39 @@ type Media struct {
 	Close     func() error
 }
 
-// AskFootage is [Service.Ask] about a range of time. It also returns
-// [fault.NoFootage] if no clip shows anything of it, and if none of those that do
-// can be read, what is wrong with the first.
-func (s *Service) AskFootage(ctx context.Context, f Footage, questions []ingest.Question) ([]Result, error) {
-	return s.ask(ctx, questions, job{words: f.Words, footage: &f})
-}
-
-// gathered is what a job about footage works with.
-type gathered struct {
+// A footageSource is a range of a camera's time, with what one job found of it.
+type footageSource struct {
+	Footage
 	spots   []spot
-	media   map[int]Media // opened, by clip of the footage
+	clips   []ingest.SeenClip // that were looked at
+	opened  map[int]Media     // by clip of the footage
 	digests map[int]string
 	leftOut []int // clips
 	wrong   error // of the first clip that is left out
+}
+
+func (f Footage) source() source { return &footageSource{Footage: f} }
+
+func (f *footageSource) steps(j *job) []step {
+	return []step{
+		j.turn(),
+		{"fetch", trail.Fetch, &j.cost.FetchMS, func(ctx context.Context) error { return f.gather(ctx, j) }},
+		{"decode", trail.Decode, &j.cost.DecodeMS, func(ctx context.Context) error { return f.decode(ctx, j) }},
+	}
+}
+
+func (f *footageSource) line() string { return f.Camera }
+
+// remember does nothing: each moment was remembered when it was decoded.
+func (f *footageSource) remember(*job) {}
+
+func (f *footageSource) clipOf(l look) string { return f.clips[l.clip].ID }
+
+func (f *footageSource) media() Subject { return Subject{} }
+
+func (f *footageSource) describe(_ *job, a *ingest.Answer) {
+	from, to := ingest.NewTime(f.From), ingest.NewTime(f.To)
+	a.Sampling.Policy, a.Camera, a.Clips, a.Start, a.End = "grid", f.Camera, f.clips, &from, &to
 }
 
 // A spot is a moment that is looked at.
@@ -86,8 +105,7 @@ type looked struct {
 
 // gather chooses the moments, opens the clips that show them, and recalls those
 // that were looked at before.
-func (j *job) gather(ctx context.Context) error {
-	f := j.footage
+func (f *footageSource) gather(ctx context.Context, j *job) error {
 	stretches := make([]temporal.Stretch, len(f.Clips))
 	for i, c := range f.Clips {
 		stretches[i] = temporal.Stretch{Start: c.Start, End: c.End}
@@ -97,41 +115,41 @@ func (j *job) gather(ctx context.Context) error {
 		return fmt.Errorf("none of %d clips shows anything of %v to %v: %w", len(f.Clips), f.From, f.To, fault.NoFootage)
 	}
 	j.seen.notes = slices.Clone(f.Notes)
-	j.media, j.digests = map[int]Media{}, map[int]string{}
+	f.opened, f.digests = map[int]Media{}, map[int]string{}
 	for _, m := range moments {
-		if err := j.open(ctx, m.Stretch); err != nil {
+		if err := f.open(ctx, j, m.Stretch); err != nil {
 			return err
 		}
-		if media, ok := j.media[m.Stretch]; ok {
-			j.spots = append(j.spots, j.recallMoment(ctx, media, m))
+		if media, ok := f.opened[m.Stretch]; ok {
+			f.spots = append(f.spots, f.recall(ctx, j, media, m))
 		}
 	}
 	return nil
 }
 
 // open opens a clip, once, or leaves it out.
-func (j *job) open(ctx context.Context, clip int) error {
-	if _, tried := j.media[clip]; tried || slices.Contains(j.leftOut, clip) {
+func (f *footageSource) open(ctx context.Context, j *job, clip int) error {
+	if _, tried := f.opened[clip]; tried || slices.Contains(f.leftOut, clip) {
 		return nil
 	}
-	media, err := j.footage.Clips[clip].Open(ctx)
+	media, err := f.Clips[clip].Open(ctx)
 	if err != nil {
-		return j.leaveOut(ctx, clip, err)
+		return f.leaveOut(ctx, j, clip, err)
 	}
-	j.media[clip], j.digests[clip] = media, media.Digest
+	f.opened[clip], f.digests[clip] = media, media.Digest
 	return nil
 }
 
 // leaveOut goes on without a clip, unless it may be had later.
-func (j *job) leaveOut(ctx context.Context, clip int, err error) error {
-	err = fmt.Errorf("clip %s: %w", j.footage.Clips[clip].ID, err)
-	if ctx.Err() != nil || errors.Is(err, fault.Unavailable) || j.footage.Again && fault.Judge(err).Retry {
+func (f *footageSource) leaveOut(ctx context.Context, j *job, clip int, err error) error {
+	err = fmt.Errorf("clip %s: %w", f.Clips[clip].ID, err)
+	if ctx.Err() != nil || errors.Is(err, fault.Unavailable) || f.Again && fault.Judge(err).Retry {
 		return err
 	}
-	if j.wrong == nil {
-		j.wrong = err
+	if f.wrong == nil {
+		f.wrong = err
 	}
-	j.leftOut = append(j.leftOut, clip)
+	f.leftOut = append(f.leftOut, clip)
 	j.note(ingest.Degraded)
 	return nil
 }
@@ -143,10 +161,10 @@ func (j *job) note(n ingest.Note) {
 	}
 }
 
-func (j *job) recallMoment(ctx context.Context, media Media, m temporal.Moment) spot {
+func (f *footageSource) recall(ctx context.Context, j *job, media Media, m temporal.Moment) spot {
 	s := spot{clip: m.Stretch, at: m.At}
-	s.key = features.Key(media.Digest, frames.Revision, "at", m.At.String(), j.preparation())
-	j.s.holdings.add(j.footage.Clips[m.Stretch].ID, moment, s.key)
+	s.key = j.momentKey(media.Digest, m.At)
+	j.s.holdings.add(f.Clips[m.Stretch].ID, moment, s.key)
 	known, ok := j.s.moments.GetIfPresent(s.key)
 	if !ok {
 		return s
@@ -157,20 +175,20 @@ func (j *job) recallMoment(ctx context.Context, media Media, m temporal.Moment) 
 	return s
 }
 
-// decodeMoments takes what is not known from the clips, and lists what is looked at.
-func (j *job) decodeMoments(ctx context.Context) error {
-	for _, clip := range slices.Sorted(maps.Keys(j.media)) {
-		if err := j.decodeClip(ctx, clip, j.media[clip]); err != nil {
+// decode takes what is not known from the clips, and lists what is looked at.
+func (f *footageSource) decode(ctx context.Context, j *job) error {
+	for _, clip := range slices.Sorted(maps.Keys(f.opened)) {
+		if err := f.decodeClip(ctx, j, clip, f.opened[clip]); err != nil {
 			return err
 		}
 	}
-	for _, s := range j.spots {
+	for _, s := range f.spots {
 		if s.found {
-			j.look(s)
+			f.look(j, s)
 		}
 	}
 	if len(j.seen.looks) == 0 {
-		return j.wrong
+		return f.wrong
 	}
 	if len(j.seen.looks) < j.count {
 		j.note(ingest.FewerFrames)
@@ -178,20 +196,20 @@ func (j *job) decodeMoments(ctx context.Context) error {
 	return nil
 }
 
-func (j *job) closeMedia() {
-	for _, m := range j.media {
+func (f *footageSource) close() {
+	for _, m := range f.opened {
 		if m.Close != nil {
 			m.Close() // it was only read
 		}
 	}
-	j.media = nil
+	f.opened = nil
 }
 
 // decodeClip decodes the moments of one clip that are not known.
-func (j *job) decodeClip(ctx context.Context, clip int, media Media) error {
+func (f *footageSource) decodeClip(ctx context.Context, j *job, clip int, media Media) error {
 	var missing []int
 	var plan frames.Plan
-	for i, s := range j.spots {
+	for i, s := range f.spots {
 		if s.clip == clip && !s.found {
 			missing, plan.At = append(missing, i), append(plan.At, s.at)
 		}
@@ -201,7 +219,7 @@ func (j *job) decodeClip(ctx context.Context, clip int, media Media) error {
 	}
 	var pictures []frames.Picture
 	var report frames.Report
-	err := j.s.slow.decoding(ctx, features.Key(media.Digest, fmt.Sprint(plan.At)), func() (err error) {
+	err := j.s.slow.decoding(ctx, momentsKey(media.Digest, plan.At), func() (err error) {
 		pictures, report, err = frames.Sample(ctx, media.Reader, media.Size, plan, media.Limits)
 		return err
 	})
@@ -213,12 +231,12 @@ func (j *job) decodeClip(ctx context.Context, clip int, media Media) error {
 		err = cmp.Or(media.Unchanged(), err)
 	}
 	if err != nil {
-		return j.leaveOut(ctx, clip, err)
+		return f.leaveOut(ctx, j, clip, err)
 	}
 	for n, i := range missing {
-		s := &j.spots[i]
+		s := &f.spots[i]
 		if s.pixels, s.looked.look, err = j.prepare(pictures[report.Shown[n]]); err != nil {
-			return j.leaveOut(ctx, clip, err)
+			return f.leaveOut(ctx, j, clip, err)
 		}
 		if report.Instead[n] {
 			s.looked.notes = append(s.looked.notes, ingest.Degraded)
@@ -236,14 +254,14 @@ func (j *job) decodeClip(ctx context.Context, clip int, media Media) error {
 }
 
 // look adds a spot to what is looked at, unless its picture is there already.
-func (j *job) look(s spot) {
-	c := j.footage.Clips[s.clip]
+func (f *footageSource) look(j *job, s spot) {
+	c := f.Clips[s.clip]
 	l := s.looked.look
-	l.clip = slices.IndexFunc(j.clips, func(seen ingest.SeenClip) bool { return seen.ID == c.ID })
+	l.clip = slices.IndexFunc(f.clips, func(seen ingest.SeenClip) bool { return seen.ID == c.ID })
 	if l.clip < 0 {
 		start := ingest.NewTime(c.Start)
-		l.clip = len(j.clips)
-		j.clips = append(j.clips, ingest.SeenClip{ID: c.ID, Digest: j.digests[s.clip], Start: &start})
+		l.clip = len(f.clips)
+		f.clips = append(f.clips, ingest.SeenClip{ID: c.ID, Digest: f.digests[s.clip], Start: &start})
 	}
 	if slices.ContainsFunc(j.seen.looks, func(o look) bool { return o.clip == l.clip && o.pts == l.pts }) {
 		return

@@ -47,7 +47,7 @@ func (r *recorder) broken(id string, begin, end int, err error) answers.FootageC
 func askFootage(t *testing.T, s *answers.Service, f answers.Footage) ingest.Answer {
 	t.Helper()
 	f.Camera = "dock-3"
-	results, err := s.AskFootage(t.Context(), f, []ingest.Question{{ID: "q-1", Text: "what is it?", Camera: "dock-3"}})
+	results, err := s.Ask(t.Context(), f, []ingest.Question{{ID: "q-1", Text: "what is it?", Camera: "dock-3"}})
 	if err != nil || results[0].Err != nil {
 		t.Fatalf("%v, %+v", err, results)
 	}
@@ -121,7 +121,7 @@ func TestAClipThatCannotBeReadIsLeftOutAndSaidSo(t *testing.T) {
 		{answers.Footage{}, fault.NoFootage},
 	} {
 		tc.f.From, tc.f.To = whole.From, whole.To
-		if _, err := s.AskFootage(t.Context(), tc.f, []ingest.Question{{ID: "q-1", Text: "what is it?"}}); !errors.Is(err, tc.want) {
+		if _, err := s.Ask(t.Context(), tc.f, []ingest.Question{{ID: "q-1", Text: "what is it?"}}); !errors.Is(err, tc.want) {
 			t.Errorf("%d clips: %v; want %v", len(tc.f.Clips), err, tc.want)
 		}
 	}
@@ -135,7 +135,7 @@ func TestFootageLookedAtAheadIsWarm(t *testing.T) {
 	s, r := service(t, answers.Config{}), &recorder{t: t}
 	clips := []answers.FootageClip{r.clip("c-1", "yard.mp4", 0, 3000)}
 	for from := 0; from < 3000; from += 1024 {
-		if err := s.WarmFootage(t.Context(), answers.Footage{Camera: "dock-3", From: later(from), To: later(from + 1024), Clips: clips}, ""); err != nil {
+		if err := s.Warm(t.Context(), answers.Footage{Camera: "dock-3", From: later(from), To: later(from + 1024), Clips: clips}, ""); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -84,9 +84,9 @@ func (h *holdings) remove(clipID string) map[thing]bool {
 // for somebody else, and are this clip's all the same.
 func (j *job) own(ctx context.Context) {
 	of := map[string][]string{}
-	keys := j.keys(j.seen)
+	keys := j.featureKeys(j.seen)
 	for i, l := range j.seen.looks {
-		clip := j.clipOf(l)
+		clip := j.source.clipOf(l)
 		of[clip] = append(of[clip], keys[i])
 	}
 	for clip, keys := range of {
@@ -96,19 +96,11 @@ func (j *job) own(ctx context.Context) {
 	}
 }
 
-// clipOf is the id of the clip that shows l; "": it has none.
-func (j *job) clipOf(l look) string {
-	if j.footage != nil {
-		return j.clips[l.clip].ID
-	}
-	return j.subject.ClipID
-}
-
 // clipIDs lists the clips that a job looks at.
 func (j *job) clipIDs() []string {
 	ids := map[string]bool{}
 	for _, l := range j.seen.looks {
-		ids[j.clipOf(l)] = true
+		ids[j.source.clipOf(l)] = true
 	}
 	return slices.Collect(maps.Keys(ids))
 }

@@ -1,14 +1,8 @@
 package answers
 
 import (
-	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"videoqa/frames"
@@ -22,23 +16,18 @@ import (
 	"videoqa/temporal"
 )
 
-// A job is one clip's questions that want the same frames, on their way through
-// the steps.
+// A job is the questions about one subject that the same model answers by as many frames, on their way through the steps.
 type job struct {
 	s         *Service
 	model     Model
-	subject   Subject
+	source    source // of pictures
 	count     int
 	places    []int // of this job's questions
 	questions []ingest.Question
 	results   []Result
 	words     Words
 
-	footage *Footage // of a range of a camera's time, in place of subject
-	gathered
-
 	still    bool
-	clips    []ingest.SeenClip // that were looked at
 	seen     seen
 	pixels   []frames.Picture // prepared, one a look; empty where that was known
 	vectors  [][]float32      // one a look; nil where it has to be encoded
@@ -58,7 +47,7 @@ type seen struct {
 
 // A look is one prepared picture.
 type look struct {
-	clip   int // of the job's clips
+	clip   int // of the clips that the source says were looked at
 	pts    temporal.Seconds
 	digest string
 	size   [2]int // width and height
@@ -74,16 +63,18 @@ type step struct {
 
 // steps are what a job goes through.
 func (j *job) steps() []step {
-	turn := step{"wait for a turn", "", &j.cost.QueueMS, j.takeTurn}
-	see := []step{{"look the clip up", trail.Recall, new(float64), j.recall}, turn, {"decode", trail.Decode, &j.cost.DecodeMS, j.decode}}
-	if j.footage != nil {
-		see = []step{turn, {"fetch", trail.Fetch, &j.cost.FetchMS, j.gather}, {"decode", trail.Decode, &j.cost.DecodeMS, j.decodeMoments}}
-	}
-	return append(see,
-		step{"encode", trail.Encode, &j.cost.EncodeMS, j.encode},
+	return append(j.stepsToSee(),
 		step{"read the prefix", trail.Prefix, &j.cost.PrefixMS, j.read},
 		step{"generate", trail.Generate, &j.cost.GenerateMS, j.generate})
 }
+
+// stepsToSee are those that depend on no question: afterwards the features of all pictures are there.
+func (j *job) stepsToSee() []step {
+	return append(j.source.steps(j), step{"encode", trail.Encode, &j.cost.EncodeMS, j.encode})
+}
+
+// turn is the step of a source that waits until the job may decode and encode.
+func (j *job) turn() step { return step{"wait for a turn", "", &j.cost.QueueMS, j.takeTurn} }
 
 // run takes the job through its steps, and finishes its answers.
 func (j *job) run(ctx context.Context) error {
@@ -96,9 +87,9 @@ func (j *job) run(ctx context.Context) error {
 
 // through takes the job through steps, noting the time that each takes.
 func (j *job) through(ctx context.Context, steps []step) error {
-	defer j.closeMedia()
+	defer j.source.close()
 	defer j.endTurn()
-	ctx = turns.Line(ctx, j.line())
+	ctx = turns.Line(ctx, j.source.line())
 	for _, step := range steps {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
@@ -117,14 +108,6 @@ func (j *job) through(ctx context.Context, steps []step) error {
 	return nil
 }
 
-// line is on whose behalf the job is done: a camera's, or a clip's.
-func (j *job) line() string {
-	if j.footage != nil {
-		return j.footage.Camera
-	}
-	return cmp.Or(j.subject.Camera, j.subject.clipID())
-}
-
 // takeTurn waits until the job may decode and encode, unless that is known.
 func (j *job) takeTurn(ctx context.Context) (err error) {
 	if j.vectors == nil && j.prefix == nil {
@@ -139,67 +122,6 @@ func (j *job) endTurn() {
 	}
 }
 
-// planKey names what decides which prepared pictures are looked at.
-func (j *job) planKey() string {
-	return features.Key(j.subject.Digest, frames.Revision, strconv.Itoa(j.count), j.subject.From.String(), j.subject.To.String(), j.preparation())
-}
-
-// recall finds a clip whose frames are known, with their prefix or all their features.
-func (j *job) recall(ctx context.Context) error {
-	j.s.holdings.add(j.subject.ClipID, plan, j.planKey()) // whoever it was looked at for first
-	known, ok := j.s.seen.GetIfPresent(j.planKey())
-	if !ok {
-		return nil
-	}
-	still := known.length == 0
-	if id, err := j.prefixKey(known, still); err == nil {
-		if p, ok := j.s.prefixes.Peek(id); ok { // then features need not be read; counted below
-			j.seen, j.still, j.prefix = known, still, p
-			return nil
-		}
-	}
-	if vectors, ok := j.features().Have(ctx, j.keys(known)); ok {
-		j.seen, j.vectors, j.still = known, vectors, still
-	}
-	return nil
-}
-
-// prefixKey is the key of the prefix of what was seen.
-func (j *job) prefixKey(v seen, still bool) (string, error) {
-	parts, err := j.model.ContextKey(len(v.looks), !still)
-	if err != nil {
-		return "", err
-	}
-	return features.Key(append(parts, j.keys(v)...)...), nil
-}
-
-// decode takes the pictures from the clip and prepares them for the model.
-func (j *job) decode(ctx context.Context) error {
-	if j.vectors != nil || j.prefix != nil {
-		return nil
-	}
-	var pictures []frames.Picture
-	err := j.s.slow.decoding(ctx, j.planKey(), func() (err error) {
-		pictures, err = j.pictures(ctx)
-		return err
-	})
-	if changed := j.subject.Unchanged; changed != nil { // before an error: that may come of it
-		err = cmp.Or(changed(), err)
-	}
-	if err != nil {
-		return err
-	}
-	for i, p := range pictures {
-		var l look
-		if pictures[i], l, err = j.prepare(p); err != nil {
-			return err
-		}
-		j.seen.looks = append(j.seen.looks, l)
-	}
-	j.pixels, j.vectors = pictures, make([][]float32, len(pictures))
-	return nil
-}
-
 // prepare makes a picture what the model looks at.
 func (j *job) prepare(p frames.Picture) (frames.Picture, look, error) {
 	if err := j.checkPrepared(p); err != nil {
@@ -207,39 +129,6 @@ func (j *job) prepare(p frames.Picture) (frames.Picture, look, error) {
 	}
 	p.Image = j.model.Vision().Preparation.Apply(p.Image)
 	return p, look{pts: p.PTS, digest: pictureDigest(p), size: [2]int{p.Width, p.Height}}, nil
-}
-
-// pictures reads the wanted frames of a clip, or the one picture of a still.
-func (j *job) pictures(ctx context.Context) ([]frames.Picture, error) {
-	sub := j.subject
-	still, err := frames.BeginsStill(sub.Reader, sub.Size)
-	if err != nil {
-		return nil, err
-	}
-	if j.still = still; still {
-		if sub.From != 0 || sub.To != 0 {
-			return nil, fmt.Errorf("a still picture has no span of time: %w", fault.BadRequest)
-		}
-		p, report, err := frames.DecodeStill(ctx, sub.Reader, sub.Size, sub.Limits)
-		if err != nil {
-			return nil, err
-		}
-		j.s.taken.add([]frames.Picture{p}, report)
-		j.seen.notes = Notes(report)
-		return []frames.Picture{p}, nil
-	}
-	plan := frames.Plan{Count: j.count, From: sub.From, To: sub.To}
-	var pictures []frames.Picture
-	var report frames.Report
-	if sub.Index != nil {
-		pictures, report, err = sub.Index.Sample(ctx, sub.Reader, plan)
-	} else {
-		pictures, report, err = frames.Sample(ctx, sub.Reader, sub.Size, plan, sub.Limits)
-	}
-	j.s.taken.add(pictures, report)
-	j.seen.length = temporal.NewSeconds(report.Duration.Microseconds(), 1, 1e6)
-	j.seen.notes = Notes(report)
-	return pictures, err
 }
 
 // Notes says in an answer's terms what a report holds.
@@ -261,33 +150,6 @@ func (j *job) checkPrepared(p frames.Picture) error {
 	return nil
 }
 
-// pictureDigest is that of the bytes that the vision graph reads.
-func pictureDigest(p frames.Picture) string {
-	h := sha256.New()
-	var size [16]byte
-	binary.LittleEndian.PutUint64(size[:8], uint64(p.Width))
-	binary.LittleEndian.PutUint64(size[8:], uint64(p.Height))
-	h.Write(size[:])
-	h.Write(p.Pix)
-	return hex.EncodeToString(h.Sum(nil))
-}
-
-// keys are those of the pictures' features.
-func (j *job) keys(v seen) []string {
-	keys := make([]string, len(v.looks))
-	for i, l := range v.looks {
-		keys[i] = j.featureKey(l.digest)
-	}
-	return keys
-}
-
-func (j *job) featureKey(picture string) string {
-	return features.Key(append(j.model.FeatureKey(), picture)...)
-}
-
-// preparation names how pictures are prepared.
-func (j *job) preparation() string { return fmt.Sprintf("%+v", j.model.Vision().Preparation) }
-
 // features are the cache of what the job's model makes.
 func (j *job) features() *features.Cache { return j.s.features[storedAs(j.model)] }
 
@@ -302,7 +164,7 @@ func (j *job) encode(ctx context.Context) error {
 	}
 	var without []int
 	var keys []string
-	for i, key := range j.keys(j.seen) {
+	for i, key := range j.featureKeys(j.seen) {
 		if j.vectors[i] == nil {
 			without, keys = append(without, i), append(keys, key)
 		}
@@ -327,9 +189,7 @@ func (j *job) encode(ctx context.Context) error {
 	}
 	j.cache.FramesMiss = len(without) - hits
 	j.cache.FramesHit -= j.cache.FramesMiss
-	if j.footage == nil {
-		j.s.seen.Set(j.planKey(), j.seen)
-	}
+	j.source.remember(j)
 	j.own(ctx)
 	return nil
 }
@@ -392,13 +252,14 @@ func (j *job) finish() {
 
 // receipt fills in what was looked at, and the id that follows from it.
 func (j *job) receipt(a *ingest.Answer, q ingest.Question) {
-	m := j.model.Description()
+	media := j.source.media()
 	a.QuestionID = q.ID
 	if a.QuestionID == "" {
-		a.QuestionID = j.questionID(q)
+		a.QuestionID = questionID(media, q)
 	}
 	a.Question, a.Kind = q.Text, q.AsKind()
-	j.whereabouts(a)
+	a.Sampling.Requested = j.count
+	j.source.describe(j, a)
 	if a.Camera == "" {
 		a.Camera = q.Camera
 	}
@@ -418,42 +279,10 @@ func (j *job) receipt(a *ingest.Answer, q ingest.Question) {
 	}
 	a.Sampling.Notes = append(append([]ingest.Note{}, j.seen.notes...), a.Sampling.Notes...) // never null
 	a.Evidence = []ingest.Evidence{}
-	a.Model = Described(m)
+	a.Model = Described(j.model.Description())
 	a.Cache, a.Cost = j.cache, j.cost
-	a.ID = "a-" + features.Key(append([]string{
-		a.QuestionID, q.RequestHash(), m.Digest, string(m.Precision), string(m.Preprocess), a.Sampling.Policy, strconv.Itoa(j.count),
-		j.subject.From.String(), j.subject.To.String(), fmt.Sprint(j.s.cfg.MaxTokens, j.s.cfg.Beam, j.s.cfg.AbstainBelow),
-	}, seen...)...)[:32]
+	a.ID = j.answerID(a, q, media, seen)
 	a.ProducedAt = ingest.NewTime(time.Now())
-}
-
-// questionID is the id of a question that has none: it follows from what is asked.
-func (j *job) questionID(q ingest.Question) string {
-	parts := []string{j.subject.Digest, j.subject.From.String(), j.subject.To.String(), q.Text, string(q.AsKind()), strings.Join(q.Choices, "\n")}
-	if q.Model != "" {
-		parts = append(parts, q.Model)
-	}
-	return "q-" + features.Key(parts...)[:16]
-}
-
-// whereabouts says which clips and times an answer is about.
-func (j *job) whereabouts(a *ingest.Answer) {
-	a.Sampling.Requested = j.count
-	if j.footage != nil {
-		from, to := ingest.NewTime(j.footage.From), ingest.NewTime(j.footage.To)
-		a.Sampling.Policy, a.Camera, a.Clips, a.Start, a.End = "grid", j.footage.Camera, j.clips, &from, &to
-		return
-	}
-	clip := ingest.SeenClip{ID: j.subject.clipID(), Digest: j.subject.Digest, Start: j.subject.Start}
-	a.Sampling.Policy, a.Camera, a.Clips = "uniform", j.subject.Camera, []ingest.SeenClip{clip}
-	a.Start, a.End = clock(clip, temporal.NewSeconds(j.subject.From.Microseconds(), 1, 1e6)), clock(clip, j.end())
-}
-
-func (j *job) end() temporal.Seconds {
-	if to := temporal.NewSeconds(j.subject.To.Microseconds(), 1, 1e6); to > 0 && to < j.seen.length {
-		return to
-	}
-	return j.seen.length
 }
 
 // clock is the wall-clock time of a place in a clip, if the clip has one.

@@ -33,7 +33,7 @@ func windowed(b *testing.B, s *answers.Service, sub answers.Subject, steps int) 
 		return answers.Media{Reader: sub.Reader, Size: sub.Size, Digest: sub.Digest, Limits: sub.Limits}, nil
 	}
 	f := answers.Footage{Camera: "dock-3", From: ten.Add(time.Duration(steps) * step), To: ten.Add(time.Duration(steps)*step + 6*step), Clips: []answers.FootageClip{{ID: "c-1", Start: ten, End: ten.Add(10 * time.Second), Open: open}}}
-	results, err := s.AskFootage(b.Context(), f, []ingest.Question{{ID: "q-1", Text: benchQuestions(1)[0].Text, Camera: "dock-3"}})
+	results, err := s.Ask(b.Context(), f, []ingest.Question{{ID: "q-1", Text: benchQuestions(1)[0].Text, Camera: "dock-3"}})
 	if err != nil || results[0].Err != nil {
 		b.Fatal(err, results)
 	}

@@ -15,6 +15,7 @@ type Report struct {
 	FewerFrames   bool // the span shows fewer pictures than were asked for
 	NoToneMapping bool // BT.2020 or HDR colours, converted by their matrix only
 	ClockJump     bool // the file's own clock restarts or jumps somewhere, and times go on there
+	Still         bool // it was a still picture, as [Decode] found out
 	FirstPicture  bool // an animated still's first picture was taken, and it has others
 	Decoded       int  // pictures that were decoded to get those wanted
 	Dropped       int  // pictures that were wanted and are damaged

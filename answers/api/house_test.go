@@ -24,6 +24,7 @@ import (
 	validator "github.com/pb33f/libopenapi-validator"
 	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
 
+	"videoqa/answers"
 	"videoqa/answers/api"
 	"videoqa/answers/live"
 	"videoqa/answers/store"
@@ -160,27 +161,35 @@ func (f *flaky) ListClips(ctx context.Context, q store.ClipQuery) (store.ClipPag
 // A reader answers with what a file says.
 type reader struct{ h *house }
 
-func (a reader) Ask(ctx context.Context, s worker.Subject, questions []ingest.Question) (results []worker.Result, err error) {
+func (a reader) Ask(ctx context.Context, about answers.About, questions []ingest.Question) (results []answers.Result, err error) {
 	a.h.hold.RLock()
 	defer a.h.hold.RUnlock()
-	if f := s.Footage; f != nil { // its first clip stands for all
-		file, err := f.Open(ctx, f.Clips[0])
+	s, _ := about.(answers.Subject)
+	var until *ingest.Time
+	if f, is := about.(answers.Footage); is { // its first clip stands for all
+		file, err := f.Clips[0].Open(ctx)
 		if err != nil {
 			return nil, err
 		}
 		defer file.Close()
-		s = worker.Subject{Clip: f.Clips[0], File: file}
+		from, to := ingest.NewTime(f.Clips[0].Start), ingest.NewTime(f.Clips[0].End)
+		until = &to
+		s = answers.Subject{ClipID: f.Clips[0].ID, Camera: f.Camera, Start: &from, Reader: file.Reader, Size: file.Size, Digest: file.Digest, Words: f.Words}
 	}
-	text := make([]byte, s.File.Size())
-	if _, err := s.File.ReadAt(text, 0); err != nil {
+	if s.Start != nil && until == nil { // the clips of the tests are of ten seconds
+		to := ingest.NewTime(s.Start.Add(10 * time.Second))
+		until = &to
+	}
+	text := make([]byte, s.Size)
+	if _, err := s.Reader.ReadAt(text, 0); err != nil {
 		return nil, fmt.Errorf("read: %w: %w", err, fault.BadVideo)
 	}
 	if string(text) == "broken" {
 		return nil, fmt.Errorf("its head is torn off: %w", fault.BadVideo)
 	}
-	id := s.Clip.ID
+	id := s.ClipID
 	if id == "" {
-		id = ingest.NamelessClip(s.File.Digest())
+		id = ingest.NamelessClip(s.Digest)
 	}
 	for i, q := range questions {
 		if s.Words != nil { // as a model would, with a mistake at first
@@ -188,11 +197,11 @@ func (a reader) Ask(ctx context.Context, s worker.Subject, questions []ingest.Qu
 			s.Words(i, 0, string(text[:len(text)/2]))
 			s.Words(i, len(text)/2, string(text[len(text)/2:]))
 		}
-		results = append(results, worker.Result{Answer: ingest.Answer{
-			ID: "a-" + q.ID, QuestionID: q.ID, Camera: s.Clip.Camera, Question: q.Text, Kind: q.AsKind(), Text: string(text), Score: 0.5, Evidence: []ingest.Evidence{},
-			Clips:    []ingest.SeenClip{{ID: id, Digest: s.File.Digest(), Start: s.Clip.Start}},
-			Start:    s.Clip.Start,
-			End:      s.Clip.End,
+		results = append(results, answers.Result{Answer: ingest.Answer{
+			ID: "a-" + q.ID, QuestionID: q.ID, Camera: s.Camera, Question: q.Text, Kind: q.AsKind(), Text: string(text), Score: 0.5, Evidence: []ingest.Evidence{},
+			Clips:    []ingest.SeenClip{{ID: id, Digest: s.Digest, Start: s.Start}},
+			Start:    s.Start,
+			End:      until,
 			Sampling: ingest.Sampling{Policy: "uniform", Requested: 1, Frames: []ingest.SeenFrame{{ClipID: id, PTS: 0.5}}, Notes: []ingest.Note{}},
 			Model:    ingest.Model{Name: "reader", Digest: "sha256:x", Precision: "fp32", Preprocess: "hub", Device: "cpu"},
 			Cache:    ingest.CacheUse{Prefix: "miss"}, ProducedAt: ingest.NewTime(time.Now()),

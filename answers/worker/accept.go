@@ -124,7 +124,7 @@ func (w *Worker) locate(ctx context.Context, j *job) (found bool, err error) {
 		return false, err
 	case j.late() && !waits:
 		return false, w.die(ctx, j, fmt.Errorf("worker: ask %s: it was to be answered by %s: %w", j.question.ID, j.question.Deadline, fault.Deadline))
-	case missing == nil, waited && j.target.footage != nil: // what there is of it has to do
+	case missing == nil, waited && j.target.recording != nil: // what there is of it has to do
 		return true, nil
 	case lasting(missing), waited:
 		return false, w.die(ctx, j, missing)

@@ -6,13 +6,14 @@ import (
 	"sync"
 	"time"
 
+	"videoqa/answers"
 	"videoqa/ingest"
 )
 
 // A Warmer is an [Asker] that can look at a clip, or at footage, ahead of questions,
 // so that the first of them is nearly warm.
 type Warmer interface {
-	Warm(ctx context.Context, s Subject) error
+	Warm(ctx context.Context, about answers.About, model string) error
 }
 
 // ahead are clips that came and may be looked at when nothing else is to be done:
@@ -148,15 +149,14 @@ func (w *Worker) warm(ctx context.Context, warmer Warmer, c ingest.Clip) error {
 			return err
 		}
 		defer file.Close()
-		return w.warmFor(ctx, warmer, Subject{Clip: c, File: file})
+		return w.warmFor(ctx, warmer, w.clipSubject(c, file))
 	})
 }
 
 // warmFor looks at one subject for each model that was asked lately.
-func (w *Worker) warmFor(ctx context.Context, warmer Warmer, s Subject) error {
+func (w *Worker) warmFor(ctx context.Context, warmer Warmer, about answers.About) error {
 	for _, model := range w.ahead.named() {
-		s.Model = model
-		if err := warmer.Warm(ctx, s); err != nil {
+		if err := warmer.Warm(ctx, about, model); err != nil {
 			return err
 		}
 	}
@@ -166,11 +166,11 @@ func (w *Worker) warmFor(ctx context.Context, warmer Warmer, s Subject) error {
 func (w *Worker) warmRanges(ctx context.Context, warmer Warmer, c ingest.Clip, length time.Duration) error {
 	from := c.Start.Time
 	for n := 0; n < mostWindows && from.Before(c.End.Time) && !w.desk.busy(); n++ {
-		f := &Footage{Camera: c.Camera, From: from, To: from.Add(length), Clips: []ingest.Clip{c}, Open: w.openClip}
-		if err := w.warmFor(ctx, warmer, Subject{Footage: f}); err != nil {
+		r := &recording{camera: c.Camera, from: from, to: from.Add(length), clips: []ingest.Clip{c}}
+		if err := w.warmFor(ctx, warmer, w.footage(r, false, w.openClip)); err != nil {
 			return err
 		}
-		from = f.To
+		from = r.to
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"videoqa/answers"
 	"videoqa/answers/worker"
 	"videoqa/ingest"
 )
@@ -19,14 +20,15 @@ type foresighted struct {
 	seen []string
 }
 
-func (f *foresighted) Warm(_ context.Context, s worker.Subject) error {
+func (f *foresighted) Warm(_ context.Context, about answers.About, _ string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if r := s.Footage; r != nil {
-		f.seen = append(f.seen, fmt.Sprint(r.Clips[0].ID, " ", r.To.Sub(r.From)))
-		return nil
+	switch s := about.(type) {
+	case answers.Footage:
+		f.seen = append(f.seen, fmt.Sprint(s.Clips[0].ID, " ", s.To.Sub(s.From)))
+	case answers.Subject:
+		f.seen = append(f.seen, s.ClipID)
 	}
-	f.seen = append(f.seen, s.Clip.ID)
 	return nil
 }
 

@@ -3,11 +3,53 @@ package worker
 import (
 	"context"
 	"fmt"
+	"time"
 
+	"videoqa/answers"
 	"videoqa/answers/store"
 	"videoqa/ingest"
+	"videoqa/ingest/media"
 	"videoqa/internal/fault"
 )
+
+// A recording is a range of a camera's time, with the clips that overlap it.
+type recording struct {
+	camera     string
+	from, to   time.Time
+	clips      []ingest.Clip // by start
+	incomplete bool          // more of it may still come
+	leftOut    bool          // clips that ended processes are not among clips
+}
+
+// footage is r as it is asked about. Clips are opened by whoever looks at them, because that may be few. With again,
+// one that cannot be had now is worth another attempt.
+func (w *Worker) footage(r *recording, again bool, open func(context.Context, ingest.Clip) (*media.File, error)) answers.Footage {
+	f := answers.Footage{Camera: r.camera, From: r.from, To: r.to, Again: again}
+	if r.incomplete {
+		f.Notes = append(f.Notes, ingest.Incomplete)
+	}
+	if r.leftOut {
+		f.Notes = append(f.Notes, ingest.Degraded)
+	}
+	for _, c := range r.clips {
+		f.Clips = append(f.Clips, answers.FootageClip{ID: c.ID, Start: c.Start.Time, End: c.End.Time, Open: func(ctx context.Context) (answers.Media, error) {
+			file, err := open(ctx, c)
+			if err != nil {
+				return answers.Media{}, err
+			}
+			return answers.Media{Reader: file, Size: file.Size(), Digest: file.Digest(), Limits: w.cfg.Limits(c), Unchanged: file.Unchanged, Close: file.Close}, nil
+		}})
+	}
+	return f
+}
+
+// clipSubject is a clip as it is asked about.
+func (w *Worker) clipSubject(c ingest.Clip, file *media.File) answers.Subject {
+	return answers.Subject{
+		ClipID: c.ID, Camera: c.Camera, Start: c.Start,
+		Reader: file, Size: file.Size(), Digest: file.Digest(), Limits: w.cfg.Limits(c), Unchanged: file.Unchanged,
+	}
+}
 
 // findFootage gathers the clips that overlap q's range. The range is complete once
 // the camera's recording has come to its end.
@@ -25,10 +67,10 @@ func (w *Worker) findFootage(ctx context.Context, q ingest.Question) (t target, 
 	case len(clips) == store.MostClips:
 		return t, lost{fmt.Errorf("worker: ask %s: %s to %s of %s are %d clips or more: %w", q.ID, q.Start, q.End, q.Camera, store.MostClips, fault.TooLarge)}, nil
 	case len(clips) > 0:
-		t.footage = &Footage{Camera: q.Camera, From: q.Start.Time, To: q.End.Time, Clips: clips, Incomplete: !complete}
+		t.recording = &recording{camera: q.Camera, from: q.Start.Time, to: q.End.Time, clips: clips, incomplete: !complete}
 	}
 	switch {
-	case complete && t.footage != nil:
+	case complete && t.recording != nil:
 		return t, nil, nil
 	case complete:
 		missing = fmt.Errorf("worker: ask %s: no clip of %s shows anything from %s to %s", q.ID, q.Camera, q.Start, q.End)

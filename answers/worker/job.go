@@ -31,8 +31,8 @@ type job struct {
 
 // A target is what a job's question is about: a clip, or a range.
 type target struct {
-	clip    ingest.Clip
-	footage *Footage
+	clip      ingest.Clip
+	recording *recording
 }
 
 // A batchKey is equal for questions that are asked together: the same model about the
@@ -46,8 +46,8 @@ func (j *job) batchKey() batchKey { return batchKey{j.question.Model, j.target.k
 
 // key is equal for targets that are the same.
 func (t target) key() [4]string {
-	if f := t.footage; f != nil {
-		return [4]string{"camera " + f.Camera, f.From.Format(time.RFC3339Nano), f.To.Format(time.RFC3339Nano), fmt.Sprint(len(f.Clips), f.Incomplete)}
+	if r := t.recording; r != nil {
+		return [4]string{"camera " + r.camera, r.from.Format(time.RFC3339Nano), r.to.Format(time.RFC3339Nano), fmt.Sprint(len(r.clips), r.incomplete)}
 	}
 	return [4]string{t.clip.ID, t.clip.URI}
 }

@@ -90,8 +90,8 @@ const mostKeys = 256
 // keys name the media of a target.
 func (t target) keys() (keys []string) {
 	switch {
-	case t.footage != nil:
-		for _, c := range t.footage.Clips {
+	case t.recording != nil:
+		for _, c := range t.recording.clips {
 			keys = append(keys, "clip "+c.ID)
 		}
 		return keys[:min(len(keys), mostKeys)]
@@ -103,8 +103,8 @@ func (t target) keys() (keys []string) {
 
 // counted is the key that exits are counted against when t was alone.
 func (t target) counted() string {
-	if f := t.footage; f != nil {
-		return fmt.Sprintf("range %s %d %d", f.Camera, f.From.UnixMilli(), f.To.UnixMilli())
+	if r := t.recording; r != nil {
+		return fmt.Sprintf("range %s %d %d", r.camera, r.from.UnixMilli(), r.to.UnixMilli())
 	}
 	return t.keys()[0]
 }
@@ -114,7 +114,7 @@ func (t target) counted() string {
 func Pardon(ctx context.Context, s store.Claims, q ingest.Question) error {
 	about := target{clip: ingest.Clip{ID: q.ClipID, URI: q.URI}}
 	if q.ClipID == "" && q.URI == "" {
-		about = target{footage: &Footage{Camera: q.Camera, From: q.Start.Time, To: q.End.Time}}
+		about = target{recording: &recording{camera: q.Camera, from: q.Start.Time, to: q.End.Time}}
 	}
 	key := about.counted()
 	return errors.Join(s.Unclaim(ctx, "alone 1 "+key), s.Unclaim(ctx, "alone 2 "+key))

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"videoqa/answers"
 	"videoqa/answers/store"
 	"videoqa/answers/store/sqlite"
 	"videoqa/answers/worker"
@@ -29,8 +30,8 @@ import (
 // hangs for ever at "a pit".
 type mortal struct{ asker }
 
-func (m *mortal) Ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
-	text, err := contentOf(ctx, s)
+func (m *mortal) Ask(ctx context.Context, about answers.About, questions []ingest.Question) ([]answers.Result, error) {
+	text, err := contentOf(ctx, about)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +42,7 @@ func (m *mortal) Ask(ctx context.Context, s worker.Subject, questions []ingest.Q
 	if strings.Contains(text, "a pit") {
 		select {}
 	}
-	return m.asker.Ask(ctx, s, questions)
+	return m.asker.Ask(ctx, about, questions)
 }
 
 // A settled store lends nothing before the group has given the worker partitions.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"videoqa/answers"
 	"videoqa/answers/store"
 	"videoqa/answers/store/sqlite"
 	"videoqa/answers/worker"
@@ -284,10 +285,10 @@ func TestSuspicionsEndByALookOnly(t *testing.T) {
 // A slow asker takes a tenth of a second for a clip.
 type slowly struct{ worker.Asker }
 
-func (s slowly) Ask(ctx context.Context, subject worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
+func (s slowly) Ask(ctx context.Context, about answers.About, questions []ingest.Question) ([]answers.Result, error) {
 	select {
 	case <-time.After(100 * time.Millisecond):
-		return s.Asker.Ask(ctx, subject, questions)
+		return s.Asker.Ask(ctx, about, questions)
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"videoqa/answers"
 	"videoqa/answers/live"
 	"videoqa/answers/store"
 	"videoqa/ingest"
@@ -37,7 +38,7 @@ func (w *Worker) ask(ctx context.Context, b *batch) {
 		w.failAll(ctx, b, err)
 		return
 	}
-	subject, closeFile, err := w.subject(ctx, b)
+	about, closeFile, err := w.subject(ctx, b)
 	if err != nil {
 		leave(false)
 		w.failAll(ctx, b, err)
@@ -45,7 +46,7 @@ func (w *Worker) ask(ctx context.Context, b *batch) {
 	}
 	defer closeFile()
 	fetched := time.Now()
-	results, err := w.results(ctx, b, subject)
+	results, err := w.results(ctx, b, about)
 	leave(true) // what follows does not touch the media
 	if err != nil {
 		w.failAll(ctx, b, err)
@@ -67,27 +68,28 @@ func (w *Worker) ask(ctx context.Context, b *batch) {
 	w.publishAll(ctx, w.settleAll(ctx, answered, outcomes))
 }
 
-// subject opens what a batch is about. The clips of a range are opened by who
-// looks at them, because that may be few.
-func (w *Worker) subject(ctx context.Context, b *batch) (s Subject, closeFile func() error, err error) {
-	if f := b.target.footage; f != nil {
-		f.Again = w.allTryAgain(b, nil)
-		f.Open = func(ctx context.Context, c ingest.Clip) (*media.File, error) {
+// subject opens what a batch is about. closeFile is called when the media are not read any more.
+func (w *Worker) subject(ctx context.Context, b *batch) (about answers.About, closeFile func() error, err error) {
+	if r := b.target.recording; r != nil {
+		f := w.footage(r, w.allTryAgain(b, nil), func(ctx context.Context, c ingest.Clip) (*media.File, error) {
 			file, err := w.openClip(ctx, c)
 			if errors.Is(err, media.ErrAbsent) && !w.allTryAgain(b, err) {
 				err = fault.Final(err) // it is left out
 			}
 			return file, err
-		}
-		return Subject{Footage: f}, func() error { return nil }, nil
+		})
+		f.Words = w.words(b.jobs)
+		return f, func() error { return nil }, nil
 	}
 	end := trail.Begin(ctx, trail.Fetch)
 	file, err := w.openClip(ctx, b.target.clip)
 	end(err)
 	if err != nil {
-		return s, nil, err
+		return nil, nil, err
 	}
-	return Subject{Clip: b.target.clip, File: file}, file.Close, nil
+	s := w.clipSubject(b.target.clip, file)
+	s.Words = w.words(b.jobs)
+	return s, file.Close, nil
 }
 
 func (w *Worker) openClip(ctx context.Context, c ingest.Clip) (*media.File, error) {
@@ -95,7 +97,7 @@ func (w *Worker) openClip(ctx context.Context, c ingest.Clip) (*media.File, erro
 }
 
 // write returns the record of an answer, or why there is none.
-func (w *Worker) write(j *job, r Result) (ingest.Message, error) {
+func (w *Worker) write(j *job, r answers.Result) (ingest.Message, error) {
 	if r.Err != nil {
 		return ingest.Message{}, r.Err
 	}
@@ -111,17 +113,16 @@ func (w *Worker) write(j *job, r Result) (ingest.Message, error) {
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // results calls the Asker, again while it is full or its model is down.
-func (w *Worker) results(ctx context.Context, b *batch, subject Subject) (results []Result, err error) {
+func (w *Worker) results(ctx context.Context, b *batch, about answers.About) (results []answers.Result, err error) {
 	questions := make([]ingest.Question, len(b.jobs))
 	for i, j := range b.jobs {
 		questions[i] = j.question
 	}
-	subject.Words = w.words(b.jobs)
 	err = w.insist(ctx, "ask", func() (err error) {
 		limited, cancel := context.WithTimeoutCause(ctx, w.cfg.Patience, fault.Overrun{Limit: w.cfg.Patience, Setting: "--work-patience"})
 		defer cancel()
 		defer w.watch(b)()
-		results, err = w.cfg.Asker.Ask(limited, subject, questions)
+		results, err = w.cfg.Asker.Ask(limited, about, questions)
 		return err
 	})
 	if err == nil && len(results) != len(questions) {
@@ -131,7 +132,7 @@ func (w *Worker) results(ctx context.Context, b *batch, subject Subject) (result
 }
 
 // words tells whoever listens to questions of their answers' words; nil: nobody does.
-func (w *Worker) words(jobs []*job) func(question, at int, text string) {
+func (w *Worker) words(jobs []*job) answers.Words {
 	all := make([]live.Question, len(jobs))
 	for i, j := range jobs {
 		all[i] = live.Question{ID: j.question.ID, Request: j.request}

@@ -29,12 +29,12 @@ func (w *Worker) admit(ctx context.Context, b *batch) (leave func(looked bool), 
 // them alone, and leaves those out that were at two exits; the range is asked about
 // without them. It returns [fault.CrashedWorker] if none is left.
 func (w *Worker) sift(ctx context.Context, b *batch) error {
-	f := b.target.footage
-	if f == nil {
+	r := b.target.recording
+	if r == nil {
 		return nil
 	}
 	var kept []ingest.Clip
-	for _, c := range f.Clips {
+	for _, c := range r.clips {
 		blamed, err := w.tryClip(ctx, c)
 		if err != nil {
 			return err
@@ -46,8 +46,8 @@ func (w *Worker) sift(ctx context.Context, b *batch) error {
 	if len(kept) == 0 {
 		return fmt.Errorf("worker: ask: the process ended twice while it worked on each clip of the range and nothing else: %w", fault.CrashedWorker)
 	}
-	f.LeftOut = f.LeftOut || len(kept) < len(f.Clips)
-	f.Clips = slices.Clip(kept)
+	r.leftOut = r.leftOut || len(kept) < len(r.clips)
+	r.clips = slices.Clip(kept)
 	return nil
 }
 
@@ -72,7 +72,7 @@ func (w *Worker) tryClip(ctx context.Context, c ingest.Clip) (blamed bool, err e
 			return false, nil // as said above
 		}
 		defer file.Close()
-		_ = warmer.Warm(ctx, Subject{Clip: c, File: file}) // likewise
+		_ = warmer.Warm(ctx, w.clipSubject(c, file), "") // likewise
 		return true, nil
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"videoqa/answers"
 	"videoqa/answers/store"
 	"videoqa/answers/worker"
 	"videoqa/ingest"
@@ -200,8 +201,8 @@ type stagedAsker struct {
 	stage *stage
 }
 
-func (a stagedAsker) Ask(ctx context.Context, s worker.Subject, questions []ingest.Question) (results []worker.Result, err error) {
-	err = a.stage.call(ctx, "Ask", func() (err error) { results, err = a.Asker.Ask(ctx, s, questions); return err })
+func (a stagedAsker) Ask(ctx context.Context, about answers.About, questions []ingest.Question) (results []answers.Result, err error) {
+	err = a.stage.call(ctx, "Ask", func() (err error) { results, err = a.Asker.Ask(ctx, about, questions); return err })
 	return results, err
 }
 

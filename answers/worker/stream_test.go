@@ -9,11 +9,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"videoqa/answers"
 	"videoqa/answers/store"
 	"videoqa/answers/store/sqlite"
 	"videoqa/answers/worker"
@@ -217,7 +219,7 @@ type asker struct {
 	began chan struct{} // not nil: told of every call
 }
 
-func (a *asker) Ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
+func (a *asker) Ask(ctx context.Context, about answers.About, questions []ingest.Question) ([]answers.Result, error) {
 	a.mu.Lock()
 	a.calls++
 	call, fail, hold, began := a.calls, a.fail, a.hold, a.began
@@ -233,50 +235,57 @@ func (a *asker) Ask(ctx context.Context, s worker.Subject, questions []ingest.Qu
 			return nil, ctx.Err()
 		}
 	}
-	text, err := contentOf(ctx, s)
+	text, err := contentOf(ctx, about)
 	if err != nil {
 		return nil, err
 	}
-	var results []worker.Result
+	var results []answers.Result
 	for _, q := range questions {
 		if fail != nil {
 			if err := fail(call, q); err != nil {
-				results = append(results, worker.Result{Err: err})
+				results = append(results, answers.Result{Err: err})
 				continue
 			}
 		}
-		results = append(results, worker.Result{Answer: ingest.Answer{
+		results = append(results, answers.Result{Answer: ingest.Answer{
 			ID: fmt.Sprintf("a-%s-%d", q.ID, call), QuestionID: q.ID, Question: q.Text, Kind: q.AsKind(),
-			Clips: []ingest.SeenClip{{ID: s.Clip.ID}},
+			Clips: []ingest.SeenClip{{ID: clipID(about)}},
 			Text:  text,
 		}})
 	}
 	return results, nil
 }
 
+// clipID is the id of the clip that is asked about; "": it has none, or there are several.
+func clipID(about answers.About) string {
+	s, _ := about.(answers.Subject)
+	return s.ClipID
+}
+
 // contentOf reads what a subject's file says, or its files.
-func contentOf(ctx context.Context, s worker.Subject) (string, error) {
-	if s.Footage == nil {
-		text, err := io.ReadAll(io.NewSectionReader(s.File, 0, s.File.Size()))
+func contentOf(ctx context.Context, about answers.About) (string, error) {
+	if s, is := about.(answers.Subject); is {
+		text, err := io.ReadAll(io.NewSectionReader(s.Reader, 0, s.Size))
 		return string(text), err
 	}
+	f := about.(answers.Footage)
 	var texts []string
-	for _, c := range s.Footage.Clips {
-		file, err := s.Footage.Open(ctx, c)
-		if err != nil && !s.Footage.Again {
+	for _, c := range f.Clips {
+		file, err := c.Open(ctx)
+		if err != nil && !f.Again {
 			continue
 		}
 		if err != nil {
 			return "", err
 		}
-		text, err := io.ReadAll(io.NewSectionReader(file, 0, file.Size()))
+		text, err := io.ReadAll(io.NewSectionReader(file.Reader, 0, file.Size))
 		if err := errors.Join(err, file.Close()); err != nil {
 			return "", err
 		}
 		texts = append(texts, string(text))
 	}
 	content := strings.Join(texts, "+")
-	if s.Footage.Incomplete {
+	if slices.Contains(f.Notes, ingest.Incomplete) {
 		content += " (incomplete)"
 	}
 	return content, nil

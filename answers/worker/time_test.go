@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"videoqa/answers"
 	"videoqa/answers/store/sqlite"
 	"videoqa/answers/worker"
 	"videoqa/ingest"
@@ -271,11 +272,11 @@ type outage struct {
 	kind  error
 }
 
-func (o outage) Ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
+func (o outage) Ask(ctx context.Context, about answers.About, questions []ingest.Question) ([]answers.Result, error) {
 	if time.Now().Before(o.until) {
 		return nil, fmt.Errorf("no model: %w", o.kind)
 	}
-	return o.Asker.Ask(ctx, s, questions)
+	return o.Asker.Ask(ctx, about, questions)
 }
 
 func TestTheBrokerBeingDownDelaysAndRepeatsNothing(t *testing.T) {

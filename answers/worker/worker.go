@@ -22,8 +22,10 @@ import (
 	"sync"
 	"time"
 
+	"videoqa/answers"
 	"videoqa/answers/live"
 	"videoqa/answers/store"
+	"videoqa/frames"
 	"videoqa/ingest"
 	"videoqa/ingest/media"
 	"videoqa/internal/trail"
@@ -40,42 +42,10 @@ type Media interface {
 	Open(ctx context.Context, uri, digest string) (*media.File, error)
 }
 
-// A Subject is what questions are about: one clip, or a range of a camera's time.
-type Subject struct {
-	Clip    ingest.Clip // of a question about a URI, only the URI
-	File    *media.File // borrowed until Ask returns
-	Footage *Footage    // in place of both
-	Model   string      // that it is looked at ahead for, as in a question; questions name their own
-
-	// Words, if not nil, is to be told of an answer's words while they are generated:
-	// text belongs at code point at of the answer to the question at that place of the
-	// call, and replaces what was there. It does not block.
-	Words func(question, at int, text string)
-}
-
-// Footage is a range of a camera's time, with the clips that overlap it.
-type Footage struct {
-	Camera     string
-	From, To   time.Time
-	Clips      []ingest.Clip // by start
-	Incomplete bool          // more of it may still come
-	LeftOut    bool          // clips that ended processes are not among Clips
-	Again      bool          // a clip that cannot be had now is worth another attempt
-
-	// Open opens a clip; whoever opens it closes it.
-	Open func(ctx context.Context, c ingest.Clip) (*media.File, error)
-}
-
-// A Result is the answer to one question, or why there is none.
-type Result struct {
-	Answer ingest.Answer
-	Err    error
-}
-
 // An Asker answers questions about one subject, a result for each in their
-// order; an error concerns all of them.
+// order; an error concerns all of them. [answers.Service] is one.
 type Asker interface {
-	Ask(ctx context.Context, s Subject, questions []ingest.Question) ([]Result, error)
+	Ask(ctx context.Context, about answers.About, questions []ingest.Question) ([]answers.Result, error)
 }
 
 // Uploads are those that were made over HTTP, kept while something uses them;
@@ -93,23 +63,24 @@ type Config struct {
 	Media  Media
 	Asker  Asker
 
-	Uploads  Uploads          // nil: this process does not see them
-	Words    *live.Hub        // is told of answers' words; nil: nobody listens
-	Group    string           // names us in events' source; "": videoqa
-	Topics   Topics           // zero: the published names
-	Slots    int              // subjects asked about at a time, of one camera at most all but one; 0: 3
-	Ahead    int              // clips that may wait to be looked at ahead of questions, if Asker is a Warmer; 0: 64, less: none are
-	Queue    int              // questions that may wait for a slot before those that say on_overload: drop are dropped, and those of a camera that has its share of them wait in the store; 0: 256
-	Wait     time.Duration    // a question without a deadline waits for its clip or footage this long; 0: 10 min
-	Retries  []time.Duration  // before each further attempt; nil: 10 s, 1 min, 10 min
-	Patience time.Duration    // one call of Asker, its media's fetching aside; 0: 5 min
-	Lease    time.Duration    // how long a waiting question is lent at a time, and so waits if its process dies; 0: 15 s
-	Journal  string           // folder of what is in hand, for unclean exits; "": none
-	Hang     time.Duration    // a call that was told to end may take this long to; 0: 1 min
-	Exit     func(why string) // ends the process when a call hangs; nil: it is waited for
-	Grace    time.Duration    // what is in hand when Run is told to stop may take this long; 0: 20 s
-	Watch    trail.Watch      // nil: nobody watches
-	Log      *slog.Logger     // nil: nothing is logged
+	Uploads  Uploads                         // nil: this process does not see them
+	Limits   func(ingest.Clip) frames.Limits // what a clip's media may cost, by where they come from; nil: an upload's
+	Words    *live.Hub                       // is told of answers' words; nil: nobody listens
+	Group    string                          // names us in events' source; "": videoqa
+	Topics   Topics                          // zero: the published names
+	Slots    int                             // subjects asked about at a time, of one camera at most all but one; 0: 3
+	Ahead    int                             // clips that may wait to be looked at ahead of questions, if Asker is a Warmer; 0: 64, less: none are
+	Queue    int                             // questions that may wait for a slot before those that say on_overload: drop are dropped, and those of a camera that has its share of them wait in the store; 0: 256
+	Wait     time.Duration                   // a question without a deadline waits for its clip or footage this long; 0: 10 min
+	Retries  []time.Duration                 // before each further attempt; nil: 10 s, 1 min, 10 min
+	Patience time.Duration                   // one call of Asker, its media's fetching aside; 0: 5 min
+	Lease    time.Duration                   // how long a waiting question is lent at a time, and so waits if its process dies; 0: 15 s
+	Journal  string                          // folder of what is in hand, for unclean exits; "": none
+	Hang     time.Duration                   // a call that was told to end may take this long to; 0: 1 min
+	Exit     func(why string)                // ends the process when a call hangs; nil: it is waited for
+	Grace    time.Duration                   // what is in hand when Run is told to stop may take this long; 0: 20 s
+	Watch    trail.Watch                     // nil: nobody watches
+	Log      *slog.Logger                    // nil: nothing is logged
 
 	// Elsewhere says whether another process may have uploads that this one does not
 	// see; nil: none has. A question about one that is not here is then left in the
@@ -157,6 +128,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Retries == nil {
 		c.Retries = []time.Duration{10 * time.Second, time.Minute, 10 * time.Minute}
+	}
+	if c.Limits == nil {
+		c.Limits = func(ingest.Clip) frames.Limits { return frames.Upload() }
 	}
 	if c.Watch == nil {
 		c.Watch = trail.Nobody{}

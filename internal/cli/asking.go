@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -145,10 +144,7 @@ func (k *asking) once(ctx context.Context, w io.Writer, about heading, subject a
 // stretches answers once a stretch of Every, reading the file's index once. One that
 // cannot be read is told of, and does not keep the others from their answers.
 func (k *asking) stretches(ctx context.Context, name string, subject answers.Subject) error {
-	if still, err := frames.BeginsStill(subject.Reader, subject.Size); err != nil || still {
-		return cmp.Or(err, errNoSpan)
-	}
-	index, err := frames.Open(ctx, subject.Reader, subject.Size, subject.Limits)
+	index, err := frames.OpenVideo(ctx, subject.Reader, subject.Size, subject.Limits)
 	if err != nil {
 		return err
 	}
@@ -180,8 +176,6 @@ func (k *asking) stretches(ctx context.Context, name string, subject answers.Sub
 	}
 	return left.err("stretches")
 }
-
-var errNoSpan = fmt.Errorf("a still picture has no span of time: %w", fault.BadRequest)
 
 // failures counts what has no answer.
 type failures struct {

@@ -8,7 +8,6 @@ import (
 	"videoqa/answers"
 	"videoqa/internal/demo"
 	"videoqa/internal/modelflags"
-	"videoqa/internal/serve"
 	clips "videoqa/testdata/world/demo"
 )
 
@@ -38,5 +37,5 @@ func (c *Demo) Run(ctx context.Context, a *App) (err error) {
 	if c.Verbose {
 		log = a.logger(false, slog.LevelInfo)
 	}
-	return demo.Run(ctx, demo.Config{Files: clips.Files, Asker: serve.Asker(service), Log: log, Out: a.Out})
+	return demo.Run(ctx, demo.Config{Files: clips.Files, Asker: service, Log: log, Out: a.Out})
 }

@@ -131,19 +131,13 @@ func (c *Frames) look(a *App) (vlm.Vision, error) {
 	return look, nil
 }
 
+// sample takes the wanted frames. A still has one, which is as many as are asked for without --count.
 func (c *Frames) sample(ctx context.Context, src *source, look vlm.Vision) ([]frames.Picture, frames.Report, error) {
-	still, err := frames.BeginsStill(src.reader, src.size)
-	switch {
-	case err != nil:
-		return nil, frames.Report{}, err
-	case still && (c.From != 0 || c.To != 0):
-		return nil, frames.Report{}, errNoSpan
-	case still:
-		p, report, err := frames.DecodeStill(ctx, src.reader, src.size, src.limits)
+	pictures, report, err := frames.Decode(ctx, src.reader, src.size, frames.Plan{Count: look.Frames, From: c.From, To: c.To}, src.limits)
+	if report.Still {
 		report.Requested, report.FewerFrames = max(1, c.Count), c.Count > 1
-		return []frames.Picture{p}, report, err
 	}
-	return frames.Sample(ctx, src.reader, src.size, frames.Plan{Count: look.Frames, From: c.From, To: c.To}, src.limits)
+	return pictures, report, err
 }
 
 func writePNG(file string, p frames.Picture) error {

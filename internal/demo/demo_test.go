@@ -14,7 +14,7 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"videoqa/answers/worker"
+	"videoqa/answers"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
 	"videoqa/temporal"
@@ -28,23 +28,24 @@ type parrot struct {
 	asked map[string]bool
 }
 
-func (p *parrot) Ask(_ context.Context, s worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
-	word := make([]byte, s.File.Size())
-	if _, err := s.File.ReadAt(word, 0); err != nil && !errors.Is(err, io.EOF) {
+func (p *parrot) Ask(_ context.Context, about answers.About, questions []ingest.Question) ([]answers.Result, error) {
+	s := about.(answers.Subject)
+	word := make([]byte, s.Size)
+	if _, err := s.Reader.ReadAt(word, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	cache := ingest.CacheUse{FramesMiss: 2, Prefix: "miss"}
-	if p.asked[s.Clip.ID] {
+	if p.asked[s.ClipID] {
 		cache = ingest.CacheUse{FramesHit: 2, Prefix: "hit"}
 	}
-	p.asked[s.Clip.ID] = true
-	var results []worker.Result
+	p.asked[s.ClipID] = true
+	var results []answers.Result
 	for _, q := range questions {
-		results = append(results, worker.Result{Err: p.fail, Answer: ingest.Answer{
+		results = append(results, answers.Result{Err: p.fail, Answer: ingest.Answer{
 			ID: "a-" + q.ID, QuestionID: q.ID, Question: q.Text, Kind: q.AsKind(), Text: string(word), Score: 0.5,
-			Clips:    []ingest.SeenClip{{ID: s.Clip.ID, Digest: s.File.Digest(), Start: s.Clip.Start}},
+			Clips:    []ingest.SeenClip{{ID: s.ClipID, Digest: s.Digest, Start: s.Start}},
 			Sampling: ingest.Sampling{Policy: "uniform", Requested: 2, Frames: []ingest.SeenFrame{{PTS: temporal.Seconds(0.5)}, {PTS: temporal.Seconds(1.5)}}},
 			Cache:    cache,
 		}})

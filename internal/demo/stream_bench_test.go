@@ -15,6 +15,7 @@ import (
 
 	"videoqa/answers"
 	"videoqa/answers/worker"
+	"videoqa/frames"
 	"videoqa/ingest"
 	"videoqa/ingest/kafka"
 	"videoqa/ingest/media"
@@ -104,7 +105,9 @@ func (l load) askOne(ctx context.Context, a worker.Asker, s scene) error {
 		return err
 	}
 	defer file.Close()
-	results, err := a.Ask(ctx, worker.Subject{Clip: s.clip, File: file}, s.Questions)
+	results, err := a.Ask(ctx, answers.Subject{
+		ClipID: s.clip.ID, Camera: s.clip.Camera, Reader: file, Size: file.Size(), Digest: file.Digest(), Limits: frames.Footage(), Unchanged: file.Unchanged,
+	}, s.Questions)
 	for _, r := range results {
 		err = cmp.Or(err, r.Err)
 	}
@@ -209,7 +212,7 @@ func (f *forgetful) forget(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	f.Asker = serve.Asker(service)
+	f.Asker = service
 }
 
 // BenchmarkStreamBesideCalls has the same questions asked directly and through the
@@ -248,12 +251,13 @@ func BenchmarkStreamBesideCalls(b *testing.B) {
 // A nothing answers without looking.
 type nothing struct{}
 
-func (nothing) Ask(_ context.Context, s worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
-	results := make([]worker.Result, len(questions))
+func (nothing) Ask(_ context.Context, about answers.About, questions []ingest.Question) ([]answers.Result, error) {
+	s := about.(answers.Subject)
+	results := make([]answers.Result, len(questions))
 	for i, q := range questions {
 		results[i].Answer = ingest.Answer{
 			ID: "a-" + q.ID, QuestionID: q.ID, Question: q.Text, Kind: q.AsKind(), Text: "nothing", Evidence: []ingest.Evidence{},
-			Clips: []ingest.SeenClip{{ID: s.Clip.ID, Digest: s.File.Digest()}}, Sampling: ingest.Sampling{Policy: "uniform", Requested: 1, Frames: []ingest.SeenFrame{}, Notes: []ingest.Note{}},
+			Clips: []ingest.SeenClip{{ID: s.ClipID, Digest: s.Digest}}, Sampling: ingest.Sampling{Policy: "uniform", Requested: 1, Frames: []ingest.SeenFrame{}, Notes: []ingest.Note{}},
 			ProducedAt: ingest.NewTime(time.Now()),
 		}
 	}

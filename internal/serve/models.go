@@ -47,7 +47,7 @@ func (s *Settings) asker(ctx context.Context, p *Process, o *operations) (asks w
 		stop()
 		return all()
 	}
-	return counted{asker{service}.within(s.limits()), o.metrics}, told, unload, nil
+	return counted{service, o.metrics}, told, unload, nil
 }
 
 // healthPart is what readiness calls a model: the first has the name that it always had.

@@ -251,14 +251,14 @@ func (t told) Publish(ctx context.Context, messages ...ingest.Message) error {
 	return err
 }
 
-// counted tells how large the batches of an asker are.
+// counted is a service that tells how large the batches are that it is asked.
 type counted struct {
-	limitedAsker
+	*answers.Service
 	metrics *ops.Metrics
 }
 
 // Ask implements [worker.Asker].
-func (c counted) Ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
+func (c counted) Ask(ctx context.Context, about answers.About, questions []ingest.Question) ([]answers.Result, error) {
 	c.metrics.Batch(len(questions))
-	return c.limitedAsker.Ask(ctx, s, questions)
+	return c.Service.Ask(ctx, about, questions)
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"videoqa/answers"
 	"videoqa/answers/store/sqlite"
 	"videoqa/answers/worker"
 	"videoqa/ingest"
@@ -82,7 +83,7 @@ func (s served) answer(id string) {
 // A deaf asker is never asked: the media that are asked about are refused.
 type deaf struct{}
 
-func (deaf) Ask(context.Context, worker.Subject, []ingest.Question) ([]worker.Result, error) {
+func (deaf) Ask(context.Context, answers.About, []ingest.Question) ([]answers.Result, error) {
 	return nil, errors.New("nobody listens")
 }
 

@@ -48,18 +48,11 @@ func (p pictures) JPEG(ctx context.Context, c ingest.Clip, at time.Duration) ([]
 }
 
 func pictureOf(ctx context.Context, file *media.File, limits frames.Limits, at time.Duration) (frames.Picture, error) {
-	still, err := frames.BeginsStill(file, file.Size())
-	if err != nil {
-		return frames.Picture{}, fmt.Errorf("%w: %w", err, fault.BadVideo)
-	}
-	if still {
-		p, _, err := frames.DecodeStill(ctx, file, file.Size(), limits)
-		return p, err
-	}
-	all, report, err := frames.Sample(ctx, file, file.Size(), frames.Plan{At: []time.Duration{at}}, limits)
+	all, report, err := frames.Decode(ctx, file, file.Size(), frames.Plan{At: []time.Duration{at}}, limits)
 	switch {
 	case err != nil:
 		return frames.Picture{}, err
+	case report.Still:
 	case at >= report.Duration && at > time.Microsecond: // a clip of one picture may have no length
 		return frames.Picture{}, fmt.Errorf("show frame: the clip is %v long: %w", report.Duration, fault.NotFound)
 	case report.Instead[0]:
@@ -76,17 +69,7 @@ func (p pictures) Measure(ctx context.Context, c ingest.Clip) error {
 			return err
 		}
 		defer file.Close()
-		limits := p.limits.of(c)
-		still, err := frames.BeginsStill(file, file.Size())
-		switch {
-		case err != nil:
-			return err
-		case still:
-			_, _, err = frames.DecodeStill(ctx, file, file.Size(), limits)
-		default:
-			_, err = frames.Open(ctx, file, file.Size(), limits)
-		}
-		return err
+		return frames.Check(ctx, file, file.Size(), p.limits.of(c))
 	})
 	if errors.Is(err, fault.TooLarge) {
 		return fmt.Errorf("no question about it would be answered: %w (--spool-max-bytes and --spool-max-duration are the limits of uploads)", err)

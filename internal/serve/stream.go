@@ -9,7 +9,6 @@ import (
 	"os"
 	"time"
 
-	"videoqa/answers"
 	"videoqa/answers/live"
 	"videoqa/answers/upload"
 	"videoqa/answers/worker"
@@ -32,7 +31,7 @@ type Stream struct {
 	Topics  TopicSettings
 	Asker   worker.Asker // nil: questions are not answered here
 	Uploads uploads      // nil: there are none
-	Limits  mediaLimits  // of what is shown over HTTP, and registered
+	Limits  mediaLimits  // of media; zero: the usual
 	Peers   *peers       // nil: no other process shares the store
 	HTTP    httpSide
 	Observe observer // zero: nobody
@@ -82,7 +81,6 @@ func (s Stream) Run(ctx context.Context) (err error) {
 	if s.Peers != nil {
 		s.Work.Elsewhere = s.Peers.elsewhere
 	}
-	s.Observe.Health.Watch(partData, seldom(room(dir.path)))
 	s.Media.SpoolDir = dir.file("spool")
 	if s.Uploads != nil {
 		s.Media.Spool = s.Uploads
@@ -100,6 +98,10 @@ func (s Stream) Run(ctx context.Context) (err error) {
 	}
 	defer put("the Kafka client", client.Close)
 	s.Work.Stream, s.Work.Store, s.Work.Media, s.Work.Asker = s.Observe.publishing(client), db, fetcher, s.Asker
+	if s.Limits == (mediaLimits{}) {
+		s.Limits = usualLimits()
+	}
+	s.Work.Limits = s.Limits.of
 	s.Work.Journal = dir.file("journal")
 	s.Work.Exit = func(why string) {
 		s.Log.Error("a call hangs: the process ends, and begins with what it had in hand when it is started again", "why", why)
@@ -223,95 +225,4 @@ func (s Stream) topics() (all []kafka.Topic) {
 		all = append(all, kafka.Topic{Name: name, Partitions: s.Topics.Partitions, Retention: s.Topics.Retention})
 	}
 	return all
-}
-
-// Asker is a service as a stream asks it, with the usual limits of media.
-func Asker(service *answers.Service) worker.Asker { return asker{service} }
-
-// An asker is the service as the stream's worker wants it, with the usual limits.
-type asker struct{ service *answers.Service }
-
-// Ask implements [worker.Asker].
-func (a asker) Ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
-	return a.within(usualLimits()).Ask(ctx, s, questions)
-}
-
-// Warm implements [worker.Warmer].
-func (a asker) Warm(ctx context.Context, s worker.Subject) error {
-	return a.within(usualLimits()).Warm(ctx, s)
-}
-
-// Forget implements [worker.Forgetter].
-func (a asker) Forget(ctx context.Context, clipID string) error {
-	return a.service.Forget(ctx, clipID)
-}
-
-func (a asker) within(limits mediaLimits) limitedAsker { return limitedAsker{a.service, limits} }
-
-// A limitedAsker is an asker with limits of its own.
-type limitedAsker struct {
-	service *answers.Service
-	limits  mediaLimits
-}
-
-// Ask implements [worker.Asker].
-func (a limitedAsker) Ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]worker.Result, error) {
-	results, err := a.ask(ctx, s, questions)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]worker.Result, len(results))
-	for i, r := range results {
-		out[i] = worker.Result{Answer: r.Answer, Err: r.Err}
-	}
-	return out, nil
-}
-
-// Warm implements [worker.Warmer].
-func (a limitedAsker) Warm(ctx context.Context, s worker.Subject) error {
-	if s.Footage != nil {
-		return a.service.WarmFootage(ctx, a.footage(*s.Footage), s.Model)
-	}
-	return a.service.Warm(ctx, a.subject(s), s.Model)
-}
-
-// Forget implements [worker.Forgetter].
-func (a limitedAsker) Forget(ctx context.Context, clipID string) error {
-	return a.service.Forget(ctx, clipID)
-}
-
-func (a limitedAsker) subject(s worker.Subject) answers.Subject {
-	return answers.Subject{
-		ClipID: s.Clip.ID, Camera: s.Clip.Camera, Start: s.Clip.Start,
-		Reader: s.File, Size: s.File.Size(), Digest: s.File.Digest(), Limits: a.limits.of(s.Clip), Unchanged: s.File.Unchanged, Words: s.Words,
-	}
-}
-
-func (a limitedAsker) ask(ctx context.Context, s worker.Subject, questions []ingest.Question) ([]answers.Result, error) {
-	if s.Footage != nil {
-		footage := a.footage(*s.Footage)
-		footage.Words = s.Words
-		return a.service.AskFootage(ctx, footage, questions)
-	}
-	return a.service.Ask(ctx, a.subject(s), questions)
-}
-
-func (a limitedAsker) footage(f worker.Footage) answers.Footage {
-	out := answers.Footage{Camera: f.Camera, From: f.From, To: f.To, Again: f.Again}
-	if f.Incomplete {
-		out.Notes = append(out.Notes, ingest.Incomplete)
-	}
-	if f.LeftOut {
-		out.Notes = append(out.Notes, ingest.Degraded)
-	}
-	for _, c := range f.Clips {
-		out.Clips = append(out.Clips, answers.FootageClip{ID: c.ID, Start: c.Start.Time, End: c.End.Time, Open: func(ctx context.Context) (answers.Media, error) {
-			file, err := f.Open(ctx, c)
-			if err != nil {
-				return answers.Media{}, err
-			}
-			return answers.Media{Reader: file, Size: file.Size(), Digest: file.Digest(), Limits: a.limits.of(c), Unchanged: file.Unchanged, Close: file.Close}, nil
-		}})
-	}
-	return out
 }
