@@ -15,7 +15,6 @@ import (
 
 	"videoqa/answers"
 	"videoqa/answers/worker"
-	"videoqa/frames"
 	"videoqa/ingest"
 	"videoqa/ingest/kafka"
 	"videoqa/ingest/media"
@@ -106,7 +105,7 @@ func (l load) askOne(ctx context.Context, a worker.Asker, s scene) error {
 	}
 	defer file.Close()
 	results, err := a.Ask(ctx, answers.Subject{
-		ClipID: s.clip.ID, Camera: s.clip.Camera, Reader: file, Size: file.Size(), Digest: file.Digest(), Limits: frames.Footage(), Unchanged: file.Unchanged,
+		ClipID: s.clip.ID, Camera: s.clip.Camera, Reader: file, Size: file.Size(), Digest: file.Digest(), Unchanged: file.Unchanged,
 	}, s.Questions)
 	for _, r := range results {
 		err = cmp.Or(err, r.Err)
