@@ -104,9 +104,9 @@ func (l load) askOne(ctx context.Context, a worker.Asker, s scene) error {
 		return err
 	}
 	defer file.Close()
-	results, err := a.Ask(ctx, answers.Subject{
-		ClipID: s.clip.ID, Camera: s.clip.Camera, Reader: file, Size: file.Size(), Digest: file.Digest(), Unchanged: file.Unchanged,
-	}, s.Questions)
+	subject := answers.Subject{ClipID: s.clip.ID, Camera: s.clip.Camera, Reader: file, Size: file.Size(), Digest: file.Digest(), Unchanged: file.Unchanged}
+	subject.Limits.Pixels, subject.Limits.Streams, subject.Limits.Packets = 8192*4320, 64, 1<<27 // as footage's
+	results, err := a.Ask(ctx, subject, s.Questions)
 	for _, r := range results {
 		err = cmp.Or(err, r.Err)
 	}
