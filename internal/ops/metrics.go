@@ -110,6 +110,13 @@ func (m *Metrics) begin() {
 	}
 }
 
+// Models is told which models answer, so that their numbers are there from the start.
+func (m *Metrics) Models(names ...string) {
+	for _, name := range names {
+		m.answered.WithLabelValues(name)
+	}
+}
+
 // ServeHTTP answers a scrape.
 func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.handler.ServeHTTP(w, r) }
 

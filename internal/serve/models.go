@@ -39,6 +39,7 @@ func (s *Settings) asker(ctx context.Context, p *Process, o *operations) (asks w
 	}
 	for i, m := range opened {
 		told = append(told, servedModel(m.Description(), m.Vision()))
+		o.metrics.Models(told[i].Name)
 		o.health.Watch(healthPart(i, told[i].Name), func(context.Context) error { return nil })
 	}
 	o.service(service, kept)
