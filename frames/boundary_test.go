@@ -58,9 +58,9 @@ func TestOnlyPlainDataCrossesTheBoundary(t *testing.T) {
 func TestWhatIsNotPlainIsFound(t *testing.T) {
 	type handle struct {
 		Name string
-		c    *int
+		_    *int
 	}
-	type hidden struct{ n int }
+	type hidden struct{ _ int }
 	for _, tc := range []struct {
 		name string
 		kind reflect.Type
