@@ -34,7 +34,7 @@ type consumer struct {
 	stop   <-chan struct{} // closed: take nothing more in hand
 	hard   context.Context // ends with the grace time; parent of what handlers get
 
-	inHand sync.WaitGroup // deliveries not finished
+	inHand inHand         // deliveries not finished
 	lanes  sync.WaitGroup // goroutines that call handle
 }
 
@@ -187,8 +187,7 @@ func (m *consumer) commitOnce(to committer, lanes []*lane, committed map[*lane]i
 // drain waits until nothing is in hand, at most the grace time, and long enough
 // for the committer to have seen it.
 func (m *consumer) drain() {
-	idle := make(chan struct{})
-	go func() { m.inHand.Wait(); close(idle) }()
+	idle := m.inHand.end()
 	grace := time.NewTimer(m.cfg.Grace)
 	defer grace.Stop()
 	select {

@@ -160,14 +160,17 @@ func (l *lane) enqueue(ctx context.Context, r ingest.Record) bool {
 	if !l.window.take(ctx, l.m.stop, size) {
 		return false
 	}
+	if !l.m.inHand.begin() {
+		l.window.put(size)
+		return false
+	}
 	entry := l.tracker.start(r.Offset)
-	l.m.inHand.Add(1)
 	l.queue <- ingest.NewDelivery(r, l.revoked, func(done bool) {
 		if done {
 			l.tracker.finish(entry)
 		}
 		l.window.put(size)
-		l.m.inHand.Done()
+		l.m.inHand.finish()
 	})
 	return true
 }
