@@ -36,10 +36,17 @@ func library(t testing.TB) string {
 // openDemo opens the demonstration model for one test.
 func openDemo(t testing.TB, cfg models.Config) models.Model {
 	t.Helper()
+	return openNamed(t, "demonstration", cfg)
+}
+
+// openNamed is openDemo under another name.
+func openNamed(t testing.TB, name string, cfg models.Config) models.Model {
+	t.Helper()
 	c, err := checkpoint.OpenFS(model.Files)
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Name = name
 	cfg.CacheDir, cfg.Library = t.TempDir(), library(t)
 	m, err := models.Open(t.Context(), c, cfg)
 	if err != nil {

@@ -7,35 +7,13 @@ import (
 
 	"videoqa/answers"
 	"videoqa/ingest"
-	"videoqa/internal/checkpoint"
 	"videoqa/internal/fault"
 	"videoqa/internal/models"
 	"videoqa/internal/vlm"
-	"videoqa/testdata/model"
 )
 
-// openNamed opens the demonstration model under another name and in that precision.
-func openNamed(t *testing.T, name string, precision vlm.Precision) models.Model {
-	t.Helper()
-	c, err := checkpoint.OpenFS(model.Files)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Name = name
-	m, err := models.Open(t.Context(), c, models.Config{CacheDir: t.TempDir(), Library: library(t), Precision: precision})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(m.Close(), c.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	return m
-}
-
 func TestTwoModelsAnswerInOneServiceAsEachDoesAlone(t *testing.T) {
-	exact, rounded := openNamed(t, "exact", vlm.FP32), openNamed(t, "rounded", vlm.INT8)
+	exact, rounded := openNamed(t, "exact", models.Config{Precision: vlm.FP32}), openNamed(t, "rounded", models.Config{Precision: vlm.INT8})
 	clip := subject(t, "clips/b-pyramid.mp4")
 	both := service(t, answers.Config{Model: exact, More: []answers.Model{rounded}})
 	var mixed []ingest.Question
@@ -64,7 +42,7 @@ func TestTwoModelsAnswerInOneServiceAsEachDoesAlone(t *testing.T) {
 }
 
 func TestAQuestionToAModelThatIsNotThereSaysWhichAre(t *testing.T) {
-	s := service(t, answers.Config{Model: openNamed(t, "one", vlm.FP32), More: []answers.Model{openNamed(t, "two", vlm.FP32)}})
+	s := service(t, answers.Config{Model: openNamed(t, "one", models.Config{Precision: vlm.FP32}), More: []answers.Model{openNamed(t, "two", models.Config{Precision: vlm.FP32})}})
 	results, err := s.Ask(t.Context(), subject(t, "clips/b-pyramid.mp4"), []ingest.Question{{Text: "a?", Model: "three"}, {Text: "what is this?", Model: "two"}})
 	if err != nil {
 		t.Fatal(err)
@@ -75,13 +53,13 @@ func TestAQuestionToAModelThatIsNotThereSaysWhichAre(t *testing.T) {
 	if results[1].Err != nil || results[1].Answer.Model.Name != "two" {
 		t.Errorf("asked beside it: %+v", results[1])
 	}
-	if _, err := answers.New(answers.Config{Model: openNamed(t, "same", vlm.FP32), More: []answers.Model{openNamed(t, "same", vlm.INT8)}}); !errors.Is(err, fault.BadRequest) {
+	if _, err := answers.New(answers.Config{Model: openNamed(t, "same", models.Config{Precision: vlm.FP32}), More: []answers.Model{openNamed(t, "same", models.Config{Precision: vlm.INT8})}}); !errors.Is(err, fault.BadRequest) {
 		t.Errorf("two models of one name: %v", err)
 	}
 }
 
 func TestLookingAheadIsForTheModelThatIsAsked(t *testing.T) {
-	s := service(t, answers.Config{Model: openNamed(t, "exact", vlm.FP32), More: []answers.Model{openNamed(t, "rounded", vlm.INT8)}})
+	s := service(t, answers.Config{Model: openNamed(t, "exact", models.Config{Precision: vlm.FP32}), More: []answers.Model{openNamed(t, "rounded", models.Config{Precision: vlm.INT8})}})
 	clip := subject(t, "clips/b-pyramid.mp4")
 	if err := s.Warm(t.Context(), clip, "rounded"); err != nil {
 		t.Fatal(err)

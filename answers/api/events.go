@@ -52,10 +52,7 @@ func (a *API) listen(r *http.Request, questions []ingest.Question) (words <-chan
 func (a *API) stream(w http.ResponseWriter, r *http.Request, questions []ingest.Question, words <-chan live.Word, wait time.Duration) error {
 	s := &events{w: w, control: http.NewResponseController(w), sent: make([]bool, len(questions))}
 	s.begin()
-	results := make([]Result, len(questions))
-	for i, q := range questions {
-		results[i] = Result{QuestionID: q.ID, Status: string(store.Waiting)}
-	}
+	results := unknown(questions)
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
 	left := len(questions)
@@ -74,7 +71,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, questions []ingest.
 			s.comment()
 		}
 		if left > 0 {
-			s.pause(ctx, words, results, min(max(a.cfg.lookEach, time.Since(began)/10), 500*time.Millisecond))
+			s.pause(ctx, words, results, a.untilNextLook(began))
 		}
 	}
 	if r.Context().Err() == nil {

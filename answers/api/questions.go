@@ -215,10 +215,7 @@ func (a *API) await(w http.ResponseWriter, r *http.Request, questions []ingest.Q
 	if async {
 		w.Header().Set("Preference-Applied", "respond-async")
 	}
-	results := make([]Result, len(questions))
-	for i, q := range questions {
-		results[i] = Result{QuestionID: q.ID, Status: string(store.Waiting)}
-	}
+	results := unknown(questions)
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
 	left := len(questions)
@@ -226,9 +223,7 @@ func (a *API) await(w http.ResponseWriter, r *http.Request, questions []ingest.Q
 		if err := a.look(ctx, questions, results, &left); err != nil && ctx.Err() == nil {
 			return err
 		}
-		// The longer it took, the less it matters that a reply is a tenth of that later.
-		pause := min(max(a.cfg.lookEach, time.Since(began)/10), 500*time.Millisecond)
-		if left > 0 && !sleep(ctx, pause) {
+		if left > 0 && !sleep(ctx, a.untilNextLook(began)) {
 			break
 		}
 	}
@@ -246,6 +241,21 @@ func (a *API) await(w http.ResponseWriter, r *http.Request, questions []ingest.Q
 	return reply(w, status, struct {
 		Results []Result `json:"results"`
 	}{results})
+}
+
+// unknown are the results of questions before the store was looked at.
+func unknown(questions []ingest.Question) []Result {
+	results := make([]Result, len(questions))
+	for i, q := range questions {
+		results[i] = Result{QuestionID: q.ID, Status: string(store.Waiting)}
+	}
+	return results
+}
+
+// untilNextLook is how long to wait before the store is looked at again. The longer it
+// took, the less it matters that a reply is a tenth of that later.
+func (a *API) untilNextLook(began time.Time) time.Duration {
+	return min(max(a.cfg.lookEach, time.Since(began)/10), 500*time.Millisecond)
 }
 
 // statusOf is 200 if any question was answered or still waits; else that of the problems
