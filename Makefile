@@ -67,7 +67,7 @@ test: libraries ## all tests
 BESIDE_SERVERS := testdata/kafka/run.sh testdata/postgres/run.sh testdata/redis/run.sh
 
 test-real: build ## the tests beside a real Kafka, PostgreSQL and Redis (needs Java 17 and mvn; the others come from apt)
-	$(WITH_LIBRARIES) VIDEOQA_TEST_REAL=1 $(BESIDE_SERVERS) sh -c 'go test -p 1 -count=1 -timeout 20m ./ingest/kafka ./ingest/broker ./answers/... ./frames/features/... && go test -count=1 ./internal/cli -run WhatServesBeside'
+	$(WITH_LIBRARIES) VIDEOQA_TEST_REAL=1 $(BESIDE_SERVERS) sh -c 'go test -p 1 -count=1 -timeout 20m ./ingest/kafka ./ingest/broker ./answers/... && go test -count=1 ./internal/cli -run WhatServesBeside'
 	$(MAKE) faults
 	$(MAKE) rebalance MINUTES=1
 

@@ -24,12 +24,12 @@ import (
 
 	"github.com/maypok86/otter/v2"
 
+	"videoqa/answers/features"
 	"videoqa/frames"
-	"videoqa/frames/features"
 	"videoqa/ingest"
+	"videoqa/internal/fair"
 	"videoqa/internal/fault"
-	"videoqa/internal/recent"
-	"videoqa/internal/turns"
+	"videoqa/internal/lru"
 	"videoqa/internal/vlm"
 )
 
@@ -75,14 +75,14 @@ type Service struct {
 	cfg      Config
 	models   []Model                           // the first answers questions that name none
 	features map[features.Type]*features.Cache // over one store
-	prefixes *recent.Cache[vlm.Context]
+	prefixes *lru.Cache[vlm.Context]
 	seen     *otter.Cache[string, seen]   // what a plan gave on a clip, so that it need not be decoded again
 	moments  *otter.Cache[string, looked] // and what a moment did
 	slow     slowness
-	holdings *holdings     // whose all that is
-	queue    chan struct{} // one token a call that is inside
-	turns    *turns.Turns  // one for a clip that is decoded and encoded
-	taken    taken         // pictures, from clips
+	holdings *holdings       // whose all that is
+	queue    chan struct{}   // one token a call that is inside
+	slots    *fair.Scheduler // one for a clip that is decoded and encoded
+	taken    taken           // pictures, from clips
 }
 
 // New returns a service over the models of cfg, which are borrowed.
@@ -106,13 +106,13 @@ func New(cfg Config) (*Service, error) {
 		cfg: cfg, models: cfg.models(), features: map[features.Type]*features.Cache{
 			features.Float32: features.New(cfg.Features, features.Float32), features.Float16: features.New(cfg.Features, features.Float16),
 		},
-		prefixes: recent.New(cfg.PrefixBytes, func(_ string, p vlm.Context) int64 { return p.Bytes() }),
+		prefixes: lru.New(cfg.PrefixBytes, func(_ string, p vlm.Context) int64 { return p.Bytes() }),
 		seen:     otter.Must(&otter.Options[string, seen]{MaximumSize: 10_000}),
 		moments:  otter.Must(&otter.Options[string, looked]{MaximumSize: 100_000}),
 		slow:     newSlowness(),
 		holdings: newHoldings(),
 		queue:    make(chan struct{}, cfg.Clips+cfg.Queue),
-		turns:    turns.New(cfg.Clips),
+		slots:    fair.New(cfg.Clips),
 	}, nil
 }
 
@@ -125,7 +125,7 @@ func (s *Service) Features() (all features.Stats) {
 }
 
 // Prefixes counts the clips' prefixes.
-func (s *Service) Prefixes() recent.Stats { return s.prefixes.Stats() }
+func (s *Service) Prefixes() lru.Stats { return s.prefixes.Stats() }
 
 // Pictures counts what was taken from clips: pictures that were decoded, those of
 // them that were wanted, and those that were wanted and damaged.

@@ -6,7 +6,7 @@ import (
 
 	"videoqa/frames"
 	"videoqa/ingest"
-	"videoqa/internal/trail"
+	"videoqa/internal/trace"
 	"videoqa/temporal"
 )
 
@@ -17,9 +17,9 @@ func (s Subject) source() source { return clipSource{s} }
 
 func (c clipSource) steps(j *job) []step {
 	return []step{
-		{"look the clip up", trail.Recall, new(float64), func(ctx context.Context) error { return c.recall(ctx, j) }},
+		{"look the clip up", trace.Recall, new(float64), func(ctx context.Context) error { return c.recall(ctx, j) }},
 		j.turn(),
-		{"decode", trail.Decode, &j.cost.DecodeMS, func(ctx context.Context) error { return c.decode(ctx, j) }},
+		{"decode", trace.Decode, &j.cost.DecodeMS, func(ctx context.Context) error { return c.decode(ctx, j) }},
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 	"videoqa/frames"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
-	"videoqa/internal/trail"
+	"videoqa/internal/trace"
 	"videoqa/temporal"
 )
 
@@ -67,8 +67,8 @@ func (f Footage) source() source { return &footageSource{Footage: f} }
 func (f *footageSource) steps(j *job) []step {
 	return []step{
 		j.turn(),
-		{"fetch", trail.Fetch, &j.cost.FetchMS, func(ctx context.Context) error { return f.gather(ctx, j) }},
-		{"decode", trail.Decode, &j.cost.DecodeMS, func(ctx context.Context) error { return f.decode(ctx, j) }},
+		{"fetch", trace.Fetch, &j.cost.FetchMS, func(ctx context.Context) error { return f.gather(ctx, j) }},
+		{"decode", trace.Decode, &j.cost.DecodeMS, func(ctx context.Context) error { return f.decode(ctx, j) }},
 	}
 }
 

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"videoqa/answers"
-	"videoqa/frames/features"
+	"videoqa/answers/features"
 	"videoqa/ingest"
 	"videoqa/internal/models"
 )

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"time"
 
+	"videoqa/answers/features"
 	"videoqa/frames"
-	"videoqa/frames/features"
 	"videoqa/frames/prepare"
 	"videoqa/ingest"
+	"videoqa/internal/fair"
 	"videoqa/internal/fault"
-	"videoqa/internal/trail"
-	"videoqa/internal/turns"
+	"videoqa/internal/trace"
 	"videoqa/internal/vlm"
 	"videoqa/temporal"
 )
@@ -56,7 +56,7 @@ type look struct {
 // A step is one of a job's.
 type step struct {
 	name  string
-	stage string   // that it is in a trail; "": in none
+	stage string   // under which it is traced; "": it is not
 	cost  *float64 // where its time is added
 	do    func(context.Context) error
 }
@@ -64,13 +64,13 @@ type step struct {
 // steps are what a job goes through.
 func (j *job) steps() []step {
 	return append(j.stepsToSee(),
-		step{"read the prefix", trail.Prefix, &j.cost.PrefixMS, j.read},
-		step{"generate", trail.Generate, &j.cost.GenerateMS, j.generate})
+		step{"read the prefix", trace.Prefix, &j.cost.PrefixMS, j.read},
+		step{"generate", trace.Generate, &j.cost.GenerateMS, j.generate})
 }
 
 // stepsToSee are those that depend on no question: afterwards the features of all pictures are there.
 func (j *job) stepsToSee() []step {
-	return append(j.source.steps(j), step{"encode", trail.Encode, &j.cost.EncodeMS, j.encode})
+	return append(j.source.steps(j), step{"encode", trace.Encode, &j.cost.EncodeMS, j.encode})
 }
 
 // turn is the step of a source that waits until the job may decode and encode.
@@ -89,14 +89,14 @@ func (j *job) run(ctx context.Context) error {
 func (j *job) through(ctx context.Context, steps []step) error {
 	defer j.source.close()
 	defer j.endTurn()
-	ctx = turns.Line(ctx, j.source.line())
+	ctx = fair.WithKey(ctx, j.source.line())
 	for _, step := range steps {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
 		began, end := time.Now(), func(error) {}
 		if step.stage != "" {
-			end = trail.Begin(ctx, step.stage)
+			end = trace.Begin(ctx, step.stage)
 		}
 		err := step.do(ctx)
 		end(err)
@@ -111,7 +111,7 @@ func (j *job) through(ctx context.Context, steps []step) error {
 // takeTurn waits until the job may decode and encode, unless that is known.
 func (j *job) takeTurn(ctx context.Context) (err error) {
 	if j.vectors == nil && j.prefix == nil {
-		j.done, err = j.s.turns.Take(ctx)
+		j.done, err = j.s.slots.Acquire(ctx)
 	}
 	return err
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"videoqa/answers/features"
 	"videoqa/frames"
-	"videoqa/frames/features"
 	"videoqa/ingest"
 )
 

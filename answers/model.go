@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"videoqa/frames/features"
+	"videoqa/answers/features"
 	"videoqa/frames/prepare"
 	"videoqa/ingest"
 	"videoqa/internal/fault"

@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"videoqa/answers"
+	"videoqa/answers/features"
+	"videoqa/answers/features/redis"
 	"videoqa/frames"
-	"videoqa/frames/features"
-	"videoqa/frames/features/redis"
 	"videoqa/ingest"
 	"videoqa/internal/models"
 )

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"videoqa/internal/turns"
+	"videoqa/internal/fair"
 )
 
 // Warm looks at a subject ahead of questions: the frames that an ordinary question
@@ -21,7 +21,7 @@ func (s *Service) Warm(ctx context.Context, about About, model string) error {
 	}
 	defer leave()
 	j := job{s: s, model: m, source: about.source(), count: m.Vision().Frames}
-	if err := j.through(turns.Behind(ctx), j.stepsToSee()); err != nil {
+	if err := j.through(fair.LowPriority(ctx), j.stepsToSee()); err != nil {
 		return fmt.Errorf("answers: look ahead: %w", err)
 	}
 	return nil

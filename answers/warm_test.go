@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"videoqa/answers"
-	"videoqa/frames/features"
+	"videoqa/answers/features"
 	"videoqa/ingest"
 )
 

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 
 	"videoqa/internal/checkpoint"
-	"videoqa/internal/turns"
+	"videoqa/internal/fair"
 )
 
 func TestManyAskersShareOneModelAndOneFolder(t *testing.T) {
@@ -32,11 +32,11 @@ func TestManyAskersShareOneModelAndOneFolder(t *testing.T) {
 // held keeps others from having turns until all n calls of do wait, each in a goroutine
 // of its own, and then waits for their ends. It runs in a bubble of testing/synctest,
 // in which its model was loaded too.
-func held(t *testing.T, queue *turns.Turns, n int, do func(i int) error) {
+func held(t *testing.T, queue *fair.Scheduler, n int, do func(i int) error) {
 	t.Helper()
 	var release []func()
 	for range mostRuns {
-		done, err := queue.Take(t.Context())
+		done, err := queue.Acquire(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +63,7 @@ func TestFramesThatWaitAreEncodedInOneRun(t *testing.T) {
 		g, m := readGolden(t, dir), load(t, dir, t.TempDir(), 1)
 		pixels := slices.Collect(slices.Chunk(g.bytes("5.pixels"), 12*12*3))
 		got := make([][]pictureTokens, 3)
-		held(t, m.wideTurns, 3, func(i int) (err error) {
+		held(t, m.wideSlots, 3, func(i int) (err error) {
 			got[i], err = m.encodePictures(t.Context(), slices.Concat(pixels[2*i], pixels[2*i+1]), 2, 12, 12)
 			return err
 		})
@@ -87,7 +87,7 @@ func TestQuestionsOfCallersThatWaitAreAnsweredTogether(t *testing.T) {
 		m, g, p := tiny(t, "video", 5)
 		prompts := g.Clips[5].Prompts
 		told := make([][]int64, len(prompts))
-		held(t, m.textTurns, len(prompts), func(i int) error {
+		held(t, m.textSlots, len(prompts), func(i int) error {
 			got, err := m.generate(t.Context(), p, [][]int64{prompts[i].Prompt}, generation{MaxTokens: 6, onToken: func(_ int, id int64) { told[i] = append(told[i], id) }})
 			if err == nil && !slices.Equal(got[0].IDs, prompts[i].IDs) {
 				err = fmt.Errorf("prompt %v is answered %v; want %v", prompts[i].Prompt, got[0].IDs, prompts[i].IDs)

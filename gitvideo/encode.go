@@ -100,7 +100,7 @@ func (m *Model) encodeAll(ctx context.Context, done func(), all []*encoding) err
 			return err
 		}
 		if out, pixels = append(out, got...), pixels[z.frames*one:]; len(pixels) > 0 {
-			if done, err = m.wideTurns.Take(ctx); err != nil {
+			if done, err = m.wideSlots.Acquire(ctx); err != nil {
 				return err
 			}
 		}

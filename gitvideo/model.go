@@ -13,11 +13,11 @@ import (
 	"sync"
 
 	"videoqa/internal/checkpoint"
+	"videoqa/internal/fair"
 	"videoqa/internal/nn/session"
 	"videoqa/internal/nn/weights"
 	"videoqa/internal/onnx"
 	"videoqa/internal/tokenizer"
-	"videoqa/internal/turns"
 	"videoqa/internal/vlm"
 )
 
@@ -40,11 +40,11 @@ type Model struct {
 	runtime *session.Runtime
 	from    *source // borrowed; new sizes of picture read its embeddings
 
-	rooms     sync.Pool    // of *[][]float32, for keys and values on their way into a Prefix
-	wideTurns *turns.Turns // one for a run of a graph over pictures or a prefix
-	textTurns *turns.Turns // one for a step of the text graph
-	encodings turns.Groups[size, *encoding]
-	askings   turns.Groups[*Prefix, *asking]
+	rooms     sync.Pool       // of *[][]float32, for keys and values on their way into a Prefix
+	wideSlots *fair.Scheduler // one for a run of a graph over pictures or a prefix
+	textSlots *fair.Scheduler // one for a step of the text graph
+	encodings fair.Batcher[size, *encoding]
+	askings   fair.Batcher[*Prefix, *asking]
 }
 
 // mostRuns is how many graphs of a kind run at a time. Each has all cores, but small
@@ -97,9 +97,9 @@ func loadIn(ctx context.Context, s *source, cfg Config, rt *onnx.Runtime, precis
 // share has calls that wait for their turn served together where they can be.
 func (m *Model) share() {
 	tokens := m.Tokens(m.ImageSize(), m.ImageSize())
-	m.wideTurns, m.textTurns = turns.New(mostRuns), turns.New(mostRuns)
-	m.encodings.Turns, m.encodings.Most, m.encodings.Run = m.wideTurns, m.most(tokens)*tokens, m.encodeAll
-	m.askings.Turns, m.askings.Most, m.askings.Run = m.textTurns, maxRows, m.finishAll
+	m.wideSlots, m.textSlots = fair.New(mostRuns), fair.New(mostRuns)
+	m.encodings.Scheduler, m.encodings.Most, m.encodings.Run = m.wideSlots, m.most(tokens)*tokens, m.encodeAll
+	m.askings.Scheduler, m.askings.Most, m.askings.Run = m.textSlots, maxRows, m.finishAll
 }
 
 // prepare converts the weights, unless that has been done, and opens the text

@@ -68,7 +68,7 @@ func (m *Model) readPictures(ctx context.Context, frames []pictureTokens, slots 
 		return nil, fmt.Errorf("gitvideo: make prefix: %w", err)
 	}
 	defer done()
-	turn, err := m.wideTurns.Take(ctx)
+	turn, err := m.wideSlots.Acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("gitvideo: make prefix: %w", err)
 	}

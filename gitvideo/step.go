@@ -4,16 +4,16 @@ import (
 	"context"
 	"fmt"
 
+	"videoqa/internal/fair"
 	"videoqa/internal/nn/decode"
 	"videoqa/internal/onnx"
-	"videoqa/internal/turns"
 )
 
 // A stepper continues rows of text over one clip's prefix, as [decode.Run] wants it.
 type stepper struct {
 	spec    spec
 	session *onnx.Session
-	turns   *turns.Turns
+	slots   *fair.Scheduler
 	done    func() // gives back the turn that the next step has; nil: it takes one
 	prefix  *Prefix
 
@@ -23,7 +23,7 @@ type stepper struct {
 
 func (m *Model) newStepper(session *onnx.Session, p *Prefix, done func()) *stepper {
 	t := m.spec.text
-	return &stepper{spec: m.spec, session: session, turns: m.textTurns, done: done, prefix: p, cache: decode.NewCache(2*t.Layers, t.Heads, t.Head())}
+	return &stepper{spec: m.spec, session: session, slots: m.textSlots, done: done, prefix: p, cache: decode.NewCache(2*t.Layers, t.Heads, t.Head())}
 }
 
 // Vocabulary implements [decode.Stepper].
@@ -70,7 +70,7 @@ func (s *stepper) run(ctx context.Context, step decode.Step) ([]float32, error) 
 func (s *stepper) inTurn(ctx context.Context, run func() error) (err error) {
 	done := s.done
 	if s.done = nil; done == nil {
-		if done, err = s.turns.Take(ctx); err != nil {
+		if done, err = s.slots.Acquire(ctx); err != nil {
 			return err
 		}
 	}

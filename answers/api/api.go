@@ -246,7 +246,7 @@ func (a *API) Handler() http.Handler {
 			}
 		})
 	}
-	return a.hear(a.guard(unknownRoutes(mux)))
+	return a.limitBodies(a.guard(unknownRoutes(mux)))
 }
 
 func (a *API) models(w http.ResponseWriter, _ *http.Request) error {

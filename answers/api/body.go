@@ -157,7 +157,7 @@ func (a *API) readForm(r *http.Request, f *form, want reading) (b body, err erro
 
 // admitRest refuses media that follow if their length tells that they are too large.
 func (a *API) admitRest(r *http.Request) error {
-	h, ok := r.Body.(*heard)
+	h, ok := r.Body.(*limitedBody)
 	if !ok || r.Header.Get("Content-Encoding") != "" {
 		return nil
 	}

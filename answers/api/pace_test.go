@@ -39,7 +39,7 @@ func dialPaced(t *testing.T, grace time.Duration, rate int64, handler http.Handl
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	l := pipeListener{make(chan net.Conn), ctx, cancel}
-	server := &http.Server{Handler: (&API{cfg: Config{BodyGrace: grace, BodyRate: rate}}).hear(handler)}
+	server := &http.Server{Handler: (&API{cfg: Config{BodyGrace: grace, BodyRate: rate}}).limitBodies(handler)}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()
 	ours, theirs := net.Pipe()

@@ -4,67 +4,84 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"videoqa/answers/store"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
 	"videoqa/internal/strictjson"
-	"videoqa/internal/trail"
+	"videoqa/internal/trace"
 )
 
-// accept takes a question in hand, unless it is: then it comes after.
+// A progress says how acceptance goes on after a step.
+type progress int
+
+const (
+	next       progress = iota // with the next step
+	finished                   // it is over: an outcome was published, or the question's row is stored
+	handedOver                 // it is over: another part of the worker has the question and will release it
+)
+
+// A step does one thing with a question that was read. After an error the question is
+// released unfinished, and its record is read again.
+type step struct {
+	name string
+	do   func(*Worker, context.Context, *job) (progress, error)
+}
+
+// arrival returns the first steps of a question from the stream or the deferred queue.
+func arrival() []step {
+	return []step{
+		{"wait behind the same question in progress", (*Worker).claim},
+		{"store it for later if its camera floods the queue", (*Worker).overflowed},
+	}
+}
+
+// acceptance returns the steps between a question's arrival and its answer. A question that
+// waited behind the same one in progress begins here.
+func acceptance() []step {
+	return []step{
+		{"publish a stored outcome again", (*Worker).repeat},
+		{"note that it uses its upload", (*Worker).noteUpload},
+		{"find its clip or footage", (*Worker).locate},
+		{"store it for later if its camera, known only now, floods the queue", (*Worker).overflowed},
+		{"wait for a slot", (*Worker).enqueue},
+	}
+}
+
+// accept begins work on a question.
 func (w *Worker) accept(ctx context.Context, j *job) {
-	j.trail, j.fate = w.cfg.Watch.Follow(j.question, j.at.Time, j.record.Headers), trail.Repeated
-	if !w.hands.take(j) || w.floods(j) {
-		return
-	}
-	w.consider(ctx, j)
+	j.trace, j.disposition = w.cfg.Observer.Follow(j.question, j.at.Time, j.record.Headers), trace.Repeated
+	w.proceed(ctx, j, slices.Concat(arrival(), acceptance()))
 }
 
-// consider finds out what is to be done about a question: whoever was answered
-// before gets the same record again; the others are asked, wait, or are dead.
-func (w *Worker) consider(ctx context.Context, j *job) {
-	asked, err := w.decide(ctx, j)
-	if damaged(err) {
-		err = w.die(ctx, j, err)
-	}
-	if asked && w.floods(j) { // its key may be known only now
-		return
-	}
-	if asked {
-		j.taken = j.trail.Begin(trail.Queue)
-	}
-	switch {
-	case err != nil:
-		w.put(j, false)
-	case asked:
-		w.queue(ctx, j)
-	default:
-		w.put(j, true)
+// proceed goes through steps until one ends the acceptance of j.
+func (w *Worker) proceed(ctx context.Context, j *job, steps []step) {
+	for _, s := range steps {
+		then, err := s.do(w, ctx, j)
+		if damaged(err) {
+			then, err = finished, w.deadLetterOutcome(ctx, j, err)
+		}
+		switch {
+		case err != nil:
+			w.cfg.Log.Debug("a question is read again later", "question", j.question.ID, "step", s.name, "error", err)
+			w.release(j, false)
+			return
+		case then == finished:
+			w.release(j, true)
+			return
+		case then == handedOver:
+			return
+		}
 	}
 }
 
-// queue lets j wait for a slot. Those that have to go for it are dead.
-func (w *Worker) queue(ctx context.Context, j *job) {
-	w.ahead.askedOf(j.question.Model)
-	dropped, ok := w.desk.put(j)
-	if !ok {
-		w.put(j, false)
-		return
-	}
-	for _, d := range dropped {
-		d.taken(fault.Overloaded)
-		d.queued = time.Time{} // it was not asked
-		cause := fmt.Errorf("worker: ask %s: more than %d questions wait, and it says on_overload: drop: %w", d.question.ID, w.cfg.Queue, fault.Overloaded)
-		w.put(d, w.die(ctx, d, cause) == nil)
-	}
-}
-
-// put puts a question down and takes the next job about it in hand.
-func (w *Worker) put(j *job, done bool) {
+// release ends work on j: its record is done, or is read again. The next job about the
+// same question, if one waits, is accepted.
+func (w *Worker) release(j *job, done bool) {
 	if j.row != nil {
-		w.lent.remove(j.question.ID)
+		w.leases.remove(j.question.ID)
 	}
 	if j.delivery != nil && done {
 		j.delivery.Done()
@@ -72,48 +89,86 @@ func (w *Worker) put(j *job, done bool) {
 		j.delivery.Drop()
 	}
 	if !done {
-		j.fate = trail.Dropped
+		j.disposition = trace.Dropped
 	}
-	j.trail.End(j.fate, j.said)
-	if next := w.hands.put(j); next != nil {
-		w.consider(w.hard, next)
+	j.trace.End(j.disposition, j.answer)
+	if waited := w.inProgress.remove(j); waited != nil {
+		w.proceed(w.hard, waited, acceptance())
 	}
 }
 
-// decide returns true if j is to be asked, false if it is accounted for.
-func (w *Worker) decide(ctx context.Context, j *job) (asked bool, err error) {
+// claim is the step that lets one job about a question proceed at a time.
+func (w *Worker) claim(_ context.Context, j *job) (progress, error) {
+	if !w.inProgress.add(j) {
+		return handedOver, nil // release accepts it
+	}
+	return next, nil
+}
+
+// overflowed is the step that hands j to the overflow queue if it has to go there.
+func (w *Worker) overflowed(_ context.Context, j *job) (progress, error) {
+	if w.floods(j) {
+		return handedOver, nil
+	}
+	return next, nil
+}
+
+// repeat is the step that ends j if its question has an outcome or a row already.
+func (w *Worker) repeat(ctx context.Context, j *job) (progress, error) {
 	var known store.Outcome
 	var found bool
-	err = w.insist(ctx, "read an outcome", func() (err error) {
+	err := w.retryUnavailable(ctx, "read an outcome", func() (err error) {
 		known, found, err = w.cfg.Store.Outcome(ctx, j.question.ID)
 		return err
 	})
 	switch {
 	case err != nil:
-		return false, err
+		return finished, err
 	case found && known.Request != j.request:
-		return false, w.conflict(ctx, j)
+		return finished, w.conflict(ctx, j)
 	case found && known.State != store.Waiting && !j.replays(known):
-		return false, w.publishStored(ctx, j, known)
+		return finished, w.publishStored(ctx, j, known)
 	case found && j.row == nil:
-		return false, nil // it waits: its row is stored
+		return finished, nil // its row is stored
 	}
-	if err := w.useUpload(ctx, j); err != nil {
-		return false, err
-	}
-	return w.locate(ctx, j)
+	return next, nil
 }
 
-// replays tells whether j is asked again in place of the dead letter that is
-// stored.
+func (w *Worker) noteUpload(ctx context.Context, j *job) (progress, error) {
+	return next, w.useUpload(ctx, j)
+}
+
+// enqueue is the step that puts j into the admission queue. Questions that are dropped
+// for it become dead letters.
+func (w *Worker) enqueue(ctx context.Context, j *job) (progress, error) {
+	j.dequeued = j.trace.Begin(trace.Queue)
+	w.prefetch.askedOf(j.question.Model)
+	dropped, ok := w.admission.put(j)
+	if !ok {
+		return finished, errClosed
+	}
+	for _, d := range dropped {
+		d.dequeued(fault.Overloaded)
+		d.queued = time.Time{} // it was not asked
+		cause := fmt.Errorf("worker: ask %s: more than %d questions wait, and it says on_overload: drop: %w", d.question.ID, w.cfg.Queue, fault.Overloaded)
+		w.release(d, w.deadLetterOutcome(ctx, d, cause) == nil)
+	}
+	return handedOver, nil
+}
+
+// errClosed says that the worker ends and takes no further question.
+var errClosed = errors.New("worker: the admission queue is closed")
+
+// replays says whether j is to replace the stored dead letter.
 func (j *job) replays(known store.Outcome) bool {
 	return j.row != nil && j.row.Replaces != "" && known.State == store.Dead && j.row.Replaces == store.MessageHash(known.Message)
 }
 
-// locate finds what j is about, or lets it wait.
-func (w *Worker) locate(ctx context.Context, j *job) (found bool, err error) {
+// locate is the step that finds what j is about. If that is missing, j waits for it or
+// is dead.
+func (w *Worker) locate(ctx context.Context, j *job) (progress, error) {
 	var missing error
-	err = w.insist(ctx, "look for a clip", func() (err error) {
+	err := w.retryUnavailable(ctx, "look for a clip", func() (err error) {
 		j.target, missing, err = w.find(ctx, j.question)
 		return err
 	})
@@ -121,31 +176,31 @@ func (w *Worker) locate(ctx context.Context, j *job) (found bool, err error) {
 	waited := waits && !time.Now().Before(j.row.Until)
 	switch {
 	case err != nil:
-		return false, err
+		return finished, err
 	case j.late() && !waits:
-		return false, w.die(ctx, j, fmt.Errorf("worker: ask %s: it was to be answered by %s: %w", j.question.ID, j.question.Deadline, fault.Deadline))
-	case missing == nil, waited && j.target.recording != nil: // what there is of it has to do
-		return true, nil
+		return finished, w.deadLetterOutcome(ctx, j, fmt.Errorf("worker: ask %s: it was to be answered by %s: %w", j.question.ID, j.question.Deadline, fault.Deadline))
+	case missing == nil, waited && j.target.recording != nil: // it is asked about what there is
+		return next, nil
 	case lasting(missing), waited:
-		return false, w.die(ctx, j, missing)
+		return finished, w.deadLetterOutcome(ctx, j, missing)
 	}
-	return false, w.park(ctx, j, missing)
+	return finished, w.deferQuestion(ctx, j, missing)
 }
 
-// late tells whether j comes after its deadline. Who replays a question wants it
-// answered whatever the time.
+// late says whether j comes after its deadline. A replayed question has none: its
+// operator wants an answer whatever the time.
 func (j *job) late() bool {
 	return j.question.Deadline != nil && j.question.Deadline.Before(time.Now()) && !j.replayed()
 }
 
-// A lost clip or range is not waited for.
+// A lost clip or range will not come; nothing waits for it.
 type lost struct{ error }
 
 func (g lost) Unwrap() error { return g.error }
 
 func lasting(missing error) bool { return errors.As(missing, new(lost)) }
 
-// find returns what q is about; missing says why there is nothing yet, or not all.
+// find returns what q is about. missing says why there is nothing yet, or not all of it.
 func (w *Worker) find(ctx context.Context, q ingest.Question) (t target, missing, err error) {
 	switch {
 	case q.URI != "":
@@ -163,9 +218,9 @@ func (w *Worker) find(ctx context.Context, q ingest.Question) (t target, missing
 	return w.findFootage(ctx, q)
 }
 
-// park lets j wait for its clip or footage, because that is missing. What it waits for may have come since
-// it was looked for, and so it is looked for once more when the row is there.
-func (w *Worker) park(ctx context.Context, j *job, missing error) error {
+// deferQuestion stores j until its clip or footage comes. It may have come since the last
+// look, so deferQuestion looks once more when the row is stored.
+func (w *Worker) deferQuestion(ctx context.Context, j *job, missing error) error {
 	row := w.rowOf(j)
 	row.Reason = strictjson.Shorten(missing.Error(), longestReason)
 	row.For = store.ForClip(j.question.ClipID)
@@ -179,15 +234,15 @@ func (w *Worker) park(ctx context.Context, j *job, missing error) error {
 		}
 	}
 	row.Due = row.Until
-	if err := w.keep(ctx, j, row); err != nil {
+	if err := w.deferRow(ctx, j, row); err != nil {
 		return err
 	}
-	return w.insist(ctx, "look for a clip", func() error {
+	return w.retryUnavailable(ctx, "look for a clip", func() error {
 		_, missing, err := w.find(ctx, j.question)
 		if err != nil || missing != nil && !lasting(missing) {
 			return err
 		}
-		defer w.look()
+		defer w.wakeDeferred()
 		return w.cfg.Store.Wake(ctx, row.QuestionID)
 	})
 }
@@ -199,21 +254,21 @@ func (w *Worker) rowOf(j *job) store.Row {
 	return store.Row{QuestionID: j.question.ID, Request: j.request, Record: j.record, FirstSeen: time.Now()}
 }
 
-// keep stores j's row, new or changed. If the question has got an outcome since
-// it was looked at, that one counts.
-func (w *Worker) keep(ctx context.Context, j *job, row store.Row) error {
-	defer w.look()
-	j.fate = trail.Waiting
+// deferRow stores j's row, new or changed. If the question got an outcome meanwhile, that
+// outcome counts.
+func (w *Worker) deferRow(ctx context.Context, j *job, row store.Row) error {
+	defer w.wakeDeferred()
+	j.disposition = trace.Waiting
 	if j.row != nil {
-		err := w.insist(ctx, "let a question wait", func() error { return w.cfg.Store.Again(ctx, row) })
+		err := w.retryUnavailable(ctx, "let a question wait", func() error { return w.cfg.Store.Again(ctx, row) })
 		if damaged(err) {
-			return w.die(ctx, j, err)
+			return w.deadLetterOutcome(ctx, j, err)
 		}
 		return err
 	}
 	var stored store.Outcome
 	var fresh bool
-	err := w.insist(ctx, "let a question wait", func() (err error) {
+	err := w.retryUnavailable(ctx, "let a question wait", func() (err error) {
 		stored, fresh, err = w.cfg.Store.Wait(ctx, row)
 		return err
 	})
@@ -223,11 +278,11 @@ func (w *Worker) keep(ctx context.Context, j *job, row store.Row) error {
 	case err != nil:
 		return err
 	}
-	return w.kept(ctx, j, stored, fresh)
+	return w.deferred(ctx, j, stored, fresh)
 }
 
-// kept is what follows from what is stored of a question that was to wait.
-func (w *Worker) kept(ctx context.Context, j *job, stored store.Outcome, fresh bool) error {
+// deferred acts on what the store has of a question that was to wait.
+func (w *Worker) deferred(ctx context.Context, j *job, stored store.Outcome, fresh bool) error {
 	switch {
 	case fresh:
 		return nil
@@ -236,6 +291,6 @@ func (w *Worker) kept(ctx context.Context, j *job, stored store.Outcome, fresh b
 	case stored.State == store.Waiting:
 		return nil
 	}
-	j.fate = trail.Repeated
+	j.disposition = trace.Repeated
 	return w.publishStored(ctx, j, stored)
 }

@@ -68,7 +68,7 @@ func TestADamagedClipIsNotAskedAbout(t *testing.T) {
 	}
 }
 
-func TestADamagedWaitingQuestionIsADeadLetterAndHoldsNobodyUp(t *testing.T) {
+func TestADamagedWaitingQuestionIsADeadLetterAndDelaysNoOther(t *testing.T) {
 	h := newHouse(t)
 	stop := h.start(nil)
 	h.ask("q-1", "c-1", "what is it?")

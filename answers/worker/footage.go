@@ -18,11 +18,11 @@ type recording struct {
 	from, to   time.Time
 	clips      []ingest.Clip // by start
 	incomplete bool          // more of it may still come
-	leftOut    bool          // clips that ended processes are not among clips
+	leftOut    bool          // clips that crashed a process twice are not among clips
 }
 
-// footage is r as it is asked about. Clips are opened by whoever looks at them, because that may be few. With again,
-// one that cannot be had now is worth another attempt.
+// footage returns r as a subject for the Asker, which opens only the clips that it needs.
+// With again, a clip that cannot be opened now is worth another attempt.
 func (w *Worker) footage(r *recording, again bool, open func(context.Context, ingest.Clip) (*media.File, error)) answers.Footage {
 	f := answers.Footage{Camera: r.camera, From: r.from, To: r.to, Again: again}
 	if r.incomplete {
@@ -43,7 +43,7 @@ func (w *Worker) footage(r *recording, again bool, open func(context.Context, in
 	return f
 }
 
-// clipSubject is a clip as it is asked about.
+// clipSubject returns a clip as a subject for the Asker.
 func (w *Worker) clipSubject(c ingest.Clip, file *media.File) answers.Subject {
 	return answers.Subject{
 		ClipID: c.ID, Camera: c.Camera, Start: c.Start,
@@ -54,8 +54,8 @@ func (w *Worker) clipSubject(c ingest.Clip, file *media.File) answers.Subject {
 // findFootage gathers the clips that overlap q's range. The range is complete once
 // the camera's recording has come to its end.
 func (w *Worker) findFootage(ctx context.Context, q ingest.Question) (t target, missing, err error) {
-	w.ahead.asked(q.Camera, q.End.Sub(q.Start.Time))
-	reached, known, err := w.cfg.Store.Reached(ctx, q.Camera) // before the clips are listed, lest one that comes between is missed
+	w.prefetch.asked(q.Camera, q.End.Sub(q.Start.Time))
+	reached, known, err := w.cfg.Store.Reached(ctx, q.Camera) // before the clips are listed, so that a clip that comes between is not missed
 	if err != nil {
 		return t, nil, err
 	}
@@ -90,8 +90,8 @@ func (w *Worker) findFootage(ctx context.Context, q ingest.Question) (t target, 
 	return t, missing, nil
 }
 
-// footageHint says what a camera's clips lack to be found in a range of time, or to
-// end one, and how to give it.
+// footageHint says what a camera's clips lack to be in a range of time, or to end one, and
+// how to provide it.
 func (w *Worker) footageHint(ctx context.Context, camera string) (string, error) {
 	page, err := w.cfg.Store.ListClips(ctx, store.ClipQuery{Camera: camera, Untimed: true, Limit: 1})
 	switch {

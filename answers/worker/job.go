@@ -7,26 +7,26 @@ import (
 
 	"videoqa/answers/store"
 	"videoqa/ingest"
-	"videoqa/internal/trail"
+	"videoqa/internal/trace"
 )
 
-// A job is a question in hand: from the stream, with its delivery, or from the
-// waiting room, with its row.
+// A job is a question in progress: from the stream, with its delivery, or from the
+// deferred queue, with its row.
 type job struct {
 	question ingest.Question
 	request  string
 	at       ingest.Time // of its event
 	record   ingest.Record
-	delivery *ingest.Delivery // nil: from the waiting room
+	delivery *ingest.Delivery // nil: from the deferred queue
 	row      *store.Row       // nil: from the stream
 	target   target
-	batch    *batch    // that it waits in
-	queued   time.Time // since when it waits for a slot; zero: it was never to be asked
+	batch    *batch    // in which it waits
+	queued   time.Time // when it began to wait for a slot; zero: it did not
 
-	trail trail.Trail
-	taken func(error)   // ends its waiting for a slot
-	fate  trail.Fate    // what became of it so far
-	said  ingest.Answer // if that is an answer
+	trace       trace.Trace
+	dequeued    func(error)       // ends the stage of waiting for a slot
+	disposition trace.Disposition // so far
+	answer      ingest.Answer     // if it has one
 }
 
 // A target is what a job's question is about: a clip, or a range.
@@ -52,8 +52,8 @@ func (t target) key() [4]string {
 	return [4]string{t.clip.ID, t.clip.URI}
 }
 
-// line is who j stands in line with for a slot.
-func (j *job) line() string {
+// fairnessKey is the key on whose behalf j waits for a slot: its camera, or else its clip.
+func (j *job) fairnessKey() string {
 	for _, name := range []string{j.question.Camera, j.target.clip.Camera, j.target.clip.ID, j.target.clip.URI} {
 		if name != "" {
 			return name
@@ -73,7 +73,7 @@ func (j *job) attempts() int {
 	return 0
 }
 
-// replayed says whether an operator wants j asked again, whatever the time.
+// replayed says whether an operator had j asked again, whatever the time.
 func (j *job) replayed() bool { return j.row != nil && j.row.Replaces != "" }
 
 // tried says whether j has been asked, or at least its media opened.
@@ -86,52 +86,53 @@ func (j *job) firstSeen() time.Time {
 	return time.Now()
 }
 
-// owned says whether what comes of j is ours to publish.
+// owned says whether this process still owns j's partition, and so publishes its outcome.
 func (j *job) owned() bool { return j.delivery == nil || j.delivery.Owned() }
 
-// hands knows which questions are in hand, so that a question which comes twice
-// is worked on once. The second waits until the first is put down.
-type hands struct {
+// inProgress knows which questions are in progress, so that a question that comes twice
+// is worked on once. The second job waits until the first one is released.
+type inProgress struct {
 	mu      sync.Mutex
-	waiting map[string][]*job // by question id in hand: who comes after
+	waiting map[string][]*job // by id of a question in progress: the jobs behind it
 }
 
-// take returns false if j's question is in hand: j waits behind it.
-func (h *hands) take(j *job) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.waiting == nil {
-		h.waiting = map[string][]*job{}
+// add returns false if j's question is in progress: j then waits behind it.
+func (p *inProgress) add(j *job) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.waiting == nil {
+		p.waiting = map[string][]*job{}
 	}
 	id := j.question.ID
-	behind, held := h.waiting[id]
-	if held {
-		h.waiting[id] = append(behind, j)
+	behind, found := p.waiting[id]
+	if found {
+		p.waiting[id] = append(behind, j)
 		return false
 	}
-	h.waiting[id] = nil
+	p.waiting[id] = nil
 	return true
 }
 
-// put returns who waited for j's question, and has it in hand now; nil: nobody.
-func (h *hands) put(j *job) *job {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+// remove ends progress on j's question. It returns the next job that waited behind j,
+// whose question is in progress now, or nil.
+func (p *inProgress) remove(j *job) *job {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	id := j.question.ID
-	behind := h.waiting[id]
+	behind := p.waiting[id]
 	if len(behind) == 0 {
-		delete(h.waiting, id)
+		delete(p.waiting, id)
 		return nil
 	}
-	h.waiting[id] = behind[1:]
+	p.waiting[id] = behind[1:]
 	return behind[0]
 }
 
-// trails are those of jobs that are worked on together.
-func trails(jobs []*job) []trail.Trail {
-	all := make([]trail.Trail, len(jobs))
+// traces returns the traces of jobs that are worked on together.
+func traces(jobs []*job) []trace.Trace {
+	all := make([]trace.Trace, len(jobs))
 	for i, j := range jobs {
-		all[i] = j.trail
+		all[i] = j.trace
 	}
 	return all
 }

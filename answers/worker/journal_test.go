@@ -122,7 +122,7 @@ func (s *supervisor) run(ctx context.Context, t *testing.T, h *house) {
 	}
 }
 
-func TestAClipThatCrashesTheWorkerTakesNobodyAlong(t *testing.T) {
+func TestAClipThatCrashesTheWorkerCostsNoOtherQuestion(t *testing.T) {
 	if where := strings.Split(os.Getenv("VIDEOQA_TEST_MORTAL"), "\n"); len(where) == 4 {
 		mortalWorker(t, where[0], where[1], where[2], where[3])
 	}
@@ -176,7 +176,7 @@ func TestAClipThatCrashesTheWorkerTakesNobodyAlong(t *testing.T) {
 
 // What was in hand at an exit and is not to blame is asked about once more, alone,
 // and then as ever.
-func TestWhoWasInHandAtACrashIsCleared(t *testing.T) {
+func TestAClipInProgressAtACrashIsReleasedByAnIsolatedRun(t *testing.T) {
 	h := newHouse(t)
 	journal := filepath.Join(h.dir, "journal")
 	if err := os.Mkdir(journal, 0o700); err != nil {
@@ -210,24 +210,24 @@ func TestWhoWasInHandAtACrashIsCleared(t *testing.T) {
 	}
 }
 
-// Whoever decodes without a question does it under the same guard.
-func TestALookThatNobodyAskedForIsGuardedToo(t *testing.T) {
+// Frames that are decoded without a question are journalled too.
+func TestWorkWithoutAQuestionIsJournalledToo(t *testing.T) {
 	dir := t.TempDir()
-	journal := filepath.Join(dir, "journal")
+	folder := filepath.Join(dir, "journal")
 	db, err := sqlite.Open(t.Context(), filepath.Join(dir, "store.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
 	hung := make(chan string, 1)
-	cfg := worker.Config{Store: db, Journal: journal, Patience: 10 * time.Millisecond, Hang: 10 * time.Millisecond, Exit: func(why string) { hung <- why }}
-	guard := worker.NewGuard(cfg)
-	if err := guard.Recover(t.Context()); err != nil {
+	cfg := worker.Config{Store: db, Journal: folder, Patience: 10 * time.Millisecond, Hang: 10 * time.Millisecond, Exit: func(why string) { hung <- why }}
+	journal := worker.NewCrashJournal(cfg)
+	if err := journal.Recover(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	var left []byte
-	err = guard.Look(t.Context(), ingest.Clip{ID: "c-1"}, func(ctx context.Context) error {
-		files, err := filepath.Glob(filepath.Join(journal, "*.json"))
+	err = journal.Do(t.Context(), ingest.Clip{ID: "c-1"}, func(ctx context.Context) error {
+		files, err := filepath.Glob(filepath.Join(folder, "*.json"))
 		if err != nil || len(files) != 1 {
 			return fmt.Errorf("the journal holds %v (%v)", files, err)
 		}
@@ -245,21 +245,21 @@ func TestALookThatNobodyAskedForIsGuardedToo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if files, err := os.ReadDir(journal); err != nil || len(files) > 0 {
-		t.Errorf("after the look the journal holds %v (%v)", files, err)
+	if files, err := os.ReadDir(folder); err != nil || len(files) > 0 {
+		t.Errorf("afterwards the journal holds %v (%v)", files, err)
 	}
-	if err := os.WriteFile(filepath.Join(journal, "1.json"), left, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "1.json"), left, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	guard = worker.NewGuard(cfg) // of the next process
-	if err := guard.Recover(t.Context()); err != nil {
+	journal = worker.NewCrashJournal(cfg) // of the next process
+	if err := journal.Recover(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for id, want := range map[string]error{"c-1": fault.CrashedWorker, "c-2": nil} {
-		looked := false
-		err := guard.Look(t.Context(), ingest.Clip{ID: id}, func(context.Context) error { looked = true; return nil })
-		if !errors.Is(err, want) || looked != (want == nil) {
-			t.Errorf("%s: %v, looked %v", id, err, looked)
+		called := false
+		err := journal.Do(t.Context(), ingest.Clip{ID: id}, func(context.Context) error { called = true; return nil })
+		if !errors.Is(err, want) || called != (want == nil) {
+			t.Errorf("%s: %v, called %v", id, err, called)
 		}
 	}
 }

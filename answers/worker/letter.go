@@ -9,9 +9,9 @@ import (
 
 const longestReason = 500 // characters of a reason, of a dead letter or of waiting
 
-// keepLetter stores a dead letter that is nobody's outcome, before it is published:
-// so whoever finds it on the topic finds it in the store. A letter that the store
-// will never take is on the topic only.
+// keepLetter stores a dead letter that is no question's outcome before it is published, so
+// that every dead letter on the topic is in the store too. A letter that the store will
+// never take is on the topic only.
 func (w *Worker) keepLetter(ctx context.Context, d ingest.DeadLetter) error {
 	if d.Origin == nil {
 		return nil
@@ -21,7 +21,7 @@ func (w *Worker) keepLetter(ctx context.Context, d ingest.DeadLetter) error {
 		return err
 	}
 	id := store.LetterID(*d.Origin)
-	err = w.insist(ctx, "keep a dead letter", func() error {
+	err = w.retryUnavailable(ctx, "keep a dead letter", func() error {
 		return w.cfg.Store.KeepLetter(ctx, store.Letter{ID: id, Message: m.Bytes()})
 	})
 	if err != nil && ctx.Err() == nil {

@@ -7,21 +7,21 @@ import (
 	"videoqa/ingest"
 )
 
-// misspeltEvery is how often clips' events are told of whose fields may be misspelt: a
-// producer that misspells one field does so in all its events.
+// misspeltEvery is how often the log names misspelt fields of clips' events: a producer that
+// misspells a field does so in all its events.
 const misspeltEvery = time.Minute
 
-// misspellings counts such events between two lines of the log.
+// misspellings counts the events with misspelt fields between two lines of the log.
 type misspellings struct {
 	mu     sync.Mutex
-	told   time.Time // when it was told last
-	untold int       // events since then
+	logged time.Time // when a line was written last
+	since  int       // events since then
 }
 
-// tell says in the log, once a minute, that fields of a clip's event were ignored which may
-// be misspelt. A question's are told in its answer. Such a clip is registered without its
-// camera, say, and no question about that camera's time finds it.
-func (w *Worker) tellMisspelt(event ingest.Event, d *ingest.Delivery) {
+// logMisspelt logs, once a minute, fields of a clip's event that were ignored and may be
+// misspelt: a clip registered without its camera, say, is in no range of that camera. A
+// question's misspelt fields are named in its answer.
+func (w *Worker) logMisspelt(event ingest.Event, d *ingest.Delivery) {
 	if _, question := event.Data.(ingest.Question); question || len(event.Misspelt) == 0 {
 		return
 	}
@@ -30,15 +30,15 @@ func (w *Worker) tellMisspelt(event ingest.Event, d *ingest.Delivery) {
 	}
 }
 
-// note counts an event; tell says that a line is due, and more how many other events there
-// were since the last one.
-func (m *misspellings) note(now time.Time) (more int, tell bool) {
+// note counts an event. due says that a line is due, and more how many other events came
+// since the last one.
+func (m *misspellings) note(now time.Time) (more int, due bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.told.IsZero() && now.Sub(m.told) < misspeltEvery {
-		m.untold++
+	if !m.logged.IsZero() && now.Sub(m.logged) < misspeltEvery {
+		m.since++
 		return 0, false
 	}
-	more, m.told, m.untold = m.untold, now, 0
+	more, m.logged, m.since = m.since, now, 0
 	return more, true
 }

@@ -10,7 +10,7 @@ import (
 	"videoqa/ingest"
 	"videoqa/internal/fault"
 	"videoqa/internal/strictjson"
-	"videoqa/internal/trail"
+	"videoqa/internal/trace"
 )
 
 func outcomeOf(j *job, state store.State, m ingest.Message, about store.About) store.Outcome {
@@ -21,37 +21,38 @@ func outcomeOf(j *job, state store.State, m ingest.Message, about store.About) s
 	return o
 }
 
-// settle stores outcomes of jobs, unless they have one, and returns what counts.
+// settle stores outcomes of jobs that have none, and returns the outcomes that count.
 func (w *Worker) settle(ctx context.Context, jobs []*job, outcomes []store.Outcome) (stored []store.Stored, err error) {
-	err = w.insist(ctx, "store outcomes", func() (err error) {
+	err = w.retryUnavailable(ctx, "store outcomes", func() (err error) {
 		stored, err = w.cfg.Store.SettleAll(ctx, outcomes)
 		return err
 	})
 	for i, s := range stored {
 		if s.Fresh {
-			jobs[i].fate = map[store.State]trail.Fate{store.Answered: trail.Answered, store.Dead: trail.Dead}[s.Outcome.State]
+			jobs[i].disposition = map[store.State]trace.Disposition{store.Answered: trace.Answered, store.Dead: trace.Dead}[s.Outcome.State]
 		}
 	}
 	return stored, err
 }
 
-// settleAll stores the answers to a batch, and puts down what is not to be published.
+// settleAll stores the answers to a batch. It releases the jobs whose answers are not to be
+// published, and returns the others.
 func (w *Worker) settleAll(ctx context.Context, jobs []*job, outcomes []store.Outcome) (settled []settlement) {
 	if len(jobs) == 0 {
 		return nil
 	}
 	stored, err := w.settle(ctx, jobs, outcomes)
 	if err != nil {
-		w.putAll(jobs, false)
+		w.releaseAll(jobs, false)
 		return nil
 	}
 	for i, j := range jobs {
 		if err := stored[i].Damage; err != nil {
-			w.put(j, w.refuseDamaged(ctx, j, err) == nil)
+			w.release(j, w.refuseDamaged(ctx, j, err) == nil)
 			continue
 		}
 		if stored[i].Outcome.QuestionID == "" { // not stored
-			w.put(j, w.die(ctx, j, fmt.Errorf("worker: ask %s: its clip was deleted meanwhile: %w", j.question.ID, fault.UnknownClip)) == nil)
+			w.release(j, w.deadLetterOutcome(ctx, j, fmt.Errorf("worker: ask %s: its clip was deleted meanwhile: %w", j.question.ID, fault.UnknownClip)) == nil)
 			continue
 		}
 		settled = append(settled, settlement{j, stored[i].Outcome})
@@ -59,7 +60,7 @@ func (w *Worker) settleAll(ctx context.Context, jobs []*job, outcomes []store.Ou
 	return settled
 }
 
-// aboutOf is what a is found by.
+// aboutOf returns what the store finds a by.
 func aboutOf(a ingest.Answer) store.About {
 	about := store.About{AnswerID: a.ID, Camera: a.Camera}
 	for _, c := range a.Clips {
@@ -82,14 +83,14 @@ type settlement struct {
 // finds the stored outcome and publishes that.
 var errRevoked = errors.New("worker: publish an outcome: the partition of its question has another owner")
 
-// publishAll publishes the outcomes of a batch at once and puts its jobs down.
+// publishAll publishes the outcomes of a batch at once and releases its jobs.
 func (w *Worker) publishAll(ctx context.Context, settled []settlement) {
 	var messages []ingest.Message
 	var jobs []*job
 	for _, s := range settled {
 		m, err := ingest.ParseMessage(s.stored.Message)
 		if err != nil || s.stored.Request != s.job.request || !s.job.owned() {
-			w.put(s.job, w.publishStored(ctx, s.job, s.stored) == nil)
+			w.release(s.job, w.publishStored(ctx, s.job, s.stored) == nil)
 			continue
 		}
 		messages = append(messages, m)
@@ -97,21 +98,21 @@ func (w *Worker) publishAll(ctx context.Context, settled []settlement) {
 	}
 	published, revoked, err := w.publishOwned(ctx, jobs, messages)
 	if err == nil {
-		err = w.leave(ctx, published...)
+		err = w.clear(ctx, published...)
 	}
-	w.putAll(published, err == nil)
-	w.putAll(revoked, false)
+	w.releaseAll(published, err == nil)
+	w.releaseAll(revoked, false)
 }
 
 // publishStored publishes the bytes that are stored for j's question, and returns nil
-// only when they are acknowledged. When j's partition is not ours any more it returns
-// [errRevoked]. Of an erased outcome nothing is left to publish.
+// only when they are acknowledged. When another process owns j's partition now, it
+// returns [errRevoked]. Of an erased outcome nothing is left to publish.
 func (w *Worker) publishStored(ctx context.Context, j *job, stored store.Outcome) error {
 	if stored.Request != j.request {
 		return w.conflict(ctx, j)
 	}
 	if stored.State == store.Erased {
-		return w.leave(ctx, j)
+		return w.clear(ctx, j)
 	}
 	m, err := ingest.ParseMessage(stored.Message)
 	if err != nil {
@@ -124,7 +125,7 @@ func (w *Worker) publishStored(ctx context.Context, j *job, stored store.Outcome
 	case len(revoked) > 0:
 		return errRevoked
 	}
-	return w.leave(ctx, j)
+	return w.clear(ctx, j)
 }
 
 // publishOwned publishes messages, one for each of jobs, and tries again while the
@@ -136,8 +137,8 @@ func (w *Worker) publishOwned(ctx context.Context, jobs []*job, messages []inges
 	if len(jobs) == 0 {
 		return nil, nil, nil
 	}
-	end := trail.Begin(trail.With(ctx, trails(jobs)...), trail.Publish)
-	err = w.insist(ctx, "publish", func() error {
+	end := trace.Begin(trace.With(ctx, traces(jobs)...), trace.Publish)
+	err = w.retryUnavailable(ctx, "publish", func() error {
 		var ours []ingest.Message
 		published, revoked = nil, nil
 		for i, j := range jobs {
@@ -156,9 +157,9 @@ func (w *Worker) publishOwned(ctx context.Context, jobs []*job, messages []inges
 	return published, revoked, err
 }
 
-// leave removes the rows of questions whose outcomes are published, and says that
-// they use no uploads any more.
-func (w *Worker) leave(ctx context.Context, jobs ...*job) error {
+// clear removes the rows of questions whose outcomes are published, and their use of
+// uploads.
+func (w *Worker) clear(ctx context.Context, jobs ...*job) error {
 	var ids []string
 	for _, j := range jobs {
 		if err := w.leaveUpload(ctx, j); err != nil {
@@ -171,16 +172,16 @@ func (w *Worker) leave(ctx context.Context, jobs ...*job) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	return w.insist(ctx, "clear questions", func() error { return w.cfg.Store.Leave(ctx, ids...) })
+	return w.retryUnavailable(ctx, "clear questions", func() error { return w.cfg.Store.Leave(ctx, ids...) })
 }
 
-// die makes a dead letter j's outcome.
-func (w *Worker) die(ctx context.Context, j *job, cause error) error {
+// deadLetterOutcome makes a dead letter j's outcome, and publishes it.
+func (w *Worker) deadLetterOutcome(ctx context.Context, j *job, cause error) error {
 	m, err := w.deadLetter(j, cause).Message(w.cfg.Topics.DeadLetters, w.cfg.Group)
 	if err != nil {
 		return err
 	}
-	m.Headers = append(m.Headers, j.trail.Headers()...)
+	m.Headers = append(m.Headers, j.trace.Headers()...)
 	stored, err := w.settle(ctx, []*job{j}, []store.Outcome{outcomeOf(j, store.Dead, m, store.About{})})
 	if err != nil {
 		return err
@@ -191,24 +192,24 @@ func (w *Worker) die(ctx context.Context, j *job, cause error) error {
 	return w.publishStored(ctx, j, stored[0].Outcome)
 }
 
-// conflict refuses a question whose id was used for another request. The
-// outcome stays the first one's.
+// conflict refuses a question whose id was used for another request. The first request
+// keeps its outcome.
 func (w *Worker) conflict(ctx context.Context, j *job) error {
 	cause := fmt.Errorf("worker: ask %s: this question_id was asked before with another request: %w", j.question.ID, fault.Conflict)
-	j.fate = trail.Refused
-	if err := w.publishDead(trail.With(ctx, j.trail), w.deadLetter(j, cause)); err != nil {
+	j.disposition = trace.Refused
+	if err := w.publishDead(trace.With(ctx, j.trace), w.deadLetter(j, cause)); err != nil {
 		return err
 	}
 	return w.leaveUpload(ctx, j)
 }
 
-// publishDead publishes a dead letter that is nobody's outcome.
+// publishDead publishes a dead letter that is no question's outcome.
 func (w *Worker) publishDead(ctx context.Context, d ingest.DeadLetter) error {
 	if err := w.keepLetter(ctx, d); err != nil {
 		return err
 	}
-	end := trail.Begin(ctx, trail.Publish)
-	err := w.insist(ctx, "publish a dead letter", func() error {
+	end := trace.Begin(ctx, trace.Publish)
+	err := w.retryUnavailable(ctx, "publish a dead letter", func() error {
 		for {
 			m, err := d.Message(w.cfg.Topics.DeadLetters, w.cfg.Group)
 			if err == nil {
@@ -234,8 +235,8 @@ func (w *Worker) deadLetter(j *job, cause error) ingest.DeadLetter {
 	return d
 }
 
-// refusal is the dead letter of a record; data is what could be read of it, or
-// nil. Only ids that are ids are told on.
+// refusal returns the dead letter of a record; data is what could be read of it, or nil.
+// Only valid ids are copied.
 func (w *Worker) refusal(r ingest.Record, data ingest.Datum, cause error) ingest.DeadLetter {
 	d := ingest.DeadLetter{ErrorKind: fault.Judge(cause).Name, Reason: cause.Error(), FailedAt: ingest.NewTime(time.Now())}
 	d.Reason = strictjson.Shorten(d.Reason, longestReason)
@@ -255,7 +256,7 @@ func (w *Worker) refusal(r ingest.Record, data ingest.Datum, cause error) ingest
 			*id = ""
 		}
 	}
-	w.cfg.Watch.DeadLetter(d.ErrorKind)
+	w.cfg.Observer.DeadLetter(d.ErrorKind)
 	w.cfg.Log.Warn("dead letter", "kind", d.ErrorKind, "question", d.QuestionID, "clip", d.ClipID, "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "reason", d.Reason)
 	return d
 }

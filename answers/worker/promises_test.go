@@ -31,8 +31,8 @@ func (b *bubble) inStore(do func(s *sqlite.Store)) {
 	}
 }
 
-// However large the desk is, whoever was put aside for others gets its turn.
-func TestTurnsComeWhateverTheDesksSize(t *testing.T) {
+// However large the queue is, an overflowed question gets its turn.
+func TestOverflowedQuestionsReturnWhateverTheQueuesSize(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.stop()
 		hold := make(chan struct{})
@@ -68,7 +68,7 @@ func (m *miscounting) Waiting(ctx context.Context) (int, error) {
 
 // Neither a store that cannot count for a while nor a waiting room that was full once
 // holds up a partition for good.
-func TestTheWaitingRoomTakesTurnsAgain(t *testing.T) {
+func TestTheOverflowTakesQuestionsAgainOnceThereIsRoom(t *testing.T) {
 	for what, bad := range map[string]*miscounting{"it could not count": {fail: true}, "it was full": {n: 1_000_000}} {
 		inBubble(t, func(b *bubble) {
 			b.stop()
@@ -133,7 +133,7 @@ func TestFootageThatCameInTimeIsAnsweredAfterTheDeadline(t *testing.T) {
 }
 
 // Of a range of which one clip cannot be had, the others are answered about in time.
-func TestAClipThatCannotBeHadDoesNotTakeItsRangeAlong(t *testing.T) {
+func TestARangeIsAnsweredWithoutAClipThatCannotBeOpened(t *testing.T) {
 	for _, tc := range []struct {
 		to       int // of 20 s that are recorded
 		deadline time.Duration
@@ -208,7 +208,7 @@ func (b *bubble) crashed(target string, times int, keys ...string) string {
 
 // A range that ended two processes is dead; its clips, of which only one can be to
 // blame, are not.
-func TestARangeThatCrashedDoesNotCondemnItsClips(t *testing.T) {
+func TestACrashOfARangeIsNotCountedAgainstItsClips(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.stop()
 		key := fmt.Sprintf("range dock-3 %d %d", b.start.UnixMilli(), b.start.Add(20*time.Second).UnixMilli())
@@ -230,7 +230,7 @@ func TestARangeThatCrashedDoesNotCondemnItsClips(t *testing.T) {
 }
 
 // A clip that is to blame is left out of ranges.
-func TestAClipThatIsToBlameIsLeftOutOfRanges(t *testing.T) {
+func TestAClipThatCrashedTwiceIsLeftOutOfRanges(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.stop()
 		journal := b.crashed("clip c-1", 2, "clip c-1")
@@ -248,7 +248,7 @@ func TestAClipThatIsToBlameIsLeftOutOfRanges(t *testing.T) {
 
 // Media that could not even be fetched are as suspect as before; and an operator's
 // pardon gives what was condemned two more exits, not endless ones.
-func TestSuspicionsEndByALookOnly(t *testing.T) {
+func TestOnlyDecodingReleasesAClipFromQuarantine(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.stop()
 		journal := b.crashed("clip c-1", 1, "clip c-1")
@@ -274,7 +274,7 @@ func TestSuspicionsEndByALookOnly(t *testing.T) {
 		}
 		claimed("suspect clip c-1", "alone 1 clip c-1")
 		b.inStore(func(s *sqlite.Store) {
-			if err := worker.Pardon(context.Background(), s, ingest.Question{ID: "q-1", ClipID: "c-1"}); err != nil {
+			if err := worker.ReleaseQuarantine(context.Background(), s, ingest.Question{ID: "q-1", ClipID: "c-1"}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -296,7 +296,7 @@ func (s slowly) Ask(ctx context.Context, about answers.About, questions []ingest
 
 // A camera that asks two hundred questions at once, while another has thousands
 // waiting, shares the slots with it, and afterwards does not wait at all.
-func TestABurstIsNotPutBehindAFlood(t *testing.T) {
+func TestABurstIsNotDelayedByAFlood(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.stop()
 		b.run(func(c *worker.Config) { c.Asker, c.Slots, c.Queue, c.Ahead = slowly{c.Asker}, 3, 64, -1 })

@@ -9,12 +9,12 @@ import (
 	"videoqa/internal/strictjson"
 )
 
-// mostAbsent is how long media that are said to be absent are tried again for: who
-// writes a file beside its event needs moments, and a misspelt name stays wrong.
+// mostAbsent is for how long absent media are tried again: a producer that writes a file
+// beside its event needs moments, and a misspelt name stays wrong.
 const mostAbsent = time.Minute
 
-// nextTry is when j would be asked again if it fails now with err; false: it would
-// not. A nil err stands for one that more time may mend.
+// nextTry returns when j would be asked again if it failed now with err, or false if it
+// would not. A nil err stands for an error that may pass.
 func (w *Worker) nextTry(j *job, err error) (time.Time, bool) {
 	n := j.attempts()
 	if n >= len(w.cfg.Retries) {
@@ -34,8 +34,8 @@ func (w *Worker) nextTry(j *job, err error) (time.Time, bool) {
 	return time.Now().Add(pause), true
 }
 
-// allTryAgain tells whether each question of a batch about a range would be asked
-// again in time if it fails now with err.
+// allTryAgain says whether every question of a batch about a range would be asked again in
+// time if it failed now with err.
 func (w *Worker) allTryAgain(b *batch, err error) bool {
 	for _, j := range b.jobs {
 		next, some := w.nextTry(j, err)
@@ -46,9 +46,9 @@ func (w *Worker) allTryAgain(b *batch, err error) bool {
 	return true
 }
 
-// tellable is what an asker may be told of an error that is tried again: not what
-// only the log should hold.
-func tellable(err error) string {
+// publicReason returns the part of an error that may leave the process; internal errors
+// stay in the log.
+func publicReason(err error) string {
 	switch fault.Judge(err).Name {
 	case "internal", "unavailable":
 		return "something went wrong here; the log says what"

@@ -12,16 +12,16 @@ import (
 	"videoqa/ingest"
 	"videoqa/ingest/media"
 	"videoqa/internal/fault"
-	"videoqa/internal/trail"
+	"videoqa/internal/trace"
 )
 
-// serve is one slot: it asks batch after batch until the desk is closed.
+// serve is one slot: it asks batch after batch until the admission queue is closed.
 func (w *Worker) serve(ctx context.Context) {
-	for b := w.desk.take(); b != nil; b = w.desk.take() {
+	for b := w.admission.take(); b != nil; b = w.admission.take() {
 		w.ask(ctx, b)
-		w.desk.done(b)
-		if w.turns.any() && w.desk.room() > w.cfg.Queue/2 {
-			w.look()
+		w.admission.done(b)
+		if w.overflow.any() && w.admission.free() > w.cfg.Queue/2 {
+			w.wakeDeferred()
 		}
 	}
 }
@@ -30,10 +30,10 @@ func (w *Worker) serve(ctx context.Context) {
 func (w *Worker) ask(ctx context.Context, b *batch) {
 	asked := time.Now()
 	for _, j := range b.jobs {
-		j.taken(nil)
+		j.dequeued(nil)
 	}
-	ctx = trail.With(ctx, trails(b.jobs)...)
-	leave, err := w.admit(ctx, b)
+	ctx = trace.With(ctx, traces(b.jobs)...)
+	leave, err := w.enterJournal(ctx, b)
 	if err != nil {
 		w.failAll(ctx, b, err)
 		return
@@ -47,7 +47,7 @@ func (w *Worker) ask(ctx context.Context, b *batch) {
 	defer closeFile()
 	fetched := time.Now()
 	results, err := w.results(ctx, b, about)
-	leave(true) // what follows does not touch the media
+	leave(true) // the media are not touched any more
 	if err != nil {
 		w.failAll(ctx, b, err)
 		return
@@ -60,7 +60,7 @@ func (w *Worker) ask(ctx context.Context, b *batch) {
 		r.Answer.Cost.FetchMS += milliseconds(fetched.Sub(asked))
 		m, err := w.write(j, r)
 		if err != nil {
-			w.put(j, w.fail(ctx, j, err) == nil)
+			w.release(j, w.fail(ctx, j, err) == nil)
 			continue
 		}
 		answered, outcomes = append(answered, j), append(outcomes, outcomeOf(j, store.Answered, m, aboutOf(r.Answer)))
@@ -68,20 +68,20 @@ func (w *Worker) ask(ctx context.Context, b *batch) {
 	w.publishAll(ctx, w.settleAll(ctx, answered, outcomes))
 }
 
-// subject opens what a batch is about. closeFile is called when the media are not read any more.
+// subject opens the media of a batch. closeFile is to be called when they are not read any more.
 func (w *Worker) subject(ctx context.Context, b *batch) (about answers.About, closeFile func() error, err error) {
 	if r := b.target.recording; r != nil {
 		f := w.footage(r, w.allTryAgain(b, nil), func(ctx context.Context, c ingest.Clip) (*media.File, error) {
 			file, err := w.openClip(ctx, c)
 			if errors.Is(err, media.ErrAbsent) && !w.allTryAgain(b, err) {
-				err = fault.Final(err) // it is left out
+				err = fault.Final(err) // the range is asked about without it
 			}
 			return file, err
 		})
 		f.Words = w.words(b.jobs)
 		return f, func() error { return nil }, nil
 	}
-	end := trail.Begin(ctx, trail.Fetch)
+	end := trace.Begin(ctx, trace.Fetch)
 	file, err := w.openClip(ctx, b.target.clip)
 	end(err)
 	if err != nil {
@@ -96,7 +96,7 @@ func (w *Worker) openClip(ctx context.Context, c ingest.Clip) (*media.File, erro
 	return w.cfg.Media.Open(ctx, c.URI, c.Digest)
 }
 
-// write returns the record of an answer, or why there is none.
+// write returns the record of an answer, or the error that took its place.
 func (w *Worker) write(j *job, r answers.Result) (ingest.Message, error) {
 	if r.Err != nil {
 		return ingest.Message{}, r.Err
@@ -105,23 +105,23 @@ func (w *Worker) write(j *job, r answers.Result) (ingest.Message, error) {
 		r.Answer.Camera = j.question.Camera
 	}
 	m, err := r.Answer.Message(w.cfg.Topics.Answers, w.cfg.Group, j.at)
-	m.Headers = append(m.Headers, j.trail.Headers()...)
-	j.said = r.Answer
+	m.Headers = append(m.Headers, j.trace.Headers()...)
+	j.answer = r.Answer
 	return m, err
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// results calls the Asker, again while it is full or its model is down.
+// results calls the Asker, and again while it is full or its model is down.
 func (w *Worker) results(ctx context.Context, b *batch, about answers.About) (results []answers.Result, err error) {
 	questions := make([]ingest.Question, len(b.jobs))
 	for i, j := range b.jobs {
 		questions[i] = j.question
 	}
-	err = w.insist(ctx, "ask", func() (err error) {
+	err = w.retryUnavailable(ctx, "ask", func() (err error) {
 		limited, cancel := context.WithTimeoutCause(ctx, w.cfg.Patience, fault.Overrun{Limit: w.cfg.Patience, Setting: "--work-patience"})
 		defer cancel()
-		defer w.watch(b)()
+		defer w.watchdog(b)()
 		results, err = w.cfg.Asker.Ask(limited, about, questions)
 		return err
 	})
@@ -131,7 +131,7 @@ func (w *Worker) results(ctx context.Context, b *batch, about answers.About) (re
 	return results, err
 }
 
-// words tells whoever listens to questions of their answers' words; nil: nobody does.
+// words sends answers' words to the listeners of their questions. It returns nil if there are none.
 func (w *Worker) words(jobs []*job) answers.Words {
 	all := make([]live.Question, len(jobs))
 	for i, j := range jobs {
@@ -143,7 +143,7 @@ func (w *Worker) words(jobs []*job) answers.Words {
 	return func(question, at int, text string) { w.cfg.Words.Say(all[question], at, text) }
 }
 
-// patientUntil is how long j may wait for all of its footage.
+// patientUntil returns until when j may wait for all of its footage.
 func (w *Worker) patientUntil(j *job) time.Time {
 	if d := j.question.Deadline; d != nil {
 		return d.Time
@@ -153,7 +153,7 @@ func (w *Worker) patientUntil(j *job) time.Time {
 
 func (w *Worker) failAll(ctx context.Context, b *batch, err error) {
 	for _, j := range b.jobs {
-		w.put(j, w.fail(ctx, j, err) == nil)
+		w.release(j, w.fail(ctx, j, err) == nil)
 	}
 }
 
@@ -163,19 +163,19 @@ func (w *Worker) fail(ctx context.Context, j *job, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if w.heldElsewhere(j, err) {
-		return w.handOver(ctx, j, err)
+	if w.uploadElsewhere(j, err) {
+		return w.leaveToOthers(ctx, j, err)
 	}
 	next, some := w.nextTry(j, err)
 	if d := j.question.Deadline; d != nil && d.Before(next) && !j.replayed() {
 		some = false // it would come too late
 	}
 	if !fault.Judge(err).Retry || !some {
-		return w.die(ctx, j, err)
+		return w.deadLetterOutcome(ctx, j, err)
 	}
 	row := w.rowOf(j)
-	row.Due, row.For, row.Reason = next, "", tellable(err) // Until stays: it does not wait anew
+	row.Due, row.For, row.Reason = next, "", publicReason(err) // Until stays: it does not wait anew
 	row.Attempts++
 	w.cfg.Log.Warn("a question is tried again later", "question", j.question.ID, "attempt", row.Attempts, "due", row.Due, "error", err)
-	return w.keep(ctx, j, row)
+	return w.deferRow(ctx, j, row)
 }

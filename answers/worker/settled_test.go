@@ -72,7 +72,7 @@ func TestADeadQuestionThatIsReplayedIsAnsweredUnderItsOwnName(t *testing.T) {
 	}
 }
 
-func TestAnAnswerAboutADeletedClipIsNotToldAgain(t *testing.T) {
+func TestAnAnswerAboutADeletedClipIsNotPublishedAgain(t *testing.T) {
 	h := newHouse(t)
 	h.start(nil)
 	h.sendClip(h.clip("c-1", "a dog"))

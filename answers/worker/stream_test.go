@@ -528,7 +528,7 @@ func TestADeletedClipIsGone(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongWithAClipIsSaid(t *testing.T) {
+func TestADeadLetterSaysWhatIsWrongWithAClip(t *testing.T) {
 	h := newHouse(t)
 	h.start(nil)
 	outside := ingest.Clip{ID: "c-out", URI: "file:///etc/passwd"}
@@ -556,7 +556,7 @@ func TestWhatIsWrongWithAClipIsSaid(t *testing.T) {
 
 // Two workers share the group; one goes away with a question in hand. It is
 // answered once more by the other, to the same outcome.
-func TestQuestionsOfAWorkerThatWentAwayAreAnswered(t *testing.T) {
+func TestQuestionsOfAnEndedWorkerAreAnsweredByAnother(t *testing.T) {
 	h := newHouse(t)
 	h.asker.hold, h.asker.began = make(chan struct{}), make(chan struct{}, 1)
 	stop := h.start(func(c *worker.Config) { c.Grace = time.Millisecond })

@@ -241,7 +241,7 @@ func TestAnUnreachableClipIsTriedAgain(t *testing.T) {
 
 // Twenty minutes without a model: longer than all retries. No attempt is burnt, and
 // nothing more is taken than the slots hold.
-func TestWhatAllNeedBeingDownBurnsNothing(t *testing.T) {
+func TestADownServerCostsNoAttempt(t *testing.T) {
 	for _, kind := range []error{fault.Unavailable, fault.Overloaded} {
 		t.Run(kind.Error(), func(t *testing.T) {
 			inBubble(t, func(b *bubble) {
@@ -279,7 +279,7 @@ func (o outage) Ask(ctx context.Context, about answers.About, questions []ingest
 	return o.Asker.Ask(ctx, about, questions)
 }
 
-func TestTheBrokerBeingDownDelaysAndRepeatsNothing(t *testing.T) {
+func TestADownBrokerDelaysAndRepeatsNothing(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.mu.Lock()
 		b.down = fmt.Errorf("no broker: %w", fault.Unavailable)
@@ -389,7 +389,7 @@ func TestAClipOfARangeThatCannotBeHadIsTriedAgainBeforeItIsLeftOut(t *testing.T)
 	})
 }
 
-func TestAStopPutsDownWhatIsNotBeingAsked(t *testing.T) {
+func TestAStopDropsQuestionsThatHaveNoSlot(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		hold := make(chan struct{})
 		b.house.asker.hold = hold
@@ -411,7 +411,7 @@ func TestAStopPutsDownWhatIsNotBeingAsked(t *testing.T) {
 	})
 }
 
-func TestAQuestionThatPrefersItIsDroppedUnderOverload(t *testing.T) {
+func TestADroppableQuestionIsDroppedUnderOverload(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.stop()
 		b.house.asker.hold = make(chan struct{})

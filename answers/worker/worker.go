@@ -2,15 +2,14 @@
 // events, and accounts for every question with one answer or one dead letter.
 //
 //	w, err := worker.New(worker.Config{Stream: client, Store: db, Media: fetcher, Asker: service})
-//	err = w.Run(ctx) // until ctx ends; what is in hand is finished first
+//	err = w.Run(ctx) // until ctx ends; questions in progress are finished first
 //
-// A question's outcome is stored before it is published, and the stored bytes
-// are what is published, however often. A record is done when its answer or dead
-// letter has been acknowledged, or its row in the waiting room is stored. Only
-// what is wrong with an event burns one of its attempts: while the store, the
-// broker or the model is down everything in hand is tried again in place, and so
-// nothing more is fetched. Questions about one clip that wait together are asked
-// together.
+// A question's outcome is stored before it is published, and the stored bytes are what
+// is published, however often. A record is done when its answer or dead letter is
+// acknowledged, or its row in the deferred queue is stored. Only a fault of the question
+// itself uses up one of its attempts: while the store, the broker or the model is down,
+// all questions in progress are tried again in place, and nothing more is fetched.
+// Questions about one clip that wait together are asked together.
 package worker
 
 import (
@@ -28,7 +27,7 @@ import (
 	"videoqa/frames"
 	"videoqa/ingest"
 	"videoqa/ingest/media"
-	"videoqa/internal/trail"
+	"videoqa/internal/trace"
 )
 
 // A Stream reads and writes records; [kafka.Client] is one.
@@ -48,43 +47,43 @@ type Asker interface {
 	Ask(ctx context.Context, about answers.About, questions []ingest.Question) ([]answers.Result, error)
 }
 
-// Uploads are those that were made over HTTP, kept while something uses them;
-// [upload.Keeper] keeps them.
+// Uploads are the uploads made over HTTP, kept while something uses them;
+// [upload.Keeper] is one.
 type Uploads interface {
-	// Clear removes those that nothing uses any more.
+	// Clear removes the uploads that nothing uses any more.
 	Clear(ctx context.Context) error
 }
 
-// Config joins a worker with the rest. The four interfaces are needed; the rest
-// has a useful zero value.
+// Config sets up a worker. The four interfaces are needed; the other fields have a
+// useful zero value.
 type Config struct {
 	Stream Stream
 	Store  store.Store
 	Media  Media
 	Asker  Asker
 
-	Uploads  Uploads                         // nil: this process does not see them
-	Limits   func(ingest.Clip) frames.Limits // what a clip's media may cost, by where they come from; nil: an upload's
-	Words    *live.Hub                       // is told of answers' words; nil: nobody listens
-	Group    string                          // names us in events' source; "": videoqa
+	Uploads  Uploads                         // nil: this process cannot reach them
+	Limits   func(ingest.Clip) frames.Limits // on a clip's media, by their origin; nil: those for uploads
+	Words    *live.Hub                       // gets answers' words while they are generated; nil: no one
+	Group    string                          // the source that events name; "": videoqa
 	Topics   Topics                          // zero: the published names
 	Slots    int                             // subjects asked about at a time, of one camera at most all but one; 0: 3
-	Ahead    int                             // clips that may wait to be looked at ahead of questions, if Asker is a Warmer; 0: 64, less: none are
-	Queue    int                             // questions that may wait for a slot before those that say on_overload: drop are dropped, and those of a camera that has its share of them wait in the store; 0: 256
+	Ahead    int                             // clips that may wait to be prefetched, if Asker is a Warmer; 0: 64, negative: no prefetching
+	Queue    int                             // questions that may wait for a slot; above that those that say on_overload: drop are dropped, and a camera that has its share of them waits in the store; 0: 256
 	Wait     time.Duration                   // a question without a deadline waits for its clip or footage this long; 0: 10 min
 	Retries  []time.Duration                 // before each further attempt; nil: 10 s, 1 min, 10 min
 	Patience time.Duration                   // one call of Asker, its media's fetching aside; 0: 5 min
-	Lease    time.Duration                   // how long a waiting question is lent at a time, and so waits if its process dies; 0: 15 s
-	Journal  string                          // folder of what is in hand, for unclean exits; "": none
-	Hang     time.Duration                   // a call that was told to end may take this long to; 0: 1 min
-	Exit     func(why string)                // ends the process when a call hangs; nil: it is waited for
-	Grace    time.Duration                   // what is in hand when Run is told to stop may take this long; 0: 20 s
-	Watch    trail.Watch                     // nil: nobody watches
+	Lease    time.Duration                   // how long a process leases a waiting question, and so how long it waits after a crash; 0: 15 s
+	Journal  string                          // folder of the crash journal; "": none
+	Hang     time.Duration                   // how long a cancelled call may take to return; 0: 1 min
+	Exit     func(why string)                // ends the process when a call hangs; nil: wait for it
+	Grace    time.Duration                   // how long questions in progress may take once Run's ctx has ended; 0: 20 s
+	Observer trace.Observer                  // nil: nothing is observed
 	Log      *slog.Logger                    // nil: nothing is logged
 
-	// Elsewhere says whether another process may have uploads that this one does not
-	// see; nil: none has. A question about one that is not here is then left in the
-	// waiting room for the others, and no attempt is burnt.
+	// Elsewhere says whether another process may have uploads that this one cannot
+	// reach; nil: none has. A question about such an upload is left in the deferred
+	// queue for the others, and loses no attempt.
 	Elsewhere func() bool
 }
 
@@ -132,8 +131,8 @@ func (c Config) withDefaults() Config {
 	if c.Limits == nil {
 		c.Limits = func(ingest.Clip) frames.Limits { return frames.Upload() }
 	}
-	if c.Watch == nil {
-		c.Watch = trail.Nobody{}
+	if c.Observer == nil {
+		c.Observer = trace.None{}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -144,22 +143,21 @@ func (c Config) withDefaults() Config {
 
 // A Worker is made once and run once.
 type Worker struct {
-	*Guard
-	hands hands
-	desk  desk
-	ahead ahead
-	turns turns
-	kick  chan struct{} // the waiting room should be looked at now
+	*CrashJournal
+	inProgress inProgress
+	admission  admission
+	prefetch   prefetch
+	overflow   overflow
+	kick       chan struct{} // the deferred queue should be read now
 
-	deleted chan struct{} // and the deletions, and the uploads that nothing uses
+	deleted chan struct{} // deletions and unused uploads should be looked for now
 
-	lent lent
+	leases leases
 
 	misspelt misspellings
 
-	// hard ends with the grace time. It is a field because a question that came
-	// twice goes on under it when the first is put down, whoever does that and
-	// under whichever context.
+	// hard ends with the grace time. It is a field because a question that came twice
+	// goes on under it when the first job is released, whatever context releases it.
 	hard context.Context
 }
 
@@ -168,16 +166,16 @@ func New(cfg Config) (*Worker, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	w := &Worker{Guard: NewGuard(cfg), kick: make(chan struct{}, 1), deleted: make(chan struct{}, 1)}
-	w.desk.init(w.cfg.Queue, w.cfg.Slots)
-	w.turns.init()
-	w.ahead.init(w.cfg.Ahead)
+	w := &Worker{CrashJournal: NewCrashJournal(cfg), kick: make(chan struct{}, 1), deleted: make(chan struct{}, 1)}
+	w.admission.init(w.cfg.Queue, w.cfg.Slots)
+	w.overflow.init()
+	w.prefetch.init(w.cfg.Ahead)
 	return w, nil
 }
 
-// Run takes events until ctx ends, then finishes what is being asked and puts
-// the rest down, to be read again by whoever comes next. It returns nil, or why
-// the stream could not be consumed.
+// Run takes events until ctx ends. Then it finishes the questions in slots and drops the
+// others; their records are read again by the next owner. It returns nil, or the error
+// that ended consumption.
 func (w *Worker) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -191,13 +189,13 @@ func (w *Worker) Run(ctx context.Context) error {
 	for range w.cfg.Slots {
 		work.Go(func() { w.serve(hard) })
 	}
-	work.Go(func() { w.tend(ctx, hard) })
-	work.Go(func() { w.shelve(ctx, hard) })
-	work.Go(func() { w.lookAhead(ctx) })
-	work.Go(func() { w.purge(ctx) })
+	work.Go(func() { w.runDeferred(ctx, hard) })
+	work.Go(func() { w.runOverflow(ctx, hard) })
+	work.Go(func() { w.runPrefetch(ctx) })
+	work.Go(func() { w.runForget(ctx) })
 	work.Go(func() {
 		<-ctx.Done()
-		w.shut()
+		w.dropWaiting()
 		time.AfterFunc(w.cfg.Grace, end)
 	})
 	err := w.cfg.Stream.Consume(ctx, []string{w.cfg.Topics.Clips, w.cfg.Topics.Questions}, w.handle)
@@ -206,14 +204,14 @@ func (w *Worker) Run(ctx context.Context) error {
 	return err
 }
 
-// shut puts down what is not being asked yet.
-func (w *Worker) shut() {
-	for _, j := range w.desk.close() {
-		w.put(j, false)
+// dropWaiting drops the questions that have no slot yet.
+func (w *Worker) dropWaiting() {
+	for _, j := range w.admission.close() {
+		w.release(j, false)
 	}
 }
 
-// handle takes one record in hand.
+// handle begins work on one record.
 func (w *Worker) handle(ctx context.Context, d *ingest.Delivery) {
 	usual := ingest.TypeQuestionAsked
 	if d.Topic == w.cfg.Topics.Clips {
@@ -224,18 +222,18 @@ func (w *Worker) handle(ctx context.Context, d *ingest.Delivery) {
 		w.finish(d, w.publishDead(ctx, w.refusal(d.Record, event.Data, err)))
 		return
 	}
-	w.tellMisspelt(event, d)
+	w.logMisspelt(event, d)
 	at := event.Time.Time
 	switch data := event.Data.(type) {
 	case ingest.Question:
 		w.accept(ctx, newJob(data, event.Time, d.Record, d, nil))
 	case ingest.Clip:
 		w.register(ctx, d, data, "register a clip", func() error { return w.cfg.Store.PutClip(ctx, data, at) })
-		w.ahead.add(data)
+		w.prefetch.add(data)
 	case ingest.ClosedClip:
 		w.register(ctx, d, data, "close a clip", func() error { return w.cfg.Store.CloseClip(ctx, data, at) })
 	case ingest.DeletedClip:
-		w.ahead.drop(data.ID)
+		w.prefetch.drop(data.ID)
 		w.register(ctx, d, data, "delete a clip", func() error { return w.cfg.Store.DeleteClip(ctx, data.ID, at) })
 		signal(w.deleted)
 	}
@@ -250,21 +248,21 @@ func (w *Worker) finish(d *ingest.Delivery, err error) {
 	d.Done()
 }
 
-// register changes the registry and looks at the questions that waited for that. An
-// event that the registry will never take is a dead letter.
+// register changes the registry of clips and wakes the questions that waited for that. An
+// event that the registry will never take becomes a dead letter.
 func (w *Worker) register(ctx context.Context, d *ingest.Delivery, data ingest.Datum, what string, change func() error) {
-	err := w.insist(ctx, what, change)
+	err := w.retryUnavailable(ctx, what, change)
 	if err != nil && ctx.Err() == nil {
 		err = w.publishDead(ctx, w.refusal(d.Record, data, fmt.Errorf("worker: %s: %w", what, err)))
 	}
 	w.finish(d, err)
-	w.look()
+	w.wakeDeferred()
 }
 
-// look has the waiting room looked at soon.
-func (w *Worker) look() { signal(w.kick) }
+// wakeDeferred has the deferred queue read soon.
+func (w *Worker) wakeDeferred() { signal(w.kick) }
 
-// signal tells who waits for c, now or next.
+// signal wakes the receiver of c, now or when it receives next.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -251,7 +251,7 @@ func notAll(left int) error {
 func pardon(ctx context.Context, s store.Claims, r ingest.Record, request string) error {
 	event, err := ingest.ReadWaiting(r, request)
 	if q, ok := event.Data.(ingest.Question); err == nil && ok {
-		err = worker.Pardon(ctx, s, q)
+		err = worker.ReleaseQuarantine(ctx, s, q)
 	}
 	return err
 }

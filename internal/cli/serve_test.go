@@ -21,7 +21,7 @@ import (
 	"videoqa/ingest/kafka"
 	"videoqa/internal/eventually"
 	"videoqa/internal/ops/opstest"
-	"videoqa/internal/trail"
+	"videoqa/internal/trace"
 )
 
 // A process is `videoqa serve` in this one.
@@ -174,8 +174,8 @@ func TestOperatorsSeeWhatAServingProcessDoes(t *testing.T) {
 	roots, uri := clipURI(t)
 	p := launch(t, "--data-dir", filepath.Join(t.TempDir(), "data"), "--media-roots", roots)
 	p.quiet()
-	const trace = "0af7651916cd43dd8448eb211c80319c"
-	parent := ingest.Header{Key: "traceparent", Value: []byte("00-" + trace + "-b7ad6b7169203331-01")}
+	const traceID = "0af7651916cd43dd8448eb211c80319c"
+	parent := ingest.Header{Key: "traceparent", Value: []byte("00-" + traceID + "-b7ad6b7169203331-01")}
 	answer := p.outcome(ingest.Question{ID: "q-1", Text: "what is it?", URI: uri}, parent)
 	p.outcome(ingest.Question{ID: "q-2", Text: "what is it?", URI: "file:///etc/passwd"})
 	if status, body := p.get("/health/ready"); status != 200 || !strings.Contains(body, `"stream":"ready"`) {
@@ -202,15 +202,15 @@ func TestOperatorsSeeWhatAServingProcessDoes(t *testing.T) {
 	}
 	spans := map[string]opstest.Span{}
 	for _, s := range collector.Spans() {
-		if s.Trace == trace {
+		if s.Trace == traceID {
 			spans[s.Name] = s
 		}
 	}
 	question := spans["answer a question"]
-	if got, _ := answer.Header("traceparent"); got != "00-"+trace+"-"+question.ID+"-01" || question.Parent != "b7ad6b7169203331" {
+	if got, _ := answer.Header("traceparent"); got != "00-"+traceID+"-"+question.ID+"-01" || question.Parent != "b7ad6b7169203331" {
 		t.Errorf("the answer's traceparent is %q, its span %+v", got, question)
 	}
-	for _, stage := range append(trail.Stages(), trail.Recall) {
+	for _, stage := range append(trace.Stages(), trace.Recall) {
 		if s, ok := spans[stage]; !ok || s.Parent != question.ID || s.Failed {
 			t.Errorf("the span of %s is %+v", stage, s)
 		}

@@ -14,7 +14,7 @@ import (
 	"videoqa/ingest"
 	"videoqa/internal/fault"
 	"videoqa/internal/native"
-	"videoqa/internal/trail"
+	"videoqa/internal/trace"
 )
 
 // Bounds of buckets, in seconds.
@@ -105,7 +105,7 @@ func (m *Metrics) begin() {
 	for _, reason := range append(fault.Names(), other) {
 		m.dead.WithLabelValues(reason)
 	}
-	for _, stage := range trail.Stages() {
+	for _, stage := range trace.Stages() {
 		m.latency.WithLabelValues(stage)
 	}
 }

@@ -5,7 +5,7 @@
 //	server, err := ops.Listen(ops.Config{Listen: "127.0.0.1:8081", Health: health, Metrics: metrics})
 //	go server.Run(ctx)
 //	health.Watch("store", ping)                        // once there is a store
-//	worker.Config{Watch: ops.NewWatch(metrics, tracing)} // numbers and spans of every question
+//	worker.Config{Observer: ops.NewObserver(metrics, tracing)} // numbers and spans of every question
 //	web := ops.NewWeb(metrics, tracing, api.Routes())    // and of every request over HTTP
 //
 // What is served here tells about questions, memory and files, and a profile

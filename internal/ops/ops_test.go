@@ -14,7 +14,7 @@ import (
 
 	"videoqa/ingest"
 	"videoqa/internal/ops"
-	"videoqa/internal/trail"
+	"videoqa/internal/trace"
 )
 
 // listen serves operations on a free port and returns how to get a path.
@@ -215,26 +215,26 @@ func number(t *testing.T, scrape, series string) string {
 func TestMetricsCountEachQuestionOnceAndEachStageOfItsAnswer(t *testing.T) {
 	metrics := ops.NewMetrics("v0-test")
 	get := listen(t, ops.NewHealth(), metrics)
-	watch := ops.NewWatch(metrics, nil)
-	follow := func(q ingest.Question) trail.Trail { return watch.Follow(q, time.Now(), nil) }
+	watch := ops.NewObserver(metrics, nil)
+	follow := func(q ingest.Question) trace.Trace { return watch.Follow(q, time.Now(), nil) }
 
 	a := follow(ingest.Question{ID: "q-1", Text: "what is it?"})
-	a.Begin(trail.Queue)(nil)
-	a.Begin(trail.Publish)(nil)
-	a.End(trail.Answered, ingest.Answer{Cost: ingest.Cost{QueueMS: 2, DecodeMS: 40, EncodeMS: 100}})
-	follow(ingest.Question{ID: "q-1", Text: "what is it?"}).End(trail.Repeated, ingest.Answer{})
+	a.Begin(trace.Queue)(nil)
+	a.Begin(trace.Publish)(nil)
+	a.End(trace.Answered, ingest.Answer{Cost: ingest.Cost{QueueMS: 2, DecodeMS: 40, EncodeMS: 100}})
+	follow(ingest.Question{ID: "q-1", Text: "what is it?"}).End(trace.Repeated, ingest.Answer{})
 	m, err := ingest.Question{ID: "q-2", Text: "is it?", Kind: ingest.YesNo}.Message(ingest.TopicQuestions, "videoqa", ingest.NewTime(time.Now()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	watch.Follow(ingest.Question{ID: "q-2", Text: "is it?", Kind: ingest.YesNo}, time.Now(), m.Headers).End(trail.Answered, ingest.Answer{Abstained: true})
-	follow(ingest.Question{ID: "q-3", Kind: "no such kind"}).End(trail.Dead, ingest.Answer{})
-	follow(ingest.Question{ID: "q-4", Text: "what is it?"}).End(trail.Waiting, ingest.Answer{})
+	watch.Follow(ingest.Question{ID: "q-2", Text: "is it?", Kind: ingest.YesNo}, time.Now(), m.Headers).End(trace.Answered, ingest.Answer{Abstained: true})
+	follow(ingest.Question{ID: "q-3", Kind: "no such kind"}).End(trace.Dead, ingest.Answer{})
+	follow(ingest.Question{ID: "q-4", Text: "what is it?"}).End(trace.Waiting, ingest.Answer{})
 	held := follow(ingest.Question{ID: "q-5", Text: "what is it?"})
-	held.Begin(trail.Queue)
+	held.Begin(trace.Queue)
 	dropped := follow(ingest.Question{ID: "q-6", Text: "what is it?"})
-	dropped.Begin(trail.Queue)
-	dropped.End(trail.Dropped, ingest.Answer{})
+	dropped.Begin(trace.Queue)
+	dropped.End(trace.Dropped, ingest.Answer{})
 	watch.DeadLetter("bad-video")
 	watch.DeadLetter("made up by an event")
 	metrics.Batch(3)

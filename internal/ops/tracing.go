@@ -15,17 +15,17 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/trace"
+	oteltrace "go.opentelemetry.io/otel/trace"
 
 	"videoqa/ingest"
-	"videoqa/internal/trail"
+	"videoqa/internal/trace"
 )
 
 // Tracing sends spans to a collector. A nil Tracing makes none and hands on the
 // trace that an event came with.
 type Tracing struct {
 	provider *sdk.TracerProvider
-	tracer   trace.Tracer
+	tracer   oteltrace.Tracer
 	context  propagation.TraceContext
 }
 
@@ -74,8 +74,8 @@ func (t *Tracing) request(r *http.Request) (ctx context.Context, end func(route 
 		return r.Context(), func(string, int) {}
 	}
 	headers := propagation.HeaderCarrier(r.Header)
-	ctx, self := t.tracer.Start(t.context.Extract(r.Context(), headers), r.Method, trace.WithSpanKind(trace.SpanKindServer),
-		trace.WithAttributes(attribute.String("http.request.method", r.Method)))
+	ctx, self := t.tracer.Start(t.context.Extract(r.Context(), headers), r.Method, oteltrace.WithSpanKind(oteltrace.SpanKindServer),
+		oteltrace.WithAttributes(attribute.String("http.request.method", r.Method)))
 	t.context.Inject(ctx, headers)
 	return ctx, func(route string, status int) {
 		if route != "" { // a path would be one of too many
@@ -95,17 +95,17 @@ func (t *Tracing) request(r *http.Request) (ctx context.Context, end func(route 
 // traced.
 type span struct {
 	tracing *Tracing
-	self    trace.Span
+	self    oteltrace.Span
 	came    []ingest.Header
 }
 
 // follow begins a question's span, in the trace that headers name.
 func (t *Tracing) follow(q ingest.Question, headers []ingest.Header) span {
 	if t == nil {
-		return span{came: trail.Context(headers)}
+		return span{came: trace.Context(headers)}
 	}
 	ctx := t.context.Extract(context.Background(), carrier{&headers})
-	_, self := t.tracer.Start(ctx, "answer a question", trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
+	_, self := t.tracer.Start(ctx, "answer a question", oteltrace.WithSpanKind(oteltrace.SpanKindConsumer), oteltrace.WithAttributes(
 		attribute.String("videoqa.question.id", q.ID), attribute.String("videoqa.question.kind", string(q.AsKind())),
 		attribute.String("videoqa.clip.id", q.ClipID), attribute.String("videoqa.camera", q.Camera)))
 	return span{tracing: t, self: self}
@@ -116,7 +116,7 @@ func (s span) begin(stage string) (end func(error)) {
 	if s.self == nil {
 		return func(error) {}
 	}
-	_, child := s.tracing.tracer.Start(trace.ContextWithSpan(context.Background(), s.self), stage)
+	_, child := s.tracing.tracer.Start(oteltrace.ContextWithSpan(context.Background(), s.self), stage)
 	return func(err error) {
 		if err != nil {
 			child.SetStatus(codes.Error, err.Error())
@@ -131,16 +131,16 @@ func (s span) headers() []ingest.Header {
 		return s.came
 	}
 	var headers []ingest.Header
-	s.tracing.context.Inject(trace.ContextWithSpan(context.Background(), s.self), carrier{&headers})
+	s.tracing.context.Inject(oteltrace.ContextWithSpan(context.Background(), s.self), carrier{&headers})
 	return headers
 }
 
-func (s span) end(fate trail.Fate) {
+func (s span) end(d trace.Disposition) {
 	if s.self == nil {
 		return
 	}
-	s.self.SetAttributes(attribute.String("videoqa.question.fate", string(fate)))
-	if fate == trail.Dead || fate == trail.Refused {
+	s.self.SetAttributes(attribute.String("videoqa.question.fate", string(d)))
+	if d == trace.Dead || d == trace.Refused {
 		s.self.SetStatus(codes.Error, "dead letter")
 	}
 	s.self.End()

@@ -12,7 +12,7 @@ import (
 	"videoqa/ingest"
 	"videoqa/internal/ops"
 	"videoqa/internal/ops/opstest"
-	"videoqa/internal/trail"
+	"videoqa/internal/trace"
 )
 
 const (
@@ -40,13 +40,13 @@ func traced(t testing.TB) (tracing *ops.Tracing, closed func() []opstest.Span) {
 
 func TestAQuestionsTraceGoesOnFromItsEventToItsAnswer(t *testing.T) {
 	tracing, closed := traced(t)
-	watch := ops.NewWatch(ops.NewMetrics("v0"), tracing)
+	watch := ops.NewObserver(ops.NewMetrics("v0"), tracing)
 	q := ingest.Question{ID: "q-1", Text: "what is it?", ClipID: "c-9", Camera: "dock-3"}
 	f := watch.Follow(q, time.Now(), []ingest.Header{{Key: "traceparent", Value: []byte(parent)}, {Key: "tracestate", Value: []byte("vendor=x")}})
-	f.Begin(trail.Decode)(nil)
-	f.Begin(trail.Encode)(errors.New("out of memory"))
+	f.Begin(trace.Decode)(nil)
+	f.Begin(trace.Encode)(errors.New("out of memory"))
 	headers := f.Headers()
-	f.End(trail.Dead, ingest.Answer{})
+	f.End(trace.Dead, ingest.Answer{})
 	spans := closed()
 	if len(spans) != 3 {
 		t.Fatalf("%d spans: %+v", len(spans), spans)
@@ -74,10 +74,10 @@ func TestAQuestionsTraceGoesOnFromItsEventToItsAnswer(t *testing.T) {
 
 func TestATraceThatIsNotSampledIsNotSentAndGoesOn(t *testing.T) {
 	tracing, closed := traced(t)
-	watch := ops.NewWatch(ops.NewMetrics("v0"), tracing)
+	watch := ops.NewObserver(ops.NewMetrics("v0"), tracing)
 	f := watch.Follow(ingest.Question{ID: "q-1"}, time.Now(), []ingest.Header{{Key: "traceparent", Value: []byte("00-" + traceID + "-" + spanID + "-00")}})
 	got, _ := (ingest.Record{Headers: f.Headers()}).Header("traceparent")
-	f.End(trail.Answered, ingest.Answer{})
+	f.End(trace.Answered, ingest.Answer{})
 	if spans := closed(); len(spans) != 0 || len(got) != len(parent) || got[3:35] != traceID || got[53:] != "00" {
 		t.Errorf("%+v, traceparent %s", spans, got)
 	}
@@ -152,12 +152,12 @@ func TestAnHTTPRequestIsCountedAndPartOfItsCallersTrace(t *testing.T) {
 func TestWithoutTracingATraceIsHandedOn(t *testing.T) {
 	var off *ops.Tracing
 	came := []ingest.Header{{Key: "ce_id", Value: []byte("x")}, {Key: "traceparent", Value: []byte(parent)}}
-	f := ops.NewWatch(ops.NewMetrics("v0"), off).Follow(ingest.Question{ID: "q-1"}, time.Now(), came)
+	f := ops.NewObserver(ops.NewMetrics("v0"), off).Follow(ingest.Question{ID: "q-1"}, time.Now(), came)
 	if got := f.Headers(); len(got) != 1 || string(got[0].Value) != parent {
 		t.Errorf("%q", got)
 	}
-	f.Begin(trail.Decode)(nil)
-	f.End(trail.Answered, ingest.Answer{})
+	f.Begin(trace.Decode)(nil)
+	f.End(trace.Answered, ingest.Answer{})
 	handler := http.NotFoundHandler()
 	recorder := httptest.NewRecorder()
 	ops.NewWeb(ops.NewMetrics("v0"), off, nil).Around(handler).ServeHTTP(recorder, httptest.NewRequest("GET", "/", nil))

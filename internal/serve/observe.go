@@ -17,7 +17,7 @@ import (
 	"videoqa/ingest/media/spool"
 	"videoqa/internal/fault"
 	"videoqa/internal/ops"
-	"videoqa/internal/trail"
+	"videoqa/internal/trace"
 )
 
 // The parts that have to be ready.
@@ -152,14 +152,14 @@ func (o *operations) spool(kept uploads, dir string, quota int64) {
 
 // observer is what the stream tells.
 func (o *operations) observer() observer {
-	return observer{Health: o.health, Metrics: o.metrics, Watch: ops.NewWatch(o.metrics, o.tracing)}
+	return observer{Health: o.health, Metrics: o.metrics, Observer: ops.NewObserver(o.metrics, o.tracing)}
 }
 
 // An observer is told what the stream is made of; its zero value is nobody.
 type observer struct {
-	Health  *ops.Health
-	Metrics *ops.Metrics
-	Watch   trail.Watch
+	Health   *ops.Health
+	Metrics  *ops.Metrics
+	Observer trace.Observer
 }
 
 func (o observer) store(s store.Store) {

@@ -18,15 +18,15 @@ import (
 
 // pictures shows frames of clips.
 type pictures struct {
-	media  worker.Media
-	guard  *worker.Guard
-	limits mediaLimits
+	media   worker.Media
+	journal *worker.CrashJournal
+	limits  mediaLimits
 }
 
 // JPEG implements [api.Pictures].
 func (p pictures) JPEG(ctx context.Context, c ingest.Clip, at time.Duration) ([]byte, error) {
 	var picture frames.Picture
-	err := p.guard.Look(ctx, c, func(ctx context.Context) error {
+	err := p.journal.Do(ctx, c, func(ctx context.Context) error {
 		file, err := p.media.Open(ctx, c.URI, c.Digest)
 		if err != nil {
 			return err
@@ -63,7 +63,7 @@ func pictureOf(ctx context.Context, file *media.File, limits frames.Limits, at t
 
 // Measure implements [api.Measurer].
 func (p pictures) Measure(ctx context.Context, c ingest.Clip) error {
-	err := p.guard.Look(ctx, c, func(ctx context.Context) error {
+	err := p.journal.Do(ctx, c, func(ctx context.Context) error {
 		file, err := p.media.Open(ctx, c.URI, c.Digest)
 		if err != nil {
 			return err

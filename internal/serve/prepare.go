@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"videoqa/answers/api"
+	"videoqa/answers/features/redis"
 	"videoqa/answers/store/postgres"
-	"videoqa/frames/features/redis"
 	"videoqa/ingest/broker"
 	"videoqa/ingest/kafka"
 	"videoqa/ingest/media"

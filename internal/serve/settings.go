@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"videoqa/answers"
+	"videoqa/answers/features"
+	"videoqa/answers/features/redis"
 	"videoqa/answers/worker"
-	"videoqa/frames/features"
-	"videoqa/frames/features/redis"
 	"videoqa/ingest/kafka"
 	"videoqa/ingest/media"
 	"videoqa/ingest/media/bucket"

@@ -111,7 +111,7 @@ func (s Stream) Run(ctx context.Context) (err error) {
 		s.keeper = upload.New(s.Uploads, db, s.Log)
 		s.Work.Uploads = s.keeper
 	}
-	s.Work.Group, s.Work.Log, s.Work.Watch = s.Kafka.Group, s.Log, s.Observe.Watch
+	s.Work.Group, s.Work.Log, s.Work.Observer = s.Kafka.Group, s.Log, s.Observe.Observer
 	s.Work.Words = live.NewHub()
 	defer s.Keep.begin(ctx, db, s.Log)()
 	if s.Peers != nil && s.Store == "" && !s.embedded {
@@ -143,14 +143,14 @@ func (s Stream) work(ctx context.Context, client *kafka.Client) (err error) {
 	defer fail(nil)
 	s.HTTP.Config.Words = s.Work.Words
 	s.HTTP.Config.Stream, s.HTTP.Config.Store, s.HTTP.Config.Group, s.HTTP.Config.Log = client, s.Work.Store, s.Kafka.Group, s.Log
-	guard, run, err := s.workers()
+	journal, run, err := s.workers()
 	if err != nil {
 		return err
 	}
-	if err := guard.Recover(ctx); err != nil {
+	if err := journal.Recover(ctx); err != nil {
 		return err
 	}
-	s.HTTP.Config.Pictures = pictures{s.Work.Media, guard, s.Limits}
+	s.HTTP.Config.Pictures = pictures{s.Work.Media, journal, s.Limits}
 	if s.Uploads != nil {
 		s.HTTP.Config.Spool = s.Uploads
 	}
@@ -166,11 +166,11 @@ func (s Stream) work(ctx context.Context, client *kafka.Client) (err error) {
 	return run(ctx)
 }
 
-// workers returns what guards this process's calls into C, and what it runs until
+// workers returns the journal of this process's calls into C, and what it runs until
 // ctx ends: a worker, if it has an asker.
-func (s Stream) workers() (*worker.Guard, func(context.Context) error, error) {
+func (s Stream) workers() (*worker.CrashJournal, func(context.Context) error, error) {
 	if s.Asker == nil {
-		return worker.NewGuard(s.Work), func(ctx context.Context) error {
+		return worker.NewCrashJournal(s.Work), func(ctx context.Context) error {
 			if s.keeper != nil {
 				s.keeper.Run(ctx)
 			}
@@ -182,7 +182,7 @@ func (s Stream) workers() (*worker.Guard, func(context.Context) error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return w.Guard, w.Run, nil
+	return w.CrashJournal, w.Run, nil
 }
 
 // checkRetention refuses topics that keep records longer than the store keeps their

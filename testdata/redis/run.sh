@@ -2,7 +2,7 @@
 # Runs a command beside a real Redis on loopback, new and empty, and ends it afterwards. The command finds its URL in
 # VIDEOQA_TEST_REDIS, and in VIDEOQA_TEST_REDIS_SERVER the program, to start others with. An installed redis-server is used;
 # else Debian's packages are unpacked into the cache folder, without being installed.
-#   testdata/redis/run.sh go test ./frames/features/redis
+#   testdata/redis/run.sh go test ./answers/features/redis
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=$("$here/../../deploy/cache.sh")/redis

@@ -8,12 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"videoqa/internal/trail"
+	"videoqa/internal/trace"
 )
 
 const columns = 120
 
-var letters = map[string]byte{trail.Decode: 'd', trail.Encode: 'e', trail.Prefix: 'p', trail.Generate: 'g'}
+var letters = map[string]byte{trace.Decode: 'd', trace.Encode: 'e', trace.Prefix: 'p', trace.Generate: 'g'}
 
 // A trace is what was done for the clips, and how busy the cores were meanwhile.
 type trace struct {

@@ -3,7 +3,7 @@
 //
 //	trace -model DIR -precision fp32 -threads 2 -clients 4 CLIP...
 //
-// Stages are those that the service tells a trail of, the same that become spans and
+// Stages are those that the service traces, the same that become spans and
 // metrics; processor time is the kernel's count, read every 40 ms. All
 // clips are asked about once before, by another service: graphs are open when it begins.
 package main
@@ -27,7 +27,7 @@ import (
 	"videoqa/ingest"
 	"videoqa/internal/checkpoint"
 	"videoqa/internal/models"
-	"videoqa/internal/trail"
+	"videoqa/internal/trace"
 	"videoqa/internal/vlm"
 )
 
@@ -106,17 +106,17 @@ type span struct {
 	from, to time.Time
 }
 
-// Begin implements [trail.Trail].
+// Begin implements [trace.Trace].
 func (c *clip) Begin(stage string) (end func(error)) {
 	began := time.Now()
 	return func(error) { c.spans = append(c.spans, span{stage, began, time.Now()}) }
 }
 
-// Headers implements [trail.Trail].
+// Headers implements [trace.Trace].
 func (c *clip) Headers() []ingest.Header { return nil }
 
-// End implements [trail.Trail].
-func (c *clip) End(trail.Fate, ingest.Answer) {}
+// End implements [trace.Trace].
+func (c *clip) End(trace.Disposition, ingest.Answer) {}
 
 // ask has clients ask one question about each subject, through a service that knows none.
 func ask(ctx context.Context, m models.Model, subjects []answers.Subject, clients int) ([]clip, error) {
@@ -136,7 +136,7 @@ func ask(ctx context.Context, m models.Model, subjects []answers.Subject, client
 			for i := range todo {
 				c := &recorded[i]
 				c.asked = time.Now()
-				results, err := s.Ask(trail.With(ctx, c), subjects[i], []ingest.Question{{Text: "which way does the red train move now?"}})
+				results, err := s.Ask(trace.With(ctx, c), subjects[i], []ingest.Question{{Text: "which way does the red train move now?"}})
 				c.answered = time.Now()
 				if err == nil {
 					err = results[0].Err
