@@ -8,7 +8,7 @@ import (
 )
 
 // whyWaiting says why a question has no outcome yet. One that has no row in the
-// waiting room is on its topic, or in a worker's hands; accepted is when that was
+// deferred queue is on its topic, or in progress in a worker; accepted is when that was
 // claimed, if it came over HTTP.
 func (a *API) whyWaiting(ctx context.Context, id, accepted string) (*ingest.Waiting, error) {
 	q, found, err := a.cfg.Store.WaitingFor(ctx, id)

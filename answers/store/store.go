@@ -6,7 +6,7 @@
 //
 // A question has one outcome. It may be waiting first; once it is answered or
 // dead it never changes again. A question that waits also has a row in the
-// waiting room, which stays until its outcome has been published: so whatever is
+// deferred queue, which stays until its outcome has been published: so whatever is
 // lost in a crash is found there again.
 //
 // A dead question may be asked again by [WaitingRoom.Replay]; its outcome then
@@ -32,7 +32,7 @@ import (
 	"videoqa/ingest"
 )
 
-// A Store keeps clips, outcomes and the waiting room. It may be used by many
+// A Store keeps clips, outcomes and the deferred queue. It may be used by many
 // goroutines.
 type Store interface {
 	Clips
@@ -200,7 +200,7 @@ type Claims interface {
 	Claimed(ctx context.Context, name string) (content string, found bool, err error)
 }
 
-// A Row is a question in the waiting room.
+// A Row is a question in the deferred queue.
 type Row struct {
 	QuestionID string
 	Request    string
@@ -237,7 +237,7 @@ type WaitingRoom interface {
 	WaitAll(ctx context.Context, rows []Row) ([]Stored, error)
 	// Replay puts a dead question back, to be asked again: row.Replaces names its
 	// dead letter. It returns what is stored, and false if that is not this dead
-	// letter, or if the question is in the waiting room already.
+	// letter, or if the question is in the deferred queue already.
 	Replay(ctx context.Context, row Row) (stored Outcome, ok bool, err error)
 	// Take returns at most n rows that are due at now, the longest due first,
 	// and lends them until lease: nobody else gets them before.

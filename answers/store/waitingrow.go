@@ -8,7 +8,7 @@ import (
 	"videoqa/internal/fault"
 )
 
-// A WaitingRow is all that a row of the waiting room holds, but for its lease.
+// A WaitingRow is all that a row of the deferred queue holds, but for its lease.
 // Times are milliseconds.
 type WaitingRow struct {
 	QuestionID string

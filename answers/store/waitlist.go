@@ -9,13 +9,13 @@ import (
 	"videoqa/ingest"
 )
 
-// A WaitingQuestion is a row of the waiting room as an observer sees it.
+// A WaitingQuestion is a row of the deferred queue as an observer sees it.
 type WaitingQuestion struct {
 	Row
 	TakenUntil time.Time // a worker has it in hand until then, unless it keeps it longer
 }
 
-// A WaitList shows the waiting room and changes nothing.
+// A WaitList shows the deferred queue and changes nothing.
 type WaitList interface {
 	// WaitingFor returns the row of a question; false: it has none.
 	WaitingFor(ctx context.Context, questionID string) (WaitingQuestion, bool, error)

@@ -23,7 +23,7 @@ import (
 
 // The promise of delivery, at every step of the way: a record counts as done only
 // when what came of it is acknowledged by the broker, or its row is stored in the
-// waiting room. So whatever happens between two steps, another worker finds the
+// deferred queue. So whatever happens between two steps, another worker finds the
 // record again.
 //
 // Each scenario runs once undisturbed, which lists the calls that a worker makes to

@@ -66,7 +66,7 @@ func (m *miscounting) Waiting(ctx context.Context) (int, error) {
 	return n + m.n, err
 }
 
-// Neither a store that cannot count for a while nor a waiting room that was full once
+// Neither a store that cannot count for a while nor a deferred queue that was full once
 // holds up a partition for good.
 func TestTheOverflowTakesQuestionsAgainOnceThereIsRoom(t *testing.T) {
 	for what, bad := range map[string]*miscounting{"it could not count": {fail: true}, "it was full": {n: 1_000_000}} {

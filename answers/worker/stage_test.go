@@ -163,7 +163,7 @@ func (s stagedStore) LeaveUpload(ctx context.Context, uri string, users ...strin
 	return s.stage.call(ctx, "LeaveUpload", func() error { return s.Store.LeaveUpload(ctx, uri, users...) })
 }
 
-// The waiting room is looked into by the clock, so only looks that find something
+// The deferred queue is looked into by the clock, so only looks that find something
 // count as calls.
 
 func (s stagedStore) Take(ctx context.Context, now, lease time.Time, n int) ([]store.Row, error) {
@@ -302,7 +302,7 @@ func (l *ledger) unaccounted(r ingest.Record) string {
 	return fmt.Sprintf("the record %v (question %q) is done, but nothing about it is acknowledged or stored", r.Origin, id)
 }
 
-// waits tells whether a question has its row in the waiting room, where it stays until
+// waits tells whether a question has its row in the deferred queue, where it stays until
 // its outcome is published.
 func (l *ledger) waits(id string) (is bool) {
 	err := l.rows.QueryRow("SELECT EXISTS (SELECT 1 FROM waiting WHERE question_id = ?)", id).Scan(&is)

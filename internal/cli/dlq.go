@@ -186,7 +186,7 @@ type DLQReplay struct {
 
 // Help is shown below the flags.
 func (DLQReplay) Help() string {
-	return "The question keeps its id, and its attempts begin anew. It is put into the waiting room, where a running service finds it within seconds. Example: videoqa dlq replay --all --kind unreachable-uri"
+	return "The question keeps its id, and its attempts begin anew. It is put into the deferred queue, where a running service finds it within seconds. Example: videoqa dlq replay --all --kind unreachable-uri"
 }
 
 // Run puts each question back, and says so.
@@ -257,7 +257,7 @@ func pardon(ctx context.Context, s store.Claims, r ingest.Record, request string
 }
 
 // useUpload notes that a question uses the upload that it names, if it names one,
-// until a worker has taken it from the waiting room.
+// until a worker has taken it from the deferred queue.
 func useUpload(ctx context.Context, s store.Uploads, row store.Row) (leave func() error, err error) {
 	event, err := ingest.ReadWaiting(row.Record, row.Request)
 	q, _ := event.Data.(ingest.Question)

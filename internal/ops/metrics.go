@@ -76,7 +76,7 @@ func NewMetrics(version string) *Metrics {
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "vqa_batch_size", Help: "Questions asked about one clip together.", Buckets: batchSizes,
 		}),
-		inHand: gauge("vqa_questions_in_hand", "Questions taken from the stream or the waiting room and not put down."),
+		inHand: gauge("vqa_questions_in_hand", "Questions in progress, from the stream or the deferred queue."),
 		queue:  gauge("vqa_queue_questions", "Questions that wait for a free slot."),
 	}
 	for _, c := range []prometheus.Collector{m.questions, m.published, m.answered, m.dead, m.latency, m.age, m.batch, m.inHand, m.queue, m.requests, m.replies, m.open,

@@ -170,7 +170,7 @@ func (o observer) store(s store.Store) {
 	if o.Metrics == nil {
 		return
 	}
-	o.Metrics.MustAdd(ops.Source{Name: "vqa_questions_waiting", Help: "Rows of the waiting room.", Read: func(emit ops.Emit) {
+	o.Metrics.MustAdd(ops.Source{Name: "vqa_questions_waiting", Help: "Rows of the deferred queue.", Read: func(emit ops.Emit) {
 		ctx, cancel := context.WithTimeout(context.Background(), scrapePatience)
 		defer cancel()
 		if n, err := s.Waiting(ctx); err == nil { // readiness says what is wrong

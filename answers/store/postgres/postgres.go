@@ -1,4 +1,4 @@
-// Package postgres keeps clips, outcomes and the waiting room in PostgreSQL, for
+// Package postgres keeps clips, outcomes and the deferred queue in PostgreSQL, for
 // as many processes as share it.
 //
 //	s, err := postgres.Open(ctx, "postgres://videoqa@db/videoqa?sslmode=verify-full&sslrootcert=ca.pem")
@@ -37,7 +37,7 @@ const (
 	statementTimeout = "15s"
 	lockTimeout      = "10s"
 	connectTimeout   = 5 * time.Second
-	connections      = 8 // of a process: its slots, its partitions and the waiting room, none behind another's
+	connections      = 8 // of a process: its slots, its partitions and the deferred queue, none behind another's
 )
 
 // Open connects and makes the tables if they are not there. url is a connection

@@ -1,4 +1,4 @@
-// Package sqlite keeps clips, outcomes and the waiting room in one SQLite file,
+// Package sqlite keeps clips, outcomes and the deferred queue in one SQLite file,
 // for one process.
 //
 //	s, err := sqlite.Open(ctx, filepath.Join(data, "store.db"))
@@ -6,7 +6,7 @@
 //
 // The journal is a write-ahead log with full synchronisation: a transaction is
 // on the disk when its method returns. Times are kept in milliseconds. Only one
-// process may have the file open: what a process had taken from the waiting room
+// process may have the file open: what a process had taken from the deferred queue
 // when it ended is free again when the next one opens the file.
 package sqlite
 

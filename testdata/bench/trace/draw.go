@@ -15,15 +15,15 @@ const columns = 120
 
 var letters = map[string]byte{trace.Decode: 'd', trace.Encode: 'e', trace.Prefix: 'p', trace.Generate: 'g'}
 
-// A trace is what was done for the clips, and how busy the cores were meanwhile.
-type trace struct {
+// A timeline is what was done for the clips, and how busy the cores were meanwhile.
+type timeline struct {
 	clips   []clip
 	samples []sample
 	cores   int
 }
 
 // ends are the first question's time and the last answer's.
-func (t trace) ends() (from, to time.Time) {
+func (t timeline) ends() (from, to time.Time) {
 	from, to = t.clips[0].asked, t.clips[0].answered
 	for _, c := range t.clips {
 		if c.asked.Before(from) {
@@ -36,7 +36,7 @@ func (t trace) ends() (from, to time.Time) {
 	return from, to
 }
 
-func (t trace) print(w io.Writer) {
+func (t timeline) print(w io.Writer) {
 	from, to := t.ends()
 	width := to.Sub(from) / columns
 	for i, c := range t.clips {
@@ -71,7 +71,7 @@ func (c clip) row(from time.Time, width time.Duration) string {
 }
 
 // row has the mean of each column's samples.
-func (t trace) row(from time.Time, width time.Duration, cores func(sample) float64) string {
+func (t timeline) row(from time.Time, width time.Duration, cores func(sample) float64) string {
 	var row strings.Builder
 	for i := range columns {
 		begin, end := from.Add(time.Duration(i)*width), from.Add(time.Duration(i+1)*width)
@@ -93,7 +93,7 @@ func (t trace) row(from time.Time, width time.Duration, cores func(sample) float
 }
 
 // at are the letters of what is done at a time, each once, in the stages' order.
-func (t trace) at(when time.Time) string {
+func (t timeline) at(when time.Time) string {
 	found := map[string]bool{}
 	for _, c := range t.clips {
 		for _, s := range c.spans {
@@ -112,7 +112,7 @@ func (t trace) at(when time.Time) string {
 }
 
 // summary says how much of the cores was idle, and what was being done then.
-func (t trace) summary(w io.Writer, from, to time.Time) {
+func (t timeline) summary(w io.Writer, from, to time.Time) {
 	var busy, idle, all float64 // seconds of cores
 	var slack time.Duration     // in which half a core or more was idle
 	by := map[string]float64{}
@@ -142,7 +142,7 @@ func (t trace) summary(w io.Writer, from, to time.Time) {
 
 // beside is for how long clips were decoded, and how much of it beside the encoding
 // or reading of others.
-func (t trace) beside() (beside, decoding time.Duration) {
+func (t timeline) beside() (beside, decoding time.Duration) {
 	const step = time.Millisecond
 	from, to := t.ends()
 	for at := from; at.Before(to); at = at.Add(step) {

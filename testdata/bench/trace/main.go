@@ -72,7 +72,7 @@ func run(dir string, precision vlm.Precision, threads, clients int, paths []stri
 		return err
 	}
 	fmt.Printf("%s, %d clips of %d clients, %d cores\n\n", precision, len(paths), clients, threads)
-	trace{recorded, samples, threads}.print(os.Stdout)
+	timeline{recorded, samples, threads}.print(os.Stdout)
 	return nil
 }
 
