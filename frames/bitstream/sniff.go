@@ -60,7 +60,7 @@ func looksLike(head []byte) string {
 		"#EXTM3U": "it is a playlist", "ffconcat": "it is a concat script",
 		"\xff\xd8\xff": "it is a JPEG picture", "\x89PNG": "it is a PNG picture", "GIF8": "it is a GIF picture",
 		"II*\x00": "it is a TIFF picture", "MM\x00*": "it is a TIFF picture",
-		"version https://git-lfs.": "it is a Git LFS pointer, in whose place git lfs pull puts the file,",
+		"version https://git-lfs.": "it is a Git LFS pointer (git lfs pull fetches the file itself)",
 		"OggS":                     "it is Ogg", "ID3": "it is MP3 audio", "fLaC": "it is FLAC audio", "%PDF": "it is a PDF document",
 		"PK\x03\x04": "it is a ZIP archive", "\x1f\x8b": "it is gzip data", "BM": "it is a BMP picture",
 		"\x00\x00\x00\x0cjP  ": "it is a picture in JPEG 2000", "\x00\x00\x00\x0cJXL ": "it is a picture in JPEG XL",

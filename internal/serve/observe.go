@@ -183,7 +183,7 @@ func (o observer) store(s store.Store) {
 func (o observer) condition(ctx context.Context, s store.Health, log *slog.Logger) {
 	advice, err := s.Health(ctx)
 	if advice != "" {
-		log.Warn("the store has been looked at", "advice", advice)
+		log.Warn("the store is less safe than it could be", "advice", advice)
 	}
 	switch {
 	case errors.Is(err, fault.Damaged):
