@@ -63,7 +63,7 @@ func ParseMessage(text []byte) (m Message, err error) {
 	return m, err
 }
 
-// A Delivery is a record in hand. Exactly one of Done and Drop must be called in
+// A Delivery is a record that is worked on. Exactly one of Done and Drop must be called in
 // the end; further calls do nothing.
 type Delivery struct {
 	Record
@@ -75,7 +75,7 @@ type Delivery struct {
 	finish func(done bool)
 }
 
-// NewDelivery returns r in hand; finish is called once, with true when r needs
+// NewDelivery returns r as a delivery; finish is called once, with true when r needs
 // never be read again.
 func NewDelivery(r Record, revoked <-chan struct{}, finish func(done bool)) *Delivery {
 	var once sync.Once

@@ -17,7 +17,7 @@ const (
 	ForFootage = "footage" // the end of its camera's recording
 	ForAttempt = "attempt" // another attempt, after one that failed
 	ForTurn    = "turn"    // others of its camera that came before
-	ForWorker  = "worker"  // a worker that takes it, or has it in hand
+	ForWorker  = "worker"  // a worker that takes it, or is working on it
 )
 
 // WaitsFor lists what a question may wait for.

@@ -12,7 +12,7 @@ import (
 // A WaitingQuestion is a row of the deferred queue as an observer sees it.
 type WaitingQuestion struct {
 	Row
-	TakenUntil time.Time // a worker has it in hand until then, unless it keeps it longer
+	TakenUntil time.Time // a worker is working on it until then, unless it keeps it longer
 }
 
 // A WaitList shows the deferred queue and changes nothing.

@@ -174,7 +174,7 @@ func TestAClipThatCrashesTheWorkerCostsNoOtherQuestion(t *testing.T) {
 	}
 }
 
-// What was in hand at an exit and is not to blame is asked about once more, alone,
+// What was in progress at an exit and is not to blame is asked about once more, alone,
 // and then as ever.
 func TestAClipInProgressAtACrashIsReleasedByAnIsolatedRun(t *testing.T) {
 	h := newHouse(t)

@@ -165,7 +165,7 @@ func TestAnAttemptAfterTheDeadlineIsNotWaitedFor(t *testing.T) {
 	})
 }
 
-// What was in hand when a partition went is published by its next owner, also when the
+// What was in progress when a partition went is published by its next owner, also when the
 // broker was down meanwhile.
 func TestNothingIsPublishedAfterRevocation(t *testing.T) {
 	inBubble(t, func(b *bubble) {
@@ -191,7 +191,7 @@ func TestNothingIsPublishedAfterRevocation(t *testing.T) {
 	})
 }
 
-// crashed writes the journal of processes that ended with keys in hand.
+// crashed writes the journal of processes that ended with keys in progress.
 func (b *bubble) crashed(target string, times int, keys ...string) string {
 	journal := filepath.Join(b.house.dir, "journal")
 	if err := os.MkdirAll(journal, 0o700); err != nil {

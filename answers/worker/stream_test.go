@@ -554,7 +554,7 @@ func TestADeadLetterSaysWhatIsWrongWithAClip(t *testing.T) {
 	}
 }
 
-// Two workers share the group; one goes away with a question in hand. It is
+// Two workers share the group; one goes away with a question in progress. It is
 // answered once more by the other, to the same outcome.
 func TestQuestionsOfAnEndedWorkerAreAnsweredByAnother(t *testing.T) {
 	h := newHouse(t)

@@ -6,11 +6,11 @@
 //	err = c.Publish(ctx, messages...)                            // returns when all in-sync replicas have them
 //
 // A record's offset is committed only after its Done, and never past a record
-// that is still in hand: work may be finished in any order. The functions of a
+// that is still in progress: work may be finished in any order. The functions of a
 // generation only fetch and commit; what handles records runs outside them, so
 // that a long answer never delays a rebalance. When a partition is taken away its
-// records in hand are told (Delivery.Revoked), and its next owner reads them
-// again. There is no pause: fetching stops while too many records are in hand.
+// records in progress are told (Delivery.Revoked), and its next owner reads them
+// again. There is no pause: fetching stops while too many records are in progress.
 package kafka
 
 import (
@@ -32,11 +32,11 @@ import (
 type Config struct {
 	Brokers        []string      // host:port
 	Group          string        // consumer group
-	ReadAhead      int           // most records of one partition in hand, being worked on or waiting for it; 0: 1000
+	ReadAhead      int           // most records of one partition in progress, being worked on or waiting for it; 0: 1000
 	ReadAheadBytes int           // likewise their bytes; 0: 4 MiB
 	Session        time.Duration // the group gives our partitions away after this silence; 0: 6 s
 	Heartbeat      time.Duration // 0: a third of Session
-	Grace          time.Duration // what is in hand when Consume is told to stop may take this long; 0: 20 s
+	Grace          time.Duration // what is in progress when Consume is told to stop may take this long; 0: 20 s
 	Security       Security      // zero: plain text, and no name
 	Log            *slog.Logger  // nil: nothing is logged
 }

@@ -21,7 +21,7 @@ const (
 	coordination = 3 * time.Second  // one request to the group's coordinator
 )
 
-// A Handler takes a record in hand. Records of one partition come one after the
+// A Handler begins work on a record. Records of one partition come one after the
 // other, each when the one before has returned; Done may be called much later,
 // in any order. ctx ends when the record's partition is taken away, or the grace
 // time is over.
@@ -31,15 +31,15 @@ type Handler = func(ctx context.Context, d *ingest.Delivery)
 type consumer struct {
 	*Client
 	handle Handler
-	stop   <-chan struct{} // closed: take nothing more in hand
+	stop   <-chan struct{} // closed: begin work on nothing more
 	hard   context.Context // ends with the grace time; parent of what handlers get
 
-	inHand inHand         // deliveries not finished
-	lanes  sync.WaitGroup // goroutines that call handle
+	unfinished unfinished     // deliveries not finished
+	lanes      sync.WaitGroup // goroutines that call handle
 }
 
 // Consume joins the group and hands every record of topics to handle until ctx
-// ends. Then it takes no more records, gives those in hand [Config.Grace] to be
+// ends. Then it takes no more records, gives those in progress [Config.Grace] to be
 // finished, commits, leaves the group and returns nil. Brokers that cannot be
 // reached are tried again and again. The topics must exist: see [Client.Ensure].
 func (c *Client) Consume(ctx context.Context, topics []string, handle Handler) error {
@@ -184,15 +184,15 @@ func (m *consumer) commitOnce(to committer, lanes []*lane, committed map[*lane]i
 	}
 }
 
-// drain waits until nothing is in hand, at most the grace time, and long enough
+// drain waits until nothing is in progress, at most the grace time, and long enough
 // for the committer to have seen it.
 func (m *consumer) drain() {
-	idle := m.inHand.end()
+	idle := m.unfinished.end()
 	grace := time.NewTimer(m.cfg.Grace)
 	defer grace.Stop()
 	select {
 	case <-idle:
 	case <-grace.C:
-		m.cfg.Log.Warn("stopped with records in hand, they will be read again", "grace", m.cfg.Grace)
+		m.cfg.Log.Warn("stopped with records in progress, they will be read again", "grace", m.cfg.Grace)
 	}
 }

@@ -141,21 +141,21 @@ func TestStoppingFinishesWhatIsInHand(t *testing.T) {
 	c := connect(t, address, group)
 	topic := topicOf(t, c, 1)
 	publish(t, c, topic, 0, 1)
-	inHand := make(chan *ingest.Delivery, 1)
+	began := make(chan *ingest.Delivery, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- c.Consume(ctx, []string{topic}, func(_ context.Context, d *ingest.Delivery) { inHand <- d })
+		ended <- c.Consume(ctx, []string{topic}, func(_ context.Context, d *ingest.Delivery) { began <- d })
 	}()
-	d := await(t, "the record", inHand)
+	d := await(t, "the record", began)
 	cancel()
 	select {
 	case err := <-ended:
-		t.Fatalf("Consume returned %v with a record in hand", err)
+		t.Fatalf("Consume returned %v with a record in progress", err)
 	default:
 	}
 	if !d.Owned() {
-		t.Error("the partition was given up with a record in hand")
+		t.Error("the partition was given up with a record in progress")
 	}
 	d.Done()
 	if err := await(t, "the end", ended); err != nil {
@@ -172,7 +172,7 @@ func TestStoppingFinishesWhatIsInHand(t *testing.T) {
 	}
 }
 
-// A second member takes partitions away while their records are in hand. Those
+// A second member takes partitions away while their records are in progress. Those
 // are told, the rebalance does not wait for them, and nothing is lost.
 func TestRevocationDoesNotWaitForWork(t *testing.T) {
 	address := brokerFor(t)

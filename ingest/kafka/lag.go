@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A Lag is how many records of a partition are not accounted for yet: in hand,
+// A Lag is how many records of a partition are not accounted for yet: in progress,
 // or still to be fetched.
 type Lag struct {
 	Topic     string

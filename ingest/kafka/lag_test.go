@@ -28,11 +28,11 @@ func TestLagCountsWhatIsNotAccountedFor(t *testing.T) {
 			t.Errorf("%s: %d partitions, lags %+v; want %d records of five", when, c.Assigned(), lags, records)
 		}
 	}
-	want("with five in hand", 5)
+	want("with five in progress", 5)
 	all[1].Done()
-	want("with the first still in hand", 5)
+	want("with the first still in progress", 5)
 	all[0].Done()
-	want("with three in hand", 3)
+	want("with three in progress", 3)
 	for _, d := range all[2:] {
 		d.Done()
 	}

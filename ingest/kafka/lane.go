@@ -160,7 +160,7 @@ func (l *lane) enqueue(ctx context.Context, r ingest.Record) bool {
 	if !l.window.take(ctx, l.m.stop, size) {
 		return false
 	}
-	if !l.m.inHand.begin() {
+	if !l.m.unfinished.begin() {
 		l.window.put(size)
 		return false
 	}
@@ -170,7 +170,7 @@ func (l *lane) enqueue(ctx context.Context, r ingest.Record) bool {
 			l.tracker.finish(entry)
 		}
 		l.window.put(size)
-		l.m.inHand.finish()
+		l.m.unfinished.finish()
 	})
 	return true
 }

@@ -2,7 +2,7 @@ package kafka
 
 import "sync"
 
-// A tracker knows which records of one partition are in hand, and so how far
+// A tracker knows which records of one partition are in progress, and so how far
 // the partition's offset may be committed: up to the first unfinished record.
 type tracker struct {
 	mu      sync.Mutex
@@ -16,7 +16,7 @@ type entry struct {
 	finished bool
 }
 
-// start notes that the record at offset is in hand. Offsets only grow; gaps are
+// start notes that the record at offset is in progress. Offsets only grow; gaps are
 // as in any partition that lost records to compaction or transactions.
 func (t *tracker) start(offset int64) *entry {
 	e := &entry{offset: offset}

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// A window bounds what is in hand of one partition, in records and in bytes. One
+// A window bounds what is in progress of one partition, in records and in bytes. One
 // record is let in whatever its size. One goroutine takes, many put.
 type window struct {
 	mu             sync.Mutex

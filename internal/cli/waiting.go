@@ -29,7 +29,7 @@ type WaitingList struct {
 
 // Help is shown below the flags.
 func (WaitingList) Help() string {
-	return "A question waits for its clip, for the end of its camera's recording (footage), for another attempt after one that failed, for its turn behind others of its camera, or for a worker that takes it or has it in hand. What became a dead letter is in videoqa dlq list."
+	return "A question waits for its clip, for the end of its camera's recording (footage), for another attempt after one that failed, for its turn behind others of its camera, or for a worker that takes it or is working on it. What became a dead letter is in videoqa dlq list."
 }
 
 // A waitingLine is what is printed of one question.

@@ -104,7 +104,7 @@ func (s Stream) Run(ctx context.Context) (err error) {
 	s.Work.Limits = s.Limits.of
 	s.Work.Journal = dir.file("journal")
 	s.Work.Exit = func(why string) {
-		s.Log.Error("a call hangs: the process ends, and begins with what it had in hand when it is started again", "why", why)
+		s.Log.Error("a call hangs: the process ends; when it starts again, questions in progress are read again", "why", why)
 		os.Exit(Hung)
 	}
 	if s.Uploads != nil {

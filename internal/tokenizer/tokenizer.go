@@ -171,7 +171,7 @@ func (t *Tokenizer) Decode(ids []int64) string {
 	return text
 }
 
-// Close waits for calls in hand and frees the library's memory. Closing again
+// Close waits for calls in progress and frees the library's memory. Closing again
 // does nothing.
 func (t *Tokenizer) Close() error {
 	t.mu.Lock()

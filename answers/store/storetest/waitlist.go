@@ -42,7 +42,7 @@ func waitList(t *testing.T, open Open) {
 	}
 	q, found, err := s.WaitingFor(ctx, "q-9")
 	if err != nil || !found || !q.TakenUntil.Equal(at(20)) || q.Reason != "reason 0" {
-		t.Errorf("one that is in hand is %+v, %v (%v)", q, found, err)
+		t.Errorf("one that is in progress is %+v, %v (%v)", q, found, err)
 	}
 	r := q.Row
 	r.Attempts, r.Due, r.Reason = 1, at(30), "it failed"

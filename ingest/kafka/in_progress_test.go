@@ -8,7 +8,7 @@ import (
 
 func TestNothingIsTakenInHandOnceItIsToEnd(t *testing.T) {
 	for range 200 {
-		var h inHand
+		var h unfinished
 		var taken, finished atomic.Int64
 		var takers sync.WaitGroup
 		for range 4 {
@@ -22,11 +22,11 @@ func TestNothingIsTakenInHandOnceItIsToEnd(t *testing.T) {
 		}
 		<-h.end()
 		if h.begin() {
-			t.Fatal("a delivery was taken in hand after the end")
+			t.Fatal("a delivery was begun after the end")
 		}
 		takers.Wait()
 		if taken.Load() != finished.Load() || h.count != 0 {
-			t.Fatalf("%d were taken and %d finished; %d are in hand", taken.Load(), finished.Load(), h.count)
+			t.Fatalf("%d were taken and %d finished; %d are in progress", taken.Load(), finished.Load(), h.count)
 		}
 	}
 }
