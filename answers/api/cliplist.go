@@ -27,6 +27,9 @@ func (a *API) clips(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	for i, c := range page.Clips {
+		page.Clips[i] = withoutPassword(c)
+	}
 	if len(page.Damaged) > 0 {
 		a.cfg.Log.Error("clips are damaged and left out of a list", "clips", page.Damaged)
 	}

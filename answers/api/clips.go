@@ -13,6 +13,7 @@ import (
 
 	"videoqa/answers/store"
 	"videoqa/ingest"
+	"videoqa/ingest/media"
 	"videoqa/internal/fault"
 )
 
@@ -49,7 +50,7 @@ func (a *API) postClip(w http.ResponseWriter, r *http.Request) error {
 	b.release()
 	a.replaced(r.Context())
 	w.Header().Set("Location", "/v1/clips/"+url.PathEscape(c.ID))
-	return reply(w, http.StatusCreated, c)
+	return reply(w, http.StatusCreated, withoutPassword(c))
 }
 
 // measure refuses an upload that no question could be answered about: whoever registers it
@@ -129,6 +130,13 @@ func (a *API) register(r *http.Request, c ingest.Clip, at ingest.Time) error {
 	return err
 }
 
+// withoutPassword returns c as a client may see it: the registry keeps the password of its
+// URI.
+func withoutPassword(c ingest.Clip) ingest.Clip {
+	c.URI = media.WithoutPassword(c.URI)
+	return c
+}
+
 // clip is the event's data.
 func (in announced) clip(n naming, b body) (ingest.Clip, error) {
 	c := ingest.Clip{ID: in.ID, URI: in.URI, Camera: in.Camera, Start: in.Start, End: in.End, Digest: in.Digest}
@@ -144,6 +152,9 @@ func (in announced) clip(n naming, b body) (ingest.Clip, error) {
 		c.URI, c.Digest = b.uri, b.upload
 	}
 	err := c.Validate()
+	if err == nil {
+		err = media.Check(c.URI)
+	}
 	if in.ID == "" && err != nil {
 		err = fmt.Errorf("api: register clip: %w", nameless(err))
 	}
@@ -172,7 +183,7 @@ func (a *API) clip(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return reply(w, http.StatusOK, c)
+	return reply(w, http.StatusOK, withoutPassword(c))
 }
 
 // deleteClip erases a clip and what was answered from it. Deleting what is deleted,

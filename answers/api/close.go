@@ -48,7 +48,7 @@ func (a *API) closeClip(w http.ResponseWriter, r *http.Request) error {
 	if c, err = a.known(ctx, c.ID); err != nil {
 		return err
 	}
-	return reply(w, http.StatusOK, c)
+	return reply(w, http.StatusOK, withoutPassword(c))
 }
 
 // readEnded reads a request's body, which is JSON or left out.

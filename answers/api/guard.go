@@ -107,6 +107,8 @@ func content(r *http.Request, wanted ...string) (string, map[string]string, erro
 		return refusal{http.StatusUnsupportedMediaType, unsupported, 0, fmt.Errorf("api: "+format+"; this takes %s", append(args, strings.Join(wanted, " or "))...)}
 	}
 	switch {
+	case slices.ContainsFunc(r.Header.Values("Content-Type"), func(other string) bool { return other != given }):
+		return "", nil, fmt.Errorf("api: read body: the request has several Content-Type headers, which differ: %.80q: %w", r.Header.Values("Content-Type"), fault.BadRequest)
 	case given == "" && r.ContentLength == 0:
 		return "", nil, fmt.Errorf("api: read body: the request has none; this takes %s: %w", strings.Join(wanted, " or "), fault.BadRequest)
 	case given == "":
