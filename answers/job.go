@@ -131,10 +131,18 @@ func (j *job) prepare(p frames.Picture) (frames.Picture, look, error) {
 	return p, look{pts: p.PTS, digest: pictureDigest(p), size: [2]int{p.Width, p.Height}}, nil
 }
 
-// Notes says in an answer's terms what a report holds.
+// Notes returns the notes of an answer about the pictures of a report.
 func Notes(r frames.Report) (notes []ingest.Note) {
-	for _, n := range r.Notes() {
-		notes = append(notes, ingest.Note(n))
+	for _, n := range []struct {
+		holds bool
+		note  ingest.Note
+	}{
+		{r.Degraded, ingest.Degraded}, {r.FewerFrames, ingest.FewerFrames}, {r.NoToneMapping, ingest.NoToneMapping},
+		{r.ClockJump, ingest.ClockJump}, {r.FirstPicture, ingest.FirstPicture},
+	} {
+		if n.holds {
+			notes = append(notes, n.note)
+		}
 	}
 	return notes
 }

@@ -32,21 +32,6 @@ type Report struct {
 	Instead []bool
 }
 
-// Notes lists what an answer has to say about its pictures, in the words of the
-// published schema.
-func (r Report) Notes() []string {
-	notes := []string{}
-	for _, n := range []struct {
-		holds bool
-		word  string
-	}{{r.Degraded, "degraded"}, {r.FewerFrames, "fewer-frames"}, {r.NoToneMapping, "no-tone-mapping"}, {r.ClockJump, "clock-jump"}, {r.FirstPicture, "first-picture"}} {
-		if n.holds {
-			notes = append(notes, n.word)
-		}
-	}
-	return notes
-}
-
 // keptBytes is how large a video may be for its packets to be kept: to read the
 // runs again is less work than to keep more than this, most of it for nothing.
 const keptBytes = 16 << 20

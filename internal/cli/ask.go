@@ -69,6 +69,8 @@ func (c *Ask) checkKind() error {
 	switch kind := ingest.Kind(c.Kind); {
 	case kind != "" && !slices.Contains(ingest.Kinds(), kind):
 		return fmt.Errorf("--kind %q is not one of %s: %w", c.Kind, kindNames(), fault.BadRequest)
+	case c.Choices != nil && len(c.Choices) == 0:
+		return fmt.Errorf("--choices names no answer; write it as --choices 'red, green': %w", fault.BadRequest)
 	case kind == ingest.Choice && len(c.Choices) == 0:
 		return fmt.Errorf("--kind choice needs --choices, as --choices 'red, green': %w", fault.BadRequest)
 	case kind != "" && kind != ingest.Choice && len(c.Choices) > 0:

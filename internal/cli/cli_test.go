@@ -189,6 +189,7 @@ func TestAnErrorIsOneSentenceAndNothingElse(t *testing.T) {
 		{"no video", []string{"caption", clips + "bad/audio-only.mp4"}, 1, "none of them is video"},
 		{"a good question before a bad one", []string{"ask", clips + "cfr.mp4", "what is this?", strings.Repeat("a", 2000)}, 2, "2000 characters"},
 		{"a choice that the model cannot spell", []string{"ask", clips + "cfr.mp4", "which?", "--choices", "dog,zeppelin"}, 2, "zeppelin"},
+		{"choices that name none", []string{"ask", clips + "cfr.mp4", "which?", "--choices", ""}, 2, "--choices names no answer"},
 		{"more frames than the model has", []string{"ask", "--frames", "7", clips + "cfr.mp4", "what?"}, 2, "7 frames"},
 		{"an unknown model", []string{"ask", "--model", "microsoft/git-base", clips + "cfr.mp4", "what?"}, 1, "videoqa pull microsoft/git-base"},
 		{"a precision that is not built in", []string{"ask", "--precision", "int4", clips + "cfr.mp4", "what?"}, 2, "int4"},

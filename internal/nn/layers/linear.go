@@ -1,6 +1,8 @@
 package layers
 
 import (
+	"fmt"
+
 	"videoqa/internal/nn/weights"
 	"videoqa/internal/onnx"
 )
@@ -62,8 +64,10 @@ func activate(g *onnx.Graph, name string, x onnx.Value, act onnx.Activation) onn
 		return g.Gelu(name, x)
 	case onnx.ReLU:
 		return g.Relu(name, x)
+	case onnx.NoActivation:
+		return x
 	}
-	return x
+	panic(fmt.Sprintf("layers: %s: there is no operator for activation %v", name, act))
 }
 
 // LayerNorm is a planned layer norm.
