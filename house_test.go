@@ -49,7 +49,7 @@ var rules = []rule{
 	{"videoqa/internal/cli", []string{"main", "internal/cli"}, nil, "commands are the outermost layer"},
 	{"videoqa/gitvideo", []string{"main", "gitvideo", "internal/models"}, nil, "the service asks any family of models: another takes its place without a change elsewhere"},
 	{"videoqa/internal/nn", []string{"gitvideo", "internal/nn"}, nil, "families are made of it; the service asks families"},
-	{"videoqa/internal/models", []string{"main", "answers", "internal/cli", "internal/modelflags", "internal/models", "internal/serve"}, nil, "which families there are is for whoever opens a checkpoint to know"},
+	{"videoqa/internal/models", []string{"main", "answers", "internal/cli", "internal/modelflags", "internal/models", "internal/serve"}, nil, "only the opening of a checkpoint needs to know the families"},
 	{"videoqa/frames", []string{"main", "frames", "answers", "internal/cli", "internal/serve"}, nil, "frames and models do not know each other: pictures cross between them as bytes, in answers"},
 	{"videoqa/internal/serve", []string{"internal/cli", "internal/demo", "internal/serve"}, nil, "it joins all the rooms of a service, so none of them may lean on it"},
 }
@@ -163,7 +163,7 @@ func sources(house fs.FS) ([]source, error) {
 	return all, err
 }
 
-// within says whether name is root or lies below it.
+// within reports whether name is root or lies below it.
 func within(name, root string) bool { return name == root || strings.HasPrefix(name, root+"/") }
 
 func withinAny(name string, roots []string) bool {

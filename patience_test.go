@@ -19,12 +19,12 @@ import (
 //     other cases of a select it is a time limit.
 //   - a loop whose head reads the clock: package eventually waits with a time limit.
 
-// ofTests says whether a file is of tests: it is one, or of a package for several tests.
+// ofTests reports whether a file is of tests: it is one, or of a package for several tests.
 func ofTests(s source) bool {
 	return strings.HasSuffix(s.name, "_test.go") || strings.HasSuffix(path.Base(s.room), "test")
 }
 
-// isCall says whether n calls one of the functions of a package.
+// isCall reports whether n calls one of the functions of a package.
 func isCall(n ast.Node, pkg string, functions ...string) bool {
 	if statement, ok := n.(*ast.ExprStmt); ok {
 		n = statement.X

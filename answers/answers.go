@@ -178,10 +178,10 @@ type Subject struct {
 	Index    *frames.Index // of Reader, if it was opened before: for many spans of one long file
 	Fetch    time.Duration // spent on getting Reader, for the answer's cost
 
-	Words Words // nil: nobody listens
+	Words Words // nil: no client listens
 }
 
-// Words is told of an answer's words while they are generated: text belongs at code
+// Words is called with an answer's words while they are generated: text belongs at code
 // point at of the answer to the question at that place of the call, and replaces what was
 // there. The answer is the truth: it may be another in the end, or an abstention. Calls come one at
 // a time for a question and must not block. Closed questions and those about pictures that

@@ -27,7 +27,7 @@ func (c clipSource) line() string { return cmp.Or(c.Camera, c.clipID()) }
 
 // recall finds a clip whose frames are known, with their prefix or all their features.
 func (c clipSource) recall(ctx context.Context, j *job) error {
-	j.s.holdings.add(c.ClipID, plan, j.planKey(c.Subject)) // whoever it was looked at for first
+	j.s.holdings.add(c.ClipID, plan, j.planKey(c.Subject)) // for whichever question it was decoded first
 	known, ok := j.s.seen.GetIfPresent(j.planKey(c.Subject))
 	if !ok {
 		return nil

@@ -15,7 +15,7 @@ import (
 )
 
 // Every key and id of the service is made here. A key names all that decides its value, and nothing else: what is remembered
-// under it is right for whoever makes the same key, in this process or, of features, in another.
+// under it is right for every caller that makes the same key, in this process or, of features, in another.
 
 // planKey names what decides which prepared pictures of a clip are looked at.
 func (j *job) planKey(s Subject) string {

@@ -31,7 +31,7 @@ func (j *job) generate(ctx context.Context) error {
 	return nil
 }
 
-// onText tells of words while they are generated; nil: nobody listens, or the answers
+// onText tells of words while they are generated; nil: no client does, or the answers
 // will be abstentions.
 func (j *job) onText() func(prompt, at int, text string) {
 	if j.words == nil || outside(j.prefix) {

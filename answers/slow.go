@@ -26,7 +26,7 @@ func newSlowness() slowness {
 // decoding has do decode what key names. If that runs into the limit on one call's
 // work, it tells two cases apart. The decoding was at work itself for at least half
 // of that time, and the processor with it: it would take as long again, so the error
-// is [fault.TooLarge], and whoever asks for the same later gets it at once, without
+// is [fault.TooLarge], and later calls for the same get it at once, without
 // waiting for it. Or else: it waited for others, for the disk or for a machine that
 // stood still, and the error stays one that is tried again.
 func (s slowness) decoding(ctx context.Context, key string, do func() error) error {

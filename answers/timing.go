@@ -23,7 +23,7 @@ var timing = regexp.MustCompile(`(?i)\b(?:` +
 var untimely = regexp.MustCompile(`(?i)\b(?:named after|look(?:s|ing|ed)? after|after all|(?:comes?|coming|came) (?:with|in (?:a|the) (?:box|colou?r))|going on|starting (?:line|grid)|` +
 	`fast food|slow cooker|moving (?:box|boxes|van|company)|living room|change (?:machine|purse)|speed (?:limit|sign)|stop sign|when in)\b`)
 
-// aboutTime says whether a question asks for something that a single picture cannot
+// aboutTime reports whether a question asks for something that a single picture cannot
 // show.
 func aboutTime(question string) bool {
 	return timing.MatchString(untimely.ReplaceAllString(question, " "))

@@ -181,7 +181,7 @@ func bytesOf(p *astiav.Packet) []byte {
 	return unsafe.Slice((*byte)(c.data), int(c.size))
 }
 
-// damaged tells whether the decoder itself says that f is not what was encoded:
+// damaged reports whether the decoder itself says that f is not what was encoded:
 // lost references, concealed blocks, a packet that was cut.
 func damaged(f *astiav.Frame) bool {
 	return C.videoqa_damage((*C.AVFrame)(f.UnsafePointer())) != 0
@@ -192,7 +192,7 @@ func digest(f *astiav.Frame) uint64 {
 	return uint64(C.videoqa_digest((*C.AVFrame)(f.UnsafePointer())))
 }
 
-// wideColour tells whether f's colours are BT.2020 or HDR, which are converted by
+// wideColour reports whether f's colours are BT.2020 or HDR, which are converted by
 // their matrix only.
 func wideColour(f *astiav.Frame) bool {
 	return C.videoqa_wide((*C.AVFrame)(f.UnsafePointer())) != 0

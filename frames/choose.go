@@ -86,7 +86,7 @@ func (in *input) videos() (videos []*astiav.Stream, others int) {
 	return videos, others
 }
 
-// countsPictures tells whether the head says how many pictures each stream has.
+// countsPictures reports whether the head says how many pictures each stream has.
 func (in *input) countsPictures() bool { return in.format == "mov" || in.format == "avi" }
 
 // pictures is how many pictures a stream has, as far as the head says.
@@ -115,7 +115,7 @@ func (in *input) best(videos []*astiav.Stream, pictures func(*astiav.Stream) int
 	return slices.MaxFunc(videos, func(a, b *astiav.Stream) int { return slices.Compare(rank(a), rank(b)) })
 }
 
-// moves tells whether a stream of n pictures, beside one of most, is a video: not a
+// moves reports whether a stream of n pictures, beside one of most, is a video: not a
 // single picture, nor the thumbnails of another, which are JPEG and far between.
 func moves(s *astiav.Stream, n, most int) bool {
 	flags := s.DispositionFlags()

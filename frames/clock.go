@@ -100,7 +100,7 @@ func (c *clock) set(p *astiav.Packet) {
 	}
 }
 
-// runsOver tells whether the clock has run over between the packet before and one of a time
+// runsOver reports whether the clock has run over between the packet before and one of a time
 // in the file's ticks, and FFmpeg has made up for it.
 func (c *clock) runsOver(raw int64) bool {
 	return c.begun && c.turn > 0 && raw>>33 != c.raw>>33
@@ -123,7 +123,7 @@ func (c *clock) turned(p *astiav.Packet, at int64) int64 {
 	return at
 }
 
-// hasJumped tells whether a packet that would be decoded at a time does not follow
+// hasJumped reports whether a packet that would be decoded at a time does not follow
 // the one before.
 func (c *clock) hasJumped(at int64) bool {
 	ahead, back := at-c.next > mostAhead, at-c.next < -mostAhead || at+mostBack < c.last

@@ -98,7 +98,7 @@ func (s *sampling) divide(runs []run) division {
 // use; each costs memory, and waiting at the run's end.
 const mostThreads = 8
 
-// uneven tells whether workers that take one run each would wait for the last one
+// uneven reports whether workers that take one run each would wait for the last one
 // for longer than decoders of several pictures at a time wait for references.
 func (x *Index) uneven(runs []run, workers int) bool {
 	var weights []int64

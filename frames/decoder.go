@@ -14,7 +14,7 @@ import (
 )
 
 // A decoder is one codec context with its frame on the C heap, fresh for every
-// run, so that nothing of one group of pictures reaches another. Whoever opened
+// run, so that nothing of one group of pictures reaches another. The caller that opened
 // it closes it, on every path.
 type decoder struct {
 	cc    *astiav.CodecContext // nil once closed

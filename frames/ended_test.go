@@ -43,7 +43,7 @@ func (r *tail) ReadAt(b []byte, off int64) (n int, err error) {
 }
 
 // FFmpeg may read gigabytes in one call, in search of the next packet of the video.
-// Whoever gives up need not wait for that, whatever it is that reads.
+// A caller that gives up need not wait for that, whatever it is that reads.
 func TestNothingIsReadOnOnceItIsGivenUp(t *testing.T) {
 	null := append([]byte{0x47, 0x1f, 0xff, 0x10}, bytes.Repeat([]byte{0xff}, 184)...)
 	picture := jpegsOf(clip(t, "mjpeg.avi"))[0]

@@ -44,7 +44,7 @@ func tight() frames.Limits {
 	return l
 }
 
-// known tells whether a stranger's bytes may end so: one of two kinds, never an
+// known reports whether a stranger's bytes may end so: one of two kinds, never an
 // error of our own.
 func known(err error) bool {
 	return err == nil || errors.Is(err, fault.BadVideo) || errors.Is(err, fault.TooLarge)

@@ -284,7 +284,7 @@ func (x *Index) order(ctx context.Context, r io.ReaderAt) error {
 	return nil
 }
 
-// shows tells whether row i shows a picture that can be decoded: pictures that
+// shows reports whether row i shows a picture that can be decoded: pictures that
 // lead the first point of access show nothing.
 func (x *Index) shows(i int) bool {
 	r := x.rows[i]

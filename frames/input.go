@@ -17,7 +17,7 @@ import (
 )
 
 // An input is a demuxer over a reader, with the IO that feeds it, on the C heap.
-// Whoever opened it closes it; one goroutine uses it.
+// Its opener closes it; one goroutine uses it.
 type input struct {
 	fc          *astiav.FormatContext
 	io          *astiav.IOContext // nil once closed
@@ -93,7 +93,7 @@ func (s *source) hide(b []byte, from int64) {
 	}
 }
 
-// hasEnded tells whether nothing is to be read any more. FFmpeg may read on for minutes in
+// hasEnded reports whether nothing is to be read any more. FFmpeg may read on for minutes in
 // one call, in search of a packet of the video, and asks nobody else in between.
 func (s *source) hasEnded() bool {
 	if s.ended != nil && s.err == nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // packets are compressed pictures kept in C memory between demuxing and
-// decoding. Whoever made them closes them.
+// decoding. Their maker closes them.
 type packets struct {
 	keep   bool
 	bytes  int64            // of those kept, with what FFmpeg adds to each

@@ -102,7 +102,7 @@ func (x *Index) pick(plan Plan, leftOut func(int) bool) ([]int, error) {
 	return picks, nil
 }
 
-// anyIn tells whether plan's span shows a picture of bad.
+// anyIn reports whether plan's span shows a picture of bad.
 func (x *Index) anyIn(plan Plan, bad map[int]bool) bool {
 	from, to, err := x.span(plan)
 	lo, hi := temporal.Window(x.pts, from, to)
@@ -159,7 +159,7 @@ func sortedKeys(m map[int]int) []int {
 	return keys
 }
 
-// skips tells whether row i of a run need not be decoded: nothing refers to its
+// skips reports whether row i of a run need not be decoded: nothing refers to its
 // picture, and nobody wants it.
 func (x *Index) skips(r run, i int) bool {
 	if x.counted || x.rows[i].roles&bitstream.Disposable == 0 || x.rows[i].layer != x.topLayer {

@@ -12,7 +12,7 @@ import (
 )
 
 // A pool is memory for the decoded pictures of one plan, which its decoders hand
-// on to each other. Whoever made it closes it, after the decoders.
+// on to each other. Its maker closes it, after the decoders.
 type pool struct {
 	c    *C.videoqa_pool // nil: closed, or there was no memory; decoders then have their own
 	leak runtime.Cleanup
@@ -37,11 +37,11 @@ func (p *pool) serve(cc *astiav.CodecContext, fill int) client {
 	return client{C.videoqa_client_new(p.c, (*C.AVCodecContext)(cc.UnsafePointer()), C.int(fill))}
 }
 
-// loggedDamage tells whether any of the decoder's threads logged an error, however
+// loggedDamage reports whether any of the decoder's threads logged an error, however
 // small, or gave up part of a picture. Once it is closed, that is all there was.
 func (k client) loggedDamage() bool { return C.videoqa_client_said(k.c)&C.VIDEOQA_LOGGED_ERROR != 0 }
 
-// gaveUp tells whether part of a picture was left out since it was last asked.
+// gaveUp reports whether part of a picture was left out since it was last asked.
 func (k client) gaveUp() bool { return C.videoqa_client_forget(k.c, C.VIDEOQA_GAVE_UP) != 0 }
 
 func (k *client) close() {

@@ -25,7 +25,7 @@ enum { VIDEOQA_LOGGED_ERROR = 1, VIDEOQA_GAVE_UP = 2 };
 void videoqa_watch_log(void);
 void videoqa_client_tell(videoqa_client *, int what);
 int videoqa_client_said(videoqa_client *);
-int videoqa_client_forget(videoqa_client *, int what); // and tells whether it was said
+int videoqa_client_forget(videoqa_client *, int what); // and reports whether it was said
 
 // A layout is what lies at the start of a buffer of the pool's: where the planes behind it are.
 typedef struct {

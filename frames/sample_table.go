@@ -131,7 +131,7 @@ func (x *Index) measureLast(ctx context.Context, in *input, p *astiav.Packet, ro
 	return errNeedFullScan
 }
 
-// agrees tells whether a packet is as the table says, whole, and not the first
+// agrees reports whether a packet is as the table says, whole, and not the first
 // after one that is missing.
 func (x *Index) agrees(i int, read row, p *astiav.Packet) bool {
 	return read.roles&bitstream.Clean == x.rows[i].roles&bitstream.Clean && !read.lost && !read.corrupt && !read.dropped && newExtraData(p) == nil

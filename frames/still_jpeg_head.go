@@ -77,7 +77,7 @@ func jpegSegment(file []byte, at int) (marker byte, body []byte, next int, err e
 	return marker, file[at+2 : at+n], at + n, nil
 }
 
-// isJPEGFrame tells whether a marker begins a frame (SOF0 to SOF15, DHP).
+// isJPEGFrame reports whether a marker begins a frame (SOF0 to SOF15, DHP).
 func isJPEGFrame(marker byte) bool {
 	switch marker {
 	case jpegDHT, jpegJPG, jpegDAC:
@@ -154,7 +154,7 @@ func jpegScans(file []byte) (scans, samples int) {
 	}
 }
 
-// hasJPEGLength tells whether a segment follows a marker.
+// hasJPEGLength reports whether a segment follows a marker.
 func hasJPEGLength(marker byte) bool {
 	switch {
 	case marker < 0xC0, marker >= 0xD0 && marker <= jpegEOI, marker >= 0xF0 && marker < jpegCOM, marker == jpegJPG, marker == 0xFF:

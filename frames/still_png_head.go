@@ -205,7 +205,7 @@ func (r *pngReader) header(b []byte) error {
 	return nil
 }
 
-// isPNGForm tells whether PNG has a kind of pixel.
+// isPNGForm reports whether PNG has a kind of pixel.
 func isPNGForm(depth, colour int) bool {
 	switch colour {
 	case 0:

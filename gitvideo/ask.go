@@ -131,7 +131,7 @@ func (m *Model) write(ctx context.Context, p *Prefix, places []int, prompts [][]
 	return nil
 }
 
-// telling returns what tells of a text's tokens as words; nil: nobody listens.
+// telling returns what tells of a text's tokens as words; nil: no client does.
 func (m *Model) telling(places []int, onText func(prompt, at int, text string)) func(n int, id int64) {
 	if onText == nil {
 		return nil

@@ -151,7 +151,7 @@ func (m *Model) newLayout(tied bool) *layout {
 	return newLayout(m.spec, tied, m.pictureForm, m.textForm)
 }
 
-// headIsWords says whether the head's matrix holds the word embeddings, as the
+// headIsWords reports whether the head's matrix holds the word embeddings, as the
 // released checkpoints' copies should, so that one need do.
 func (m *Model) headIsWords() (bool, error) {
 	head, err := m.from.Tensor(headWeight)

@@ -49,7 +49,7 @@ func Check(c *checkpoint.Checkpoint, cfg Config) error {
 	return errors.Join(err, words.Close())
 }
 
-// Describe tells of the model that Open would make of c, without opening it.
+// Describe describes the model that Open would make of c, without opening it.
 func Describe(c *checkpoint.Checkpoint, cfg Config) (vlm.Description, error) {
 	s, err := read(c)
 	if err != nil {

@@ -88,7 +88,7 @@ func (d *Delivery) Done() { d.finish(true) }
 // Drop says that the record was put down untouched: it will be read again.
 func (d *Delivery) Drop() { d.finish(false) }
 
-// Owned says whether the record's partition is still ours.
+// Owned reports whether the record's partition is still ours.
 func (d *Delivery) Owned() bool {
 	select {
 	case <-d.Revoked:

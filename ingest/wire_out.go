@@ -141,7 +141,7 @@ func (d *DeadLetter) KeepRecord(r Record) {
 	d.KeepEvent(r.Value)
 }
 
-// isText tells whether every JSON parser can take raw as a string.
+// isText reports whether every JSON parser can take raw as a string.
 func isText(raw []byte) bool { return utf8.Valid(raw) && !bytes.ContainsRune(raw, 0) }
 
 // weight is more of a header without which the event would be read as another.

@@ -110,7 +110,7 @@ func nearestUnused(pts []int64, lo, hi int, used map[int]bool, from, to int64, i
 	return left
 }
 
-// nearer tells whether a, after t_i, is closer to t_i than b, before it: whether
+// nearer reports whether a, after t_i, is closer to t_i than b, before it: whether
 // a + b - 2 t_i < 0, times n and shifted by from to stay in whole numbers.
 func nearer(a, b, from, to int64, i, n int) bool {
 	sum := a - from + b - from

@@ -59,7 +59,7 @@ type Store interface {
 // A Spool keeps uploads; [spool.Folder] does.
 type Spool interface {
 	upload.Spool
-	// Admit says whether an upload of so many bytes, or more, would be taken now.
+	// Admit reports whether an upload of so many bytes, or more, would be taken now.
 	Admit(ctx context.Context, size int64) error
 }
 
@@ -92,13 +92,13 @@ type Config struct {
 	Pictures Pictures // nil: frames are not shown
 	Models   []Model
 	Words    *live.Hub // of answers that are generated in this process; nil: none are
-	Keys     *Keys     // nil: nobody has to have one
+	Keys     *Keys     // nil: no client needs one
 
 	// RefuseUploads says why no upload is taken now; nil, or nil from it: they are.
 	RefuseUploads func() error
 
 	// Routed is told, before a request is served, which route serves it: one of
-	// few, as "GET /v1/clips/{id}". nil: nobody is told.
+	// few, as "GET /v1/clips/{id}". nil: no call.
 	Routed func(ctx context.Context, route string)
 
 	Group   string        // names us in events' source; "": videoqa
@@ -271,7 +271,7 @@ func (a *API) contract(w http.ResponseWriter, _ *http.Request) error {
 	return gone(err)
 }
 
-// reply writes a result. Whoever went away meanwhile is no error of ours; a result
+// reply writes a result. A client that went away meanwhile is no error; a result
 // that cannot be written is, and nothing of it is sent.
 func reply(w http.ResponseWriter, status int, result any) error {
 	var text bytes.Buffer

@@ -331,7 +331,7 @@ func refusalsStep(h *house) {
 	h.url = open
 }
 
-// Whoever comes while as many wait as may is sent away, and told when to come again.
+// A client that comes while the limit of waiting ones is reached is refused, with a Retry-After.
 func overloadStep(h *house) {
 	release := h.holdAsker()
 	h.want(&call{method: "POST", path: "/v1/clips", body: object{"clip_id": "c-slow", "uri": h.file("slow", "a snail")}}, 201)
@@ -416,7 +416,7 @@ func (s *slow) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Whoever begins a body and does not go on is told so.
+// A client that begins a body and stops gets a 408.
 func slowStep(h *house) {
 	open := h.url
 	defer func() { h.url = open }()

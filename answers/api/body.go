@@ -36,8 +36,8 @@ func (b body) digest() string {
 // A reading says what a request's body has to be.
 type reading struct {
 	part   string                                // the form's part that is JSON
-	check  func(text []byte, uploads bool) error // told the JSON, before the media are read that it goes with
-	accept func(b body) error                    // told all of it, before an upload is kept
+	check  func(text []byte, uploads bool) error // called with the JSON, before its media are read
+	accept func(b body) error                    // called with all of it, before an upload is kept
 }
 
 // anyDigest stands for that of media that are not read yet.
@@ -46,7 +46,7 @@ var anyDigest = "sha256:" + strings.Repeat("0", 64)
 // read reads a request's body: JSON, or a form of two parts in either order, of which one
 // is JSON and the other, media, is spooled as it comes. What is wrong with the request is
 // found before the media are read, if the JSON comes first, or else before they are kept.
-// Whoever gets the body releases it.
+// The caller that gets the body releases it.
 func (a *API) read(r *http.Request, want reading) (b body, err error) {
 	b.release = func() {}
 	kind, params, err := content(r, jsonType, formType)
@@ -255,23 +255,23 @@ func decode(text []byte, into any) error {
 	return nil
 }
 
-// mostTold is how many unknown fields are told of.
-const mostTold = 8
+// mostUnknown is how many unknown fields an error names.
+const mostUnknown = 8
 
 // unknownFields says which fields of a body there are not, and what they may be meant for.
 func unknownFields(unknown []strictjson.Unknown) string {
-	var told []string
-	for _, u := range unknown[:min(len(unknown), mostTold)] {
+	var names []string
+	for _, u := range unknown[:min(len(unknown), mostUnknown)] {
 		text := fmt.Sprintf("unknown field %.120q", u.Pointer)
 		if u.Meant != "" {
 			text += fmt.Sprintf(" (did you mean %s?)", u.Meant)
 		}
-		told = append(told, text)
+		names = append(names, text)
 	}
-	return strings.Join(told, ", ")
+	return strings.Join(names, ", ")
 }
 
-// enter takes a token of a bounded number; whoever finds none is to come again.
+// enter takes a token of a bounded number; a caller that finds none has to come again.
 func (a *API) enter(tokens chan struct{}, what string) (leave func(), err error) {
 	select {
 	case tokens <- struct{}{}:

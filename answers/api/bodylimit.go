@@ -82,7 +82,7 @@ func (b *limitedBody) deadline(now time.Time) time.Time {
 	return all
 }
 
-// drained says whether nothing of the body is left to come. A client that waits to be
+// drained reports whether nothing of the body is left to come. A client that waits to be
 // asked for its body sends none after a refusal.
 func (b *limitedBody) drained() bool {
 	return b.ended != nil || b.empty || b.expects && !b.begun

@@ -9,7 +9,7 @@ import (
 	"videoqa/internal/fault"
 )
 
-// clips lists clips by their start. Of damaged ones it tells the ids.
+// clips lists clips by their start. Of damaged ones it names the ids.
 func (a *API) clips(w http.ResponseWriter, r *http.Request) error {
 	l, err := listingOf(r, "list clips", "untimed")
 	if err != nil {

@@ -53,8 +53,8 @@ func (a *API) postClip(w http.ResponseWriter, r *http.Request) error {
 	return reply(w, http.StatusCreated, withoutPassword(c))
 }
 
-// measure refuses an upload that no question could be answered about: whoever registers it
-// learns that now.
+// measure refuses an upload about which no question could be answered, so that the client
+// learns that when it registers it.
 func (a *API) measure(ctx context.Context, b body, c ingest.Clip) error {
 	m, can := a.cfg.Pictures.(Measurer)
 	if b.upload == "" || !can {
@@ -72,7 +72,7 @@ func (a *API) measure(ctx context.Context, b body, c ingest.Clip) error {
 }
 
 // replaced removes the upload that a clip may have named before. The clip is there
-// already: what fails now is tried again by whoever clears next.
+// already: what fails now is tried again at the next clearing.
 func (a *API) replaced(ctx context.Context) {
 	if a.keeper == nil {
 		return

@@ -66,7 +66,7 @@ func (a *API) readEnded(r *http.Request) (in ended, err error) {
 	return in, err
 }
 
-// leftOut tells whether a request has no body, or an empty one. Of a body whose length is not
+// leftOut reports whether a request has no body, or an empty one. Of a body whose length is not
 // said it waits for the first byte, which is read again.
 func leftOut(r *http.Request) bool {
 	if r.ContentLength >= 0 {

@@ -23,7 +23,7 @@ const eventStream = "text/event-stream"
 // end what is silent.
 const keptOpen = 15 * time.Second
 
-// wantsEvents says whether a request accepts a stream of events.
+// wantsEvents reports whether a request accepts a stream of events.
 func wantsEvents(r *http.Request) bool {
 	for _, part := range strings.Split(strings.Join(r.Header.Values("Accept"), ","), ",") {
 		if kind, _, err := mime.ParseMediaType(part); err == nil && kind == eventStream {

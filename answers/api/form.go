@@ -101,7 +101,7 @@ func unencoded(part *multipart.Part, name string) error {
 	return nil
 }
 
-// slow tells whether it was the body's slowness that ended it.
+// slow reports whether it was the body's slowness that ended it.
 func slow(err error) bool { return errors.As(err, new(refusal)) }
 
 // jsonPartTypes are the content types of a form's part that may be JSON: its own, and those

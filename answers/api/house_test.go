@@ -76,7 +76,7 @@ type kept interface {
 // A telling spool says when an upload begins, and can be made to remove nothing.
 type telling struct {
 	kept
-	began chan struct{} // holds one token once an upload has begun, whoever listens and when
+	began chan struct{} // holds one token once an upload has begun
 	stuck *atomic.Bool
 }
 
@@ -317,7 +317,7 @@ func (h *house) uploadBegins() {
 	}
 }
 
-// begin sends a call, and gives it to whoever waits for its reply with [house.replied].
+// begin sends a call; [house.replied] waits for its reply.
 func (h *house) begin(send func() *call) <-chan *call {
 	replied := make(chan *call, 1)
 	go func() {
@@ -441,7 +441,7 @@ func (h *house) compare(c *call, request *http.Request, response *http.Response)
 	h.seen[fmt.Sprint(c.method, " ", route, " ", c.status)] = true
 }
 
-// takes tells whether a path of the contract has a method.
+// takes reports whether a path of the contract has a method.
 func (h *house) takes(route, method string) bool {
 	item, _ := h.model().Paths.PathItems.Get(route)
 	_, found := item.GetOperations().Get(strings.ToLower(method))

@@ -67,7 +67,7 @@ func malformedRequests(t *testing.T) (list []malformed) {
 	)
 }
 
-// Whoever sends something by mistake is told so in words of HTTP and JSON.
+// Errors about a client's mistakes are in words of HTTP and JSON, without Go's names.
 func TestNoMessageIsGos(t *testing.T) {
 	h := newHouse(t)
 	list := malformedRequests(t)

@@ -52,7 +52,7 @@ func dialPaced(t *testing.T, grace time.Duration, rate int64, handler http.Handl
 	return ours
 }
 
-// Whoever goes on sending may take longer than a pause may be, and the answer may
+// A client that goes on sending may take longer than a pause may be, and the answer may
 // take longer than both.
 func TestABodyThatGoesOnIsHeard(t *testing.T) {
 	const grace, parts, part = time.Second, 12, 512

@@ -24,7 +24,7 @@ func newPlaces(what string, most, each int) *places {
 	return &places{what: what, most: most, each: max(1, each), taken: map[string]int{}, freed: make(chan struct{})}
 }
 
-// enter takes a place; leave gives it back and may repeat. Whoever finds none is to come
+// enter takes a place; leave gives it back and may repeat. A client that finds none has to come
 // again.
 func (p *places) enter(client string) (leave func(), err error) {
 	p.mu.Lock()

@@ -334,7 +334,7 @@ func (a *API) look(ctx context.Context, questions []ingest.Question, results []R
 	return nil
 }
 
-// damaged tells whether err is about one record, and not about the whole store.
+// damaged reports whether err is about one record, and not about the whole store.
 func damaged(err error) bool {
 	return errors.Is(err, fault.Damaged) && !errors.Is(err, fault.Unavailable)
 }

@@ -54,7 +54,7 @@ func (h *house) uploadFor(status int, path, as, description, content string) *ca
 	return h.want(&call{method: "POST", path: path, body: body, kind: kind}, status)
 }
 
-// has tells whether the spool has some bytes.
+// has reports whether the spool has some bytes.
 func (h *house) has(content string) bool {
 	h.t.Helper()
 	file, err := h.spool.Get(h.t.Context(), digestOf(content))

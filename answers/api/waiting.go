@@ -16,13 +16,13 @@ func (a *API) whyWaiting(ctx context.Context, id, accepted string) (*ingest.Wait
 		return nil, err
 	}
 	if found {
-		told := q.Told(time.Now())
-		return &told, nil
+		waiting := q.Waiting(time.Now())
+		return &waiting, nil
 	}
-	told := ingest.Waiting{For: ingest.ForWorker, Reason: "its event is on topic " + a.cfg.Asked + ", and no worker has accounted for it yet"}
+	waiting := ingest.Waiting{For: ingest.ForWorker, Reason: "its event is on topic " + a.cfg.Asked + ", and no worker has accounted for it yet"}
 	if t, err := time.Parse(time.RFC3339Nano, accepted); err == nil {
 		since := ingest.NewTime(t)
-		told.Since = &since
+		waiting.Since = &since
 	}
-	return &told, nil
+	return &waiting, nil
 }

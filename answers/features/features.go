@@ -162,7 +162,7 @@ func (c *Cache) claim(keys []string, out [][]float32) (mine []int, others map[in
 	return mine, others
 }
 
-// compute gets values for the claimed places and hands them to whoever waits. It
+// compute gets values for the claimed places and hands them to the callers that wait. It
 // returns how many of them somebody else computed. A flight that ended since the
 // caller's first look may have left a value behind it.
 func (c *Cache) compute(ctx context.Context, keys []string, mine []int, since int64, out [][]float32, encode func(context.Context, []int) ([][]float32, error)) (got int, err error) {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Whoever finds a picture in another process's hands looks again after so long, tries
-// to have it in its own after much longer, and encodes it whoever has it when a process
+// A process that finds a picture claimed by another looks again after the first time, tries
+// to claim it itself after the second, and encodes it without a claim when a process
 // that works would have been done. A process that is gone loses its lock before.
 const (
 	lookAgain = 40 * time.Millisecond

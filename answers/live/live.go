@@ -1,4 +1,4 @@
-// Package live carries the words of an answer from where they are generated to whoever
+// Package live carries the words of an answer from where they are generated to the client that
 // asked, within one process. Nothing of it is kept: the stored outcome is the truth.
 //
 //	hub := live.NewHub()
@@ -31,7 +31,7 @@ type Hub struct {
 	listeners map[Question]map[chan Word]bool
 }
 
-// NewHub returns a hub that nobody listens to.
+// NewHub returns a hub without listeners.
 func NewHub() *Hub { return &Hub{listeners: map[Question]map[chan Word]bool{}} }
 
 // Listen returns the words of the answers to questions, from now until stop is called.
@@ -57,7 +57,7 @@ func (h *Hub) Listen(questions ...Question) (words <-chan Word, stop func()) {
 	}
 }
 
-// Heard says whether anybody listens to one of the questions.
+// Heard reports whether anybody listens to one of the questions.
 func (h *Hub) Heard(questions ...Question) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -69,7 +69,7 @@ func (h *Hub) Heard(questions ...Question) bool {
 	return false
 }
 
-// Say tells whoever listens to a question of text at code point at of its answer. It
+// Say sends the listeners of a question the text at code point at of its answer. It
 // never waits.
 func (h *Hub) Say(q Question, at int, text string) {
 	h.mu.Lock()

@@ -37,7 +37,7 @@ func (r *ClipRow) Check() error {
 	return check(fmt.Sprintf("the clip %.140q, which its deletion mends", r.ID), r.StoredSum, r.Checksum())
 }
 
-// State says whether the clip is there. It is when the last event that put it is
+// State reports whether the clip is there. It is when the last event that put it is
 // later than the last that deleted it.
 func (r *ClipRow) State() ClipState {
 	switch {

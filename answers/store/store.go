@@ -2,7 +2,7 @@
 // it keep it.
 //
 //	o, fresh, err := s.Settle(ctx, store.Outcome{QuestionID: "q-17", Request: hash, State: store.Answered, Message: bytes})
-//	// o is what is stored now; publish o.Message, whoever put it there
+//	// o is what is stored now; publish o.Message, whichever process stored it
 //
 // A question has one outcome. It may be waiting first; once it is answered or
 // dead it never changes again. A question that waits also has a row in the
@@ -130,7 +130,7 @@ type About struct {
 	Start, End       time.Time
 }
 
-// Yields tells whether o makes room for next: while it waits, or as the dead
+// Yields reports whether o makes room for next: while it waits, or as the dead
 // letter that next is to replace.
 func (o Outcome) Yields(next Outcome) bool {
 	replaced := o.State == Dead && next.Replaces != "" && next.Replaces == MessageHash(o.Message)

@@ -20,7 +20,7 @@ type Uploads interface {
 	UseUpload(ctx context.Context, uri string, until time.Time, users ...string) (noted bool, err error)
 	// LeaveUpload notes that they use it no more.
 	LeaveUpload(ctx context.Context, uri string, users ...string) error
-	// TakeUnused lends at most n uploads that nobody uses any more, to be removed,
+	// TakeUnused lends at most n uploads that nothing uses any more, to be removed,
 	// until lease: nobody else gets them before, and UseUpload notes nothing.
 	TakeUnused(ctx context.Context, now, lease time.Time, n int) (uris []string, err error)
 	// Lent lists those that are lent at now.

@@ -33,8 +33,8 @@ func WaitingPage(rows []WaitingQuestion, limit int) (page []WaitingQuestion, nex
 	return rows[:limit], Cursor{last.FirstSeen.UnixMilli(), last.QuestionID}.String()
 }
 
-// Told is what an asker or an operator is told of q at now.
-func (q WaitingQuestion) Told(now time.Time) ingest.Waiting {
+// Waiting returns why q waits at now, as clients and operators see it.
+func (q WaitingQuestion) Waiting(now time.Time) ingest.Waiting {
 	since := ingest.NewTime(q.FirstSeen)
 	if q.Damage != nil { // a worker makes it a dead letter
 		return ingest.Waiting{For: ingest.ForWorker, Reason: q.Damage.Error(), Since: &since}

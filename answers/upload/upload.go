@@ -5,10 +5,10 @@
 //	u, err := k.Take(ctx, body, nil)            // on the disk, and used by this request
 //	err = k.Use(ctx, u.URI, store.ClipUser(id)) // for whom it was brought
 //	k.Release(ctx, u)                           // the request needs it no more
-//	err = k.Clear(ctx)                          // what nobody uses is removed
+//	err = k.Clear(ctx)                          // unused uploads are removed
 //
 // Who uses an upload is in the store, which all processes share. It is noted
-// before the bytes get their name in the spool, and whoever removes an upload
+// before the bytes get their name in the spool, and a caller that removes an upload
 // borrows it from the store until it is gone. So neither two that bring the same
 // bytes, nor one that brings and one that removes them, come into each other's way,
 // in whichever process they are.
@@ -109,9 +109,9 @@ func (k *Keeper) Use(ctx context.Context, uri string, users ...string) error {
 	}
 }
 
-// Release says that the request that brought u needs it no more; what nobody else
-// uses is removed. Whoever asked may have gone away: ctx's end is no reason not to.
-// What fails is logged, and tried again by whoever clears next.
+// Release says that the request that brought u needs it no more; what no other user
+// uses is removed. The client may have gone away: the end of ctx does not matter.
+// What fails is logged, and tried again at the next clearing.
 func (k *Keeper) Release(ctx context.Context, u Upload) {
 	ctx = context.WithoutCancel(ctx)
 	err := k.store.LeaveUpload(ctx, u.URI, u.user)
@@ -123,11 +123,11 @@ func (k *Keeper) Release(ctx context.Context, u Upload) {
 
 func (k *Keeper) warn(err error) {
 	if err != nil {
-		k.log.Warn("uploads that nobody uses are not removed yet", "error", err)
+		k.log.Warn("uploads that nothing uses are not removed yet", "error", err)
 	}
 }
 
-// Clear removes what nobody uses any more, and returns when it is gone, but for
+// Clear removes uploads that nothing uses any more, and returns when it is gone, but for
 // what another process is removing.
 func (k *Keeper) Clear(ctx context.Context) error {
 	for {

@@ -159,7 +159,7 @@ func (w *Worker) enqueue(ctx context.Context, j *job) (progress, error) {
 // errClosed says that the worker ends and takes no further question.
 var errClosed = errors.New("worker: the admission queue is closed")
 
-// replays says whether j is to replace the stored dead letter.
+// replays reports whether j is to replace the stored dead letter.
 func (j *job) replays(known store.Outcome) bool {
 	return j.row != nil && j.row.Replaces != "" && known.State == store.Dead && j.row.Replaces == store.MessageHash(known.Message)
 }
@@ -187,7 +187,7 @@ func (w *Worker) locate(ctx context.Context, j *job) (progress, error) {
 	return finished, w.deferQuestion(ctx, j, missing)
 }
 
-// late says whether j comes after its deadline. A replayed question has none: its
+// late reports whether j comes after its deadline. A replayed question has none: its
 // operator wants an answer whatever the time.
 func (j *job) late() bool {
 	return j.question.Deadline != nil && j.question.Deadline.Before(time.Now()) && !j.replayed()

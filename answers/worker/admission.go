@@ -46,7 +46,7 @@ func (q *admission) init(most, slots int) {
 	q.open, q.count, q.running = map[batchKey]*batch{}, map[string]int{}, map[string]int{}
 }
 
-// full says whether the queue has most questions and key has its share of them.
+// full reports whether the queue has most questions and key has its share of them.
 func (q *admission) full(key string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -151,7 +151,7 @@ func (q *admission) next(mayGo func(key string) bool) (b *batch, ok bool) {
 	return b, true
 }
 
-// busy says whether questions wait.
+// busy reports whether questions wait.
 func (q *admission) busy() bool { return q.free() < q.most }
 
 // free returns how many questions may come before the queue is full.

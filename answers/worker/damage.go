@@ -11,7 +11,7 @@ import (
 	"videoqa/internal/trace"
 )
 
-// damaged says whether err concerns one record of the store, and not the whole store.
+// damaged reports whether err concerns one record of the store, and not the whole store.
 func damaged(err error) bool {
 	return errors.Is(err, fault.Damaged) && !errors.Is(err, fault.Unavailable)
 }

@@ -32,7 +32,7 @@ func (f *forgetful) Forget(_ context.Context, clipID string) error {
 	return nil
 }
 
-// set says whether forgetting works, and returns what was forgotten since the last time.
+// set reports whether forgetting works, and returns what was forgotten since the last time.
 func (f *forgetful) set(down bool) (told []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

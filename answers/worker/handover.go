@@ -15,7 +15,7 @@ import (
 // always the same process comes first.
 const leaveToOthersAfter = time.Second
 
-// uploadElsewhere says whether j failed because this process cannot reach its upload, while
+// uploadElsewhere reports whether j failed because this process cannot reach its upload, while
 // another process may have it and j may still wait.
 func (w *Worker) uploadElsewhere(j *job, err error) bool {
 	uri := j.question.URI

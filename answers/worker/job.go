@@ -73,10 +73,10 @@ func (j *job) attempts() int {
 	return 0
 }
 
-// replayed says whether an operator had j asked again, whatever the time.
+// replayed reports whether an operator had j asked again, whatever the time.
 func (j *job) replayed() bool { return j.row != nil && j.row.Replaces != "" }
 
-// tried says whether j has been asked, or at least its media opened.
+// tried reports whether j has been asked, or at least its media opened.
 func (j *job) tried() bool { return !j.queued.IsZero() }
 
 func (j *job) firstSeen() time.Time {
@@ -86,7 +86,7 @@ func (j *job) firstSeen() time.Time {
 	return time.Now()
 }
 
-// owned says whether this process still owns j's partition, and so publishes its outcome.
+// owned reports whether this process still owns j's partition, and so publishes its outcome.
 func (j *job) owned() bool { return j.delivery == nil || j.delivery.Owned() }
 
 // inProgress knows which questions are in progress, so that a question that comes twice

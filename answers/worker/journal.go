@@ -213,7 +213,7 @@ func (g *CrashJournal) countExit(ctx context.Context, e entry, exit string) erro
 	})
 }
 
-// quarantined says whether b has to run in isolation. It returns [fault.CrashedWorker] if b
+// quarantined reports whether b has to run in isolation. It returns [fault.CrashedWorker] if b
 // may not run at all.
 func (g *CrashJournal) quarantined(ctx context.Context, b *batch) (alone bool, err error) {
 	if g.cfg.Journal == "" {

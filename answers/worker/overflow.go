@@ -69,7 +69,7 @@ func (o *overflow) refuse(is bool) {
 	o.refuses = is
 }
 
-// has says whether questions of key wait in the store.
+// has reports whether questions of key wait in the store.
 func (o *overflow) has(key string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -77,7 +77,7 @@ func (o *overflow) has(key string) bool {
 	return has
 }
 
-// any says whether any key has questions there, as far as this process knows.
+// any reports whether any key has questions there, as far as this process knows.
 func (o *overflow) any() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -34,7 +34,7 @@ func (w *Worker) nextTry(j *job, err error) (time.Time, bool) {
 	return time.Now().Add(pause), true
 }
 
-// allTryAgain says whether every question of a batch about a range would be asked again in
+// allTryAgain reports whether every question of a batch about a range would be asked again in
 // time if it failed now with err.
 func (w *Worker) allTryAgain(b *batch, err error) bool {
 	for _, j := range b.jobs {

@@ -183,7 +183,7 @@ func (s stagedStore) take(ctx context.Context, name string, do func() ([]store.R
 		return rows, err
 	}
 	if err := s.stage.call(ctx, name, func() error { return nil }); err != nil {
-		return nil, err // whoever took the rows does not know of it
+		return nil, err // the process that took the rows does not know
 	}
 	return rows, nil
 }
@@ -302,7 +302,7 @@ func (l *ledger) unaccounted(r ingest.Record) string {
 	return fmt.Sprintf("the record %v (question %q) is done, but nothing about it is acknowledged or stored", r.Origin, id)
 }
 
-// waits tells whether a question has its row in the deferred queue, where it stays until
+// waits reports whether a question has its row in the deferred queue, where it stays until
 // its outcome is published.
 func (l *ledger) waits(id string) (is bool) {
 	err := l.rows.QueryRow("SELECT EXISTS (SELECT 1 FROM waiting WHERE question_id = ?)", id).Scan(&is)

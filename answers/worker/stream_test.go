@@ -348,7 +348,7 @@ func (s halfway) Publish(ctx context.Context, messages ...ingest.Message) error 
 }
 
 // The worst moment to end: the outcome is stored, and neither published nor
-// committed. Whoever comes next publishes the same bytes, though it would answer
+// committed. The next worker publishes the same bytes, though it would answer
 // otherwise now.
 func TestARestartBetweenStoringAndPublishingRepeatsTheStoredBytes(t *testing.T) {
 	h := newHouse(t)

@@ -22,7 +22,7 @@ func (b *bubble) told(id string) (w ingest.Waiting) {
 		if err != nil || !found {
 			b.t.Errorf("%s waits: %v (%v)", id, found, err)
 		}
-		w = q.Told(time.Now())
+		w = q.Waiting(time.Now())
 	})
 	return w
 }

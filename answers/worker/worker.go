@@ -81,7 +81,7 @@ type Config struct {
 	Observer trace.Observer                  // nil: nothing is observed
 	Log      *slog.Logger                    // nil: nothing is logged
 
-	// Elsewhere says whether another process may have uploads that this one cannot
+	// Elsewhere reports whether another process may have uploads that this one cannot
 	// reach; nil: none has. A question about such an upload is left in the deferred
 	// queue for the others, and loses no attempt.
 	Elsewhere func() bool

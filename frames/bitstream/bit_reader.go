@@ -34,7 +34,7 @@ func unescaped(payload []byte, n int) []byte {
 	return out
 }
 
-// over says whether more was read than there is.
+// over reports whether more was read than there is.
 func (b *bitReader) over() bool { return b.at > 8*len(b.data) }
 
 // u reads an unsigned number of n bits, at most 32 of them.

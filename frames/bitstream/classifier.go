@@ -226,7 +226,7 @@ func (c *Classifier) hevc(data []byte) (r Packet) {
 	return r
 }
 
-// showsVP9 tells whether a packet shows a picture: a superframe always does; a
+// showsVP9 reports whether a packet shows a picture: a superframe always does; a
 // single frame says so in its header (VP9 specification, section 6.2).
 func showsVP9(data []byte) bool {
 	if len(data) == 0 {

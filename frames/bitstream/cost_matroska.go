@@ -24,7 +24,7 @@ func matroskaTakes(id uint32) int64 {
 	return 0
 }
 
-// matroskaHolds tells whether an element holds others, down to those: Segment, SeekHead,
+// matroskaHolds reports whether an element holds others, down to those: Segment, SeekHead,
 // Tracks, TrackEntry, ContentEncodings, Cues, CuePoint, Attachments, Chapters,
 // EditionEntry, ChapterAtom, Tags, Tag, SimpleTag.
 func matroskaHolds(id uint32) bool {

@@ -196,7 +196,7 @@ const (
 )
 
 // resets reads the rest of the header up to the marking of reference pictures,
-// and tells whether it starts the numbers anew (memory_management_control_operation 5).
+// and reports whether it starts the numbers anew (memory_management_control_operation 5).
 func (n *frameNumbers) resets(b *bitReader, s sequence, p pictureSet, kind uint32, idr bool) bool {
 	if idr {
 		return false // its own number is 0

@@ -27,7 +27,7 @@ func (f File) OnlyPictures() (brand []byte, only bool) {
 	return brands[0], !tracks && (items || slices.ContainsFunc(brands, isPictureBrand))
 }
 
-// hasPictureItems tells whether a meta box at the top names a primary item, or its
+// hasPictureItems reports whether a meta box at the top names a primary item, or its
 // handler is that of pictures.
 func (f File) hasPictureItems(from, to int64) (pictures bool) {
 	from += 4 // version and flags
@@ -52,7 +52,7 @@ func (f File) brands(from, to int64) (brands [][]byte) {
 	return brands
 }
 
-// isPictureBrand tells whether a brand is that of pictures, one or many.
+// isPictureBrand reports whether a brand is that of pictures, one or many.
 func isPictureBrand(brand []byte) bool {
 	switch string(brand) {
 	case "mif1", "mif2", "msf1", "miaf", "heif", "heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "avif", "avis", "avci", "avcs", "jpeg", "jpgs", "j2ki", "vvic":

@@ -30,7 +30,7 @@ func (f File) InvalidApertures() (places []int64) {
 	return places
 }
 
-// isAperture tells whether a box clap (ISO/IEC 14496-12, 12.1.4) cuts a part out of a
+// isAperture reports whether a box clap (ISO/IEC 14496-12, 12.1.4) cuts a part out of a
 // picture, as mov_read_clap of FFmpeg's later releases has it.
 func isAperture(box []byte, width, height uint16) bool {
 	var length, offset [2]*big.Rat
@@ -45,7 +45,7 @@ func isAperture(box []byte, width, height uint16) bool {
 	return isPart(length[0], offset[0], int64(width)) && isPart(length[1], offset[1], int64(height))
 }
 
-// isPart tells whether a stretch of some length lies within size, where the middles of
+// isPart reports whether a stretch of some length lies within size, where the middles of
 // both are an offset apart, and has a whole pixel.
 func isPart(length, offset *big.Rat, size int64) bool {
 	if size == 0 || length.Cmp(big.NewRat(size, 1)) > 0 {

@@ -53,7 +53,7 @@ func (f File) eachBox(from, to int64, each func(kind string, from, to int64) boo
 	}
 }
 
-// isBoxes tells whether the file begins with boxes of MP4 or QuickTime of which one
+// isBoxes reports whether the file begins with boxes of MP4 or QuickTime of which one
 // can only be theirs.
 func (f File) isBoxes() (found bool) {
 	f.eachBox(0, f.Size, func(kind string, from, to int64) bool {

@@ -134,7 +134,7 @@ func trackTable(trak []byte) (t SampleTable, ok bool) {
 	return t, ok && fits && count["stsd"] == 1 && count["stsz"] == 1 && count["ctts"] <= 1
 }
 
-// leavesNothingOut tells whether a track is shown from some time on at its own
+// leavesNothingOut reports whether a track is shown from some time on at its own
 // pace: it has no edit list, or one edit, or nothing and then one edit.
 func leavesNothingOut(trak []byte) bool {
 	edited := false

@@ -50,7 +50,7 @@ func programStart(data []byte) int {
 
 func isPackHeader(head []byte) bool { return head[1]&0xc0 == 0x40 || head[1]&0xf0 == 0x20 }
 
-// isPacketHeader tells whether what follows a start code is the rest of a packet's
+// isPacketHeader reports whether what follows a start code is the rest of a packet's
 // head, of MPEG-2 or MPEG-1 (check_pes in FFmpeg).
 func isPacketHeader(head []byte) bool {
 	if p := head[3:]; p[0]&0xc0 == 0x80 && p[1]&0xc0 != 0x40 && (p[1]&0xc0 == 0 || p[1]&0xc0>>2 == p[3]&0xf0) {

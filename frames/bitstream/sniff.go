@@ -97,7 +97,7 @@ const (
 	textKind    = "it is text"
 )
 
-// isText tells whether data, which may end within a letter, is text in UTF-8.
+// isText reports whether data, which may end within a letter, is text in UTF-8.
 func isText(data []byte) bool {
 	return utf8.Valid(data[:max(0, len(data)-utf8.UTFMax)]) && !bytes.ContainsRune(data, 0)
 }

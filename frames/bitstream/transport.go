@@ -44,7 +44,7 @@ func transportPackets(data []byte, size, most int) (n int) {
 	return n
 }
 
-// isTransportPacket tells whether a packet's head makes sense (ISO/IEC 13818-1,
+// isTransportPacket reports whether a packet's head makes sense (ISO/IEC 13818-1,
 // 2.4.3.2): it is not marked as wrong, holds something, and its adaptation field fits.
 func isTransportPacket(p []byte) bool {
 	adaptation, payload := p[3]&0x20 != 0, p[3]&0x10 != 0

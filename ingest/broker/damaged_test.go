@@ -71,7 +71,7 @@ func readAll(t *testing.T, c *kafka.Client, n int) {
 	}
 }
 
-// inEpoch tells whether a byte is of the only field of a batch that its checksum leaves
+// inEpoch reports whether a byte is of the only field of a batch that its checksum leaves
 // out, beside those that are checked by themselves.
 func inEpoch(segment []byte, at int) bool {
 	begin := 0

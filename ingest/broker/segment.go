@@ -76,7 +76,7 @@ func batchSize(raw []byte) int {
 	return int(size)
 }
 
-// batchFits tells whether a batch is whole and begins at an offset. Its sum leaves out
+// batchFits reports whether a batch is whole and begins at an offset. Its sum leaves out
 // the epoch of the partition's leader, which has no meaning here.
 func batchFits(batch []byte, offset int64) bool {
 	sum := crc32.Checksum(batch[21:], crc32.MakeTable(crc32.Castagnoli))

@@ -120,7 +120,7 @@ func New(cfg Config) (*Client, error) {
 			Balancer:     &kgo.Hash{},
 			RequiredAcks: kgo.RequireAll, // the default waits for nobody
 			BatchTimeout: 5 * time.Millisecond,
-			MaxAttempts:  5, // of a second at most; whoever publishes decides about more
+			MaxAttempts:  5, // of a second at most; the caller of Publish decides about more
 		},
 	}, nil
 }
@@ -155,7 +155,7 @@ func (c *Client) Publish(ctx context.Context, messages ...ingest.Message) error 
 	return nil
 }
 
-// tooLarge tells whether the client or the broker found one of the records too large.
+// tooLarge reports whether the client or the broker found one of the records too large.
 func tooLarge(err error) bool {
 	var all kgo.WriteErrors
 	if errors.As(err, &all) {

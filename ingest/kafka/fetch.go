@@ -135,7 +135,7 @@ func (a *aborted) reach(offset int64) {
 	}
 }
 
-// holds says whether the transaction that b is part of was aborted.
+// holds reports whether the transaction that b is part of was aborted.
 func (a *aborted) holds(b *protocol.RecordBatch) bool {
 	a.reach(b.BaseOffset)
 	return b.Attributes.Transactional() && a.now[b.ProducerID]

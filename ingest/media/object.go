@@ -46,7 +46,7 @@ func (f *Fetcher) openObject(ctx context.Context, u *url.URL) (*File, error) {
 	return file, nil
 }
 
-// permitted tells whether a bucket and a key stand under a prefix. Prefixes end
+// permitted reports whether a bucket and a key stand under a prefix. Prefixes end
 // where a folder does: footage/a does not permit footage/ab.
 func (f *Fetcher) permitted(name string) bool {
 	if slices.Contains(strings.Split(name, "/"), "..") {

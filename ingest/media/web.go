@@ -103,7 +103,7 @@ func portOf(u *url.URL) (uint16, error) {
 	return uint16(n), nil
 }
 
-// allowed says whether a connection may be made to at: to the public internet, or
+// allowed reports whether a connection may be made to at: to the public internet, or
 // into a network that the operator permits, on a permitted port.
 func (c Config) allowed(at netip.AddrPort) bool {
 	if c.portAllowed(at.Port()) != nil {
@@ -156,7 +156,7 @@ var special = []netip.Prefix{
 	netip.MustParsePrefix("3fff::/20"), netip.MustParsePrefix("5f00::/16"),
 }
 
-// public says whether a, which is not an IPv4 address inside an IPv6 one, is of the
+// public reports whether a, which is not an IPv4 address inside an IPv6 one, is of the
 // public internet.
 func public(a netip.Addr) bool {
 	if a.Zone() != "" || !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() {

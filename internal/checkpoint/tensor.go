@@ -33,7 +33,7 @@ func (d DType) size() int64 {
 	return 0
 }
 
-// Float says whether d is a type that a weight may have.
+// Float reports whether d is a type that a weight may have.
 func (d DType) Float() bool { return d == F64 || d == F32 || d == F16 || d == BF16 }
 
 // A Tensor is one named array of a checkpoint, row-major, little-endian.

@@ -209,7 +209,7 @@ func (s *storage) view(offset int64, shape, stride []int64) ([]byte, error) {
 	return s.gather(make([]byte, 0, n*width), offset, shape, stride), nil
 }
 
-// rowMajor says whether strides are those of an array without gaps. The stride
+// rowMajor reports whether strides are those of an array without gaps. The stride
 // of a dimension of one does not matter.
 func rowMajor(shape, stride []int64) bool {
 	want := int64(1)

@@ -42,7 +42,7 @@ type Ask struct {
 // Help is shown below the flags.
 func (Ask) Help() string {
 	return "Examples:\n  videoqa ask dock.mp4 'which way does the train move?' 'is there a dog?'\n  videoqa ask dock.mp4 gate.mp4 -q 'is there a dog?' --csv\n\n" +
-		"With several media, what cannot be read is told of on standard error, the others are answered, and the exit status is 1."
+		"With several media, those that cannot be read are named on standard error, the others are answered, and the exit status is 1."
 }
 
 // Run answers the questions.

@@ -28,7 +28,7 @@ type asking struct {
 
 // run answers questions about media in their order, each medium's as soon as it
 // has them all: all of them or none. A medium that cannot be answered about is
-// told of, and does not keep the others from their answers.
+// reported, and does not keep the others from their answers.
 func (f AskFlags) run(ctx context.Context, a *App, media []string, questions []ingest.Question) (err error) {
 	if err := f.check(media, questions); err != nil {
 		return err
@@ -67,7 +67,7 @@ func (f AskFlags) form() form {
 var errModel = errors.New("no model")
 
 // open loads the model, once. A medium is opened before it: a name that is
-// misspelt is told of at once.
+// misspelt is reported at once.
 func (k *asking) open(ctx context.Context) (err error) {
 	if k.service != nil {
 		return nil
@@ -142,7 +142,7 @@ func (k *asking) once(ctx context.Context, w io.Writer, about heading, subject a
 }
 
 // stretches answers once a stretch of Every, reading the file's index once. One that
-// cannot be read is told of, and does not keep the others from their answers.
+// cannot be read is reported, and does not keep the others from their answers.
 func (k *asking) stretches(ctx context.Context, name string, subject answers.Subject) error {
 	index, err := frames.OpenVideo(ctx, subject.Reader, subject.Size, subject.Limits)
 	if err != nil {

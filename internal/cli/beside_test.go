@@ -69,7 +69,7 @@ func serving(t *testing.T, url string, change func(*profile)) {
 	})
 }
 
-// Whoever adds a process learns before its start what it will have otherwise than the others.
+// An operator who adds a process learns before its start which settings differ from the others'.
 func TestConfigCheckOnlineComparesWithWhatServesBeside(t *testing.T) {
 	url := sharedStore(t)
 	b, err := broker.Open(broker.Config{})

@@ -127,7 +127,7 @@ func spaced(text string, value *kong.Value) string {
 	return strings.ReplaceAll(text, value.Enum, strings.Join(value.EnumSlice(), ", "))
 }
 
-// tellsAllItself says whether a command tells what is wrong with the file of settings and the
+// tellsAllItself reports whether a command tells what is wrong with the file of settings and the
 // variables together with what it finds wrong itself.
 func tellsAllItself(parsed *kong.Context) bool {
 	switch parsed.Selected().Target.Addr().Interface().(type) {
@@ -241,13 +241,13 @@ func (a *App) tell(text string) {
 	fmt.Fprintf(a.Err, "videoqa: %s\n", text)
 }
 
-// showsColour tells whether w is a terminal that may show colours, and bars that
+// showsColour reports whether w is a terminal that may show colours, and bars that
 // are drawn over.
 func (a *App) showsColour(w io.Writer) bool {
 	return a.Getenv("NO_COLOR") == "" && !strings.EqualFold(a.Getenv("TERM"), "dumb") && a.atTerminal(w)
 }
 
-// atTerminal tells whether w is a terminal, of whatever kind.
+// atTerminal reports whether w is a terminal, of whatever kind.
 func (a *App) atTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {

@@ -78,7 +78,7 @@ func TestADeadQuestionIsListedShownAndReplayed(t *testing.T) {
 }
 
 // What no question came of is listed, shown and explained like the rest. A question
-// that waits says why, to whoever lists those that do.
+// that waits says why in the list of waiting questions.
 func TestLettersWithoutAQuestionAndQuestionsThatWaitAreListed(t *testing.T) {
 	folder, data := t.TempDir(), filepath.Join(t.TempDir(), "data")
 	address, _ := serveOn(t, data, folder)

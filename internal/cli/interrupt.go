@@ -10,7 +10,7 @@ import (
 // afterInterrupt is how long a command that is interrupted may take to come to its end.
 const afterInterrupt = time.Second
 
-// onlyLooks says whether a command reads and answers, and leaves nothing that has to be
+// onlyLooks reports whether a command reads and answers, and leaves nothing that has to be
 // brought to its end.
 func onlyLooks(parsed *kong.Context) bool {
 	switch parsed.Selected().Target.Addr().Interface().(type) {

@@ -17,7 +17,7 @@ func startable(t *testing.T, more ...string) []string {
 	return append([]string{"HOME=" + t.TempDir(), "VIDEOQA_ONNXRUNTIME=" + os.Getenv("VIDEOQA_ONNXRUNTIME"), "VIDEOQA_OPS_LISTEN=127.0.0.1:0", "VIDEOQA_LISTEN=127.0.0.1:0"}, more...)
 }
 
-// What one takes and the other refuses is found at night, by whoever restarts it.
+// A difference between the two would be found only when a service restarts.
 func TestConfigCheckRefusesWhatServeRefusesWithoutAServer(t *testing.T) {
 	file := write(t, "no certificate\n")
 	for _, tc := range []struct{ name, settings, says string }{

@@ -50,7 +50,7 @@ func (c *WaitingList) Run(ctx context.Context, a *App) error {
 				return err
 			}
 			for _, q := range page {
-				l := waitingLine{q.QuestionID, q.Told(time.Now())}
+				l := waitingLine{q.QuestionID, q.Waiting(time.Now())}
 				if c.For != "" && c.For != l.For {
 					continue
 				}

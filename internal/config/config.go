@@ -107,7 +107,7 @@ func (s *Settings) names() (all []string) {
 	return all
 }
 
-// check says whether text can be a value of s.
+// check reports whether text can be a value of s.
 func (s Setting) check(text string) error {
 	target := reflect.New(s.flag.Target.Type()).Elem()
 	err := s.flag.Mapper.Decode(&kong.DecodeContext{Value: s.flag.Value, Scan: kong.Scan().PushTyped(text, kong.FlagValueToken)}, target)

@@ -1,6 +1,6 @@
 package fault
 
-// An Explanation tells whoever meets a kind of error what it means and what to do.
+// An Explanation says what a kind of error means and what to do about it.
 type Explanation struct{ Name, Cause, Remedy string }
 
 // Explanations has one for each of [Names], in that order. docs/errors.md shows them.
@@ -37,7 +37,7 @@ func Explanations() []Explanation {
 			"The files of the model cannot be used.",
 			"Fetch the checkpoint again with `videoqa pull`, or copy it again."},
 		{"bad-request",
-			"What was asked for cannot be done, such as more frames than the model tells apart, or choices with words that it cannot spell.",
+			"What was asked for cannot be done, such as more frames than the model can tell apart, or choices with words that it cannot spell.",
 			"Change the question as `reason` says and send it under a new `question_id`."},
 		{"unknown-model",
 			"The question names a `model` that the service does not have. `reason` names those that it has.",

@@ -59,7 +59,7 @@ func (o *Object) Absorb(prefix string, inner *Object) {
 	}
 }
 
-// Has says whether key is there and not null.
+// Has reports whether key is there and not null.
 func (o *Object) Has(key string) bool {
 	v, ok := o.raw[key]
 	return ok && string(v) != "null"

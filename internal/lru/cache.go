@@ -1,12 +1,11 @@
 // Package lru is a cache that evicts the least recently used values, up to a limit in bytes.
 //
 //	c := lru.New(96<<20, func(key string, p *Prefix) int64 { return p.Bytes() })
-//	p, hit, err := c.Get(ctx, key, func(ctx context.Context) (*Prefix, error) { … }) // made once for all who wait
+//	p, hit, err := c.Get(ctx, key, func(ctx context.Context) (*Prefix, error) { … }) // made once for all callers that wait
 //
-// A cache that admits by how often something was used, as most do, turns away what is
-// asked about for the first time while what it holds was asked about more often before:
-// a camera's clips come in bursts of questions and never again, so each clip's prefix
-// would be made anew for every few of its questions.
+// Most caches admit by frequency of use. They turn away a new value while the values that
+// they hold were used more often. A camera's clips get bursts of questions and then none, so
+// with such a cache each clip's prefix would be made again for every few of its questions.
 package lru
 
 import (
@@ -16,10 +15,10 @@ import (
 	"sync"
 )
 
-// errUnmade says that whoever made a value did not come to its end.
+// errUnmade says that the function that makes a value did not return.
 var errUnmade = errors.New("lru: making the value panicked")
 
-// A Cache holds values by key and forgets those that were not used for longest. It may
+// A Cache holds values by key and evicts those that were not used for longest. It may
 // be used by many goroutines at once; values are shared and not to be changed.
 type Cache[V any] struct {
 	limit int64
@@ -32,8 +31,7 @@ type Cache[V any] struct {
 	stats   Stats
 }
 
-// Stats counts what was asked for, found and forgotten for want of room, and how many
-// bytes are held.
+// Stats counts hits, misses and evictions, and the bytes held.
 type Stats struct{ Hits, Misses, Evictions, Bytes uint64 }
 
 type entry[V any] struct {
@@ -42,7 +40,7 @@ type entry[V any] struct {
 	weight int64
 }
 
-// A making is a value on its way, for all who wait for it.
+// A making is a value that a caller makes, for all that wait for it.
 type making[V any] struct {
 	done      chan struct{} // closed once value or err is set
 	value     V
@@ -125,9 +123,9 @@ func (c *Cache[V]) Forget(key string) {
 	}
 }
 
-// Get returns the value of key, which load makes if it is not there. Whoever asks
-// meanwhile waits for that one, and makes its own if that failed: the failure may be
-// that the other's context ended. hit says that this call did not make it.
+// Get returns the value of key, and calls load to make it if it is not there. A caller that
+// comes meanwhile waits for that value, and makes its own if making it failed: perhaps the
+// other caller's context ended. hit says that this call did not make the value.
 func (c *Cache[V]) Get(ctx context.Context, key string, load func(context.Context) (V, error)) (value V, hit bool, err error) {
 	for {
 		value, m, found, mine := c.enter(key)
@@ -151,7 +149,7 @@ func (c *Cache[V]) Get(ctx context.Context, key string, load func(context.Contex
 	}
 }
 
-// enter looks key up; if nobody makes its value, the caller does.
+// enter looks key up; mine says that the caller has to make its value.
 func (c *Cache[V]) enter(key string) (value V, m *making[V], found, mine bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -2,7 +2,7 @@
 //
 //	m, err := flags.Open(ctx, modelflags.Machine{Getenv: os.Getenv})
 //
-// A command embeds [Flags] to take the same flags as the others. Whoever opens a model closes it.
+// A command embeds [Flags] to take the same flags as the others. The caller of Open closes the model.
 package modelflags
 
 import (

@@ -93,7 +93,7 @@ func Check(c *checkpoint.Checkpoint, cfg Config) error {
 	return nil
 }
 
-// Describe tells of the model that Open would make of c, without opening it.
+// Describe describes the model that Open would make of c, without opening it.
 func Describe(c *checkpoint.Checkpoint, cfg Config) (vlm.Description, error) {
 	f, err := familyOf(c)
 	if err != nil {

@@ -10,7 +10,7 @@
 // keeps back for its threads: only without such caches (glibc.malloc.tcache_count=0
 // and arena_max=1 in GLIBC_TUNABLES) is it exact. A handle that the
 // collector finds unreachable is reported and counted as leaked, never freed:
-// whoever opened it closes it.
+// its opener closes it.
 package native
 
 /*

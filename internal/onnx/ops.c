@@ -214,7 +214,7 @@ OrtStatus *videoqa_compute_rms_norm(const struct kernel *k, OrtKernelContext *co
 	return s ? s : run(context, norms_task, &n, norms_tasks(&n));
 }
 
-// bias_of says whether t is a bias of l, and makes it its own.
+// bias_of reports whether t is a bias of l, and makes it its own.
 static int bias_of(struct self_attention *l, const struct tensor *t) {
 	int64_t most[] = {l->batch, l->heads, l->tokens}, *strides[] = {&l->bias.batch, &l->bias.head, &l->bias.query}, each = l->tokens;
 	for (int i = 2; i >= 0; i--) {

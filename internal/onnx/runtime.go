@@ -62,7 +62,7 @@ func OpenRuntime(path string) (*Runtime, error) {
 // Version is the library's own, such as "1.24.1".
 func (r *Runtime) Version() string { return ort.GetVersion() }
 
-// HasOpenVINO tells whether the library at a path comes with that provider, which is
+// HasOpenVINO reports whether the library at a path comes with that provider, which is
 // one more library beside it.
 func HasOpenVINO(library string) bool {
 	_, err := os.Stat(filepath.Join(filepath.Dir(library), "libonnxruntime_providers_openvino.so"))
@@ -75,7 +75,7 @@ func HasCUDA(library string) bool {
 	return err == nil
 }
 
-// Multiplies tells whether this processor has what makes [Graph.Product] fast with
+// Multiplies reports whether this processor has what makes [Graph.Product] fast with
 // weights of t. Those of any type can be run on every processor.
 func Multiplies(t DType) bool {
 	x := cpu.X86
@@ -89,10 +89,10 @@ func Multiplies(t DType) bool {
 	return t == Float && x.HasAVX2 && x.HasFMA
 }
 
-// HasAMX tells whether this processor multiplies matrices of bfloat16, which OpenVINO
+// HasAMX reports whether this processor multiplies matrices of bfloat16, which OpenVINO
 // has it do, several times as fast as rows of them.
 func HasAMX() bool { return cpu.X86.HasAMXBF16 }
 
-// ByteProducts tells whether this processor adds up products of bytes without
+// ByteProducts reports whether this processor adds up products of bytes without
 // saturating in between (VNNI), which makes [Graph.MatMulBlocks] fast.
 func ByteProducts() bool { return cpu.X86.HasAVX512VNNI || cpu.X86.HasAVXVNNI }

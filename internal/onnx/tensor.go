@@ -10,7 +10,7 @@ import (
 )
 
 // A Tensor is a slice of Go memory with a shape. It holds nothing outside Go:
-// whoever made the slice owns it and may change it between runs.
+// the maker of the slice owns it and may change it between runs.
 type Tensor struct {
 	dtype DType
 	shape []int64

@@ -27,7 +27,7 @@ type Weights struct {
 
 	closing sync.Once
 	mu      sync.Mutex
-	holders int // sessions, and whoever opened it until Close
+	holders int // sessions, and the opener until Close
 }
 
 // OpenWeights maps the data file at path. Close it; sessions that use it keep it until

@@ -160,5 +160,5 @@ func tell(w http.ResponseWriter, status int, said any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(said) // whoever asked may be gone
+	json.NewEncoder(w).Encode(said) // the client may be gone
 }

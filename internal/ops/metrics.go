@@ -110,7 +110,7 @@ func (m *Metrics) begin() {
 	}
 }
 
-// Models is told which models answer, so that their numbers are there from the start.
+// Models adds the names of the models, so that their metrics exist from the start.
 func (m *Metrics) Models(names ...string) {
 	for _, name := range names {
 		m.answered.WithLabelValues(name)
@@ -120,10 +120,10 @@ func (m *Metrics) Models(names ...string) {
 // ServeHTTP answers a scrape.
 func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.handler.ServeHTTP(w, r) }
 
-// Batch is told how many questions are asked together.
+// Batch records how many questions are asked together.
 func (m *Metrics) Batch(questions int) { m.batch.Observe(float64(questions)) }
 
-// Unpublished is told how many outcomes an attempt did not publish: they are tried
+// Unpublished counts outcomes that an attempt did not publish: they are tried
 // again.
 func (m *Metrics) Unpublished(outcomes int) {
 	m.published.WithLabelValues("failed").Add(float64(outcomes))

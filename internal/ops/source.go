@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Emit tells one number, with a value for each label.
+// Emit reports one number, with a value for each label.
 type Emit func(value float64, labels ...string)
 
 // A Source is a number that another part keeps, read at each scrape.
@@ -17,7 +17,7 @@ type Source struct {
 	Read       func(emit Emit)
 }
 
-// Add has the numbers of sources told too. It returns an error for a name that
+// Add registers further sources. It returns an error for a name that
 // is taken or cannot be one.
 func (m *Metrics) Add(sources ...Source) error {
 	for _, s := range sources {

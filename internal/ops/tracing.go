@@ -32,7 +32,7 @@ type Tracing struct {
 // OpenTracing returns tracing to where OpenTelemetry's variables say
 // (OTEL_EXPORTER_OTLP_ENDPOINT and the rest, OTEL_TRACES_SAMPLER,
 // OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES), which its SDK reads itself. A
-// collector that is down costs spans and nothing else; log is told.
+// collector that is down costs spans and nothing else, and is logged.
 func OpenTracing(ctx context.Context, version string, log *slog.Logger) (*Tracing, error) {
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("cannot send spans", "error", err) }))
 	exporter, err := otlptracehttp.New(ctx)

@@ -23,8 +23,8 @@ const none = "none"
 // Replies that alerts are about: there from the start, so that the first is seen.
 var watchedCodes = []int{http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
 
-// NewWeb returns a Web that tells metrics and, unless it is nil, tracing. routes are
-// all that will be told of.
+// NewWeb returns a Web that records in metrics and, unless it is nil, in tracing. routes
+// are all routes that will be recorded.
 func NewWeb(metrics *Metrics, tracing *Tracing, routes []string) *Web {
 	for _, route := range append([]string{none}, routes...) {
 		metrics.replies.WithLabelValues(route)

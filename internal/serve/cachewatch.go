@@ -17,7 +17,7 @@ type sharedCache interface {
 	Failures() (n int64, last error)
 }
 
-// A cacheWatch tells of a feature cache that is not there: at the start, then once a
+// A cacheWatch logs that the feature cache is not there: at the start, then once a
 // minute with a count, and when it is back.
 type cacheWatch struct {
 	cache sharedCache

@@ -17,7 +17,7 @@ import (
 type httpSide struct {
 	Listen string // "": not at all
 	Config api.Config
-	Web    *ops.Web // nil: nobody sees its requests
+	Web    *ops.Web // nil: requests are not recorded
 }
 
 // begin serves until stop is called, which lets requests under way end for as long

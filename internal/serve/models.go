@@ -16,7 +16,7 @@ import (
 )
 
 // asker loads what answers; unload frees it. A process that only serves HTTP has
-// none, and only tells of the models.
+// none, and only describes the models.
 func (s *Settings) asker(ctx context.Context, p *Process, o *operations) (asks worker.Asker, told []api.Model, unload func() error, err error) {
 	if s.Role == roleAPI {
 		o.health.Watch(partModel, func(context.Context) error { return nil }) // the workers'
@@ -48,7 +48,7 @@ func (s *Settings) asker(ctx context.Context, p *Process, o *operations) (asks w
 		stop()
 		return all()
 	}
-	return counted{service, o.metrics}, told, unload, nil
+	return meteredService{service, o.metrics}, told, unload, nil
 }
 
 // healthPart is what readiness calls a model: the first has the name that it always had.
@@ -79,7 +79,7 @@ func (s *Settings) open(ctx context.Context, p *Process) (all []answers.Model, u
 	return all, unload, nil
 }
 
-// modelsOf tells of the models without loading them.
+// modelsOf describes the models without loading them.
 func (s *Settings) modelsOf(p *Process) (all []api.Model, err error) {
 	for _, f := range s.List.Each() {
 		m, err := modelOf(f, p)
@@ -128,7 +128,7 @@ func modelNames(all []api.Model) string {
 	return strings.Join(names, ", ")
 }
 
-// demonstrates says whether a model only shows how the program works.
+// demonstrates reports whether a model only shows how the program works.
 func demonstrates(all []api.Model) bool {
 	return slices.ContainsFunc(all, func(m api.Model) bool { return m.Demonstration })
 }

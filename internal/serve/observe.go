@@ -27,7 +27,7 @@ const (
 	partStream = "stream"
 	partData   = "data folder" // of which SQLite, the embedded broker and the journal are part
 	partSpool  = "spool"
-	partPages  = "stored pages" // which the service works on without
+	partPages  = "stored pages" // never keeps the service from being ready
 )
 
 const scrapePatience = 2 * time.Second // with the store
@@ -59,7 +59,7 @@ func (s *Settings) observe(ctx context.Context, p *Process) (*operations, error)
 	return o, nil
 }
 
-// traces tells whether spans are sent anywhere.
+// traces reports whether spans are sent to a collector.
 func (p *Process) traces() bool {
 	return p.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || p.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
 }
@@ -87,7 +87,7 @@ func (o *operations) around(ctx context.Context, do func(context.Context) error)
 	return errors.Join(err, failed)
 }
 
-// service has the numbers of a service told; its model is loaded.
+// service registers the metrics of a service, whose model is loaded.
 func (o *operations) service(s *answers.Service, kept featureStore) {
 	levels := func(name, help string, counts bool, frames, prefixes, inRedis func() float64) ops.Source {
 		return ops.Source{Name: name, Help: help, Labels: []string{"level"}, Counts: counts, Read: func(emit ops.Emit) {
@@ -99,27 +99,27 @@ func (o *operations) service(s *answers.Service, kept featureStore) {
 		}}
 	}
 	o.metrics.MustAdd(
-		levels("vqa_feature_cache_hits_total", "Found: frames' features wherever they were, those of them that came from Redis, and clips' prefixes.", true,
+		levels("vqa_feature_cache_hits_total", "Found: frames' features in any cache, the part of them that came from Redis, and clips' prefixes.", true,
 			func() float64 { f := s.Features(); return float64(f.Hits + f.Shared) }, func() float64 { return float64(s.Prefixes().Hits) },
 			func() float64 { return float64(kept.redis.Hits()) }),
 		levels("vqa_feature_cache_misses_total", "Not found, and so computed.", true,
 			func() float64 { return float64(s.Features().Encoded) }, func() float64 { return float64(s.Prefixes().Misses) },
 			func() float64 { return float64(s.Features().Encoded) }),
-		levels("vqa_feature_cache_evictions_total", "Forgotten for want of room.", true,
+		levels("vqa_feature_cache_evictions_total", "Evicted to make room.", true,
 			func() float64 { return float64(kept.memory.Evictions()) }, func() float64 { return float64(s.Prefixes().Evictions) }, nil),
-		levels("vqa_feature_cache_bytes", "Held in this process.", false,
+		levels("vqa_feature_cache_bytes", "Bytes held in this process.", false,
 			func() float64 { return float64(kept.memory.Bytes()) }, func() float64 { return float64(s.Prefixes().Bytes) }, nil),
 		ops.Source{Name: "vqa_feature_cache_refused_total", Help: "Values that failed their check, and so were computed again.", Counts: true,
 			Read: func(emit ops.Emit) { emit(float64(s.Features().Refused)) }},
 		ops.Source{Name: "vqa_feature_cache_failed_total", Help: "Calls of the feature store that failed.", Counts: true,
 			Read: func(emit ops.Emit) { emit(float64(s.Features().Failed)) }},
-		ops.Source{Name: "vqa_feature_cache_breaker", Help: "1 for the state of what keeps Redis from being asked: closed is well, none is without Redis.", Labels: []string{"state"},
+		ops.Source{Name: "vqa_feature_cache_breaker", Help: "1 for the state of the circuit breaker in front of Redis: closed means that Redis is asked, none that there is no Redis.", Labels: []string{"state"},
 			Read: func(emit ops.Emit) {
 				for _, state := range []string{"none", "closed", "half-open", "open"} {
 					emit(map[bool]float64{true: 1}[state == kept.breaker()], state)
 				}
 			}},
-		ops.Source{Name: "vqa_frames_total", Help: "Frames decoded, of them those wanted (sampled) and those wanted but damaged (dropped); of frames looked at, those encoded and those reused.", Labels: []string{"state"}, Counts: true,
+		ops.Source{Name: "vqa_frames_total", Help: "Frames decoded, sampled (wanted) and dropped (wanted but damaged); and, of the frames used, encoded and reused.", Labels: []string{"state"}, Counts: true,
 			Read: func(emit ops.Emit) {
 				f := s.Features()
 				emit(float64(f.Encoded), "encoded")
@@ -132,7 +132,7 @@ func (o *operations) service(s *answers.Service, kept featureStore) {
 	)
 }
 
-// spool has the room for uploads told. Of a bucket's nothing is known here.
+// spool registers the room for uploads in a folder. The room of a bucket is not known.
 func (o *operations) spool(kept uploads, dir string, quota int64) {
 	folder, ok := kept.(*spool.Folder)
 	if !ok {
@@ -140,22 +140,22 @@ func (o *operations) spool(kept uploads, dir string, quota int64) {
 	}
 	o.health.Watch(partSpool, seldom(room(dir)))
 	used := func(emit ops.Emit) {
-		if n, err := folder.Used(context.Background()); err == nil { // else nothing is said of it
+		if n, err := folder.Used(context.Background()); err == nil { // else there is no sample
 			emit(float64(n))
 		}
 	}
 	o.metrics.MustAdd(
-		ops.Source{Name: "vqa_spool_bytes", Help: "Of uploads in the spool, those that are coming included.", Read: used},
-		ops.Source{Name: "vqa_spool_quota_bytes", Help: "Most of all uploads together.", Read: func(emit ops.Emit) { emit(float64(quota)) }},
+		ops.Source{Name: "vqa_spool_bytes", Help: "Bytes of uploads in the spool, those still arriving included.", Read: used},
+		ops.Source{Name: "vqa_spool_quota_bytes", Help: "Limit of all uploads together, in bytes.", Read: func(emit ops.Emit) { emit(float64(quota)) }},
 	)
 }
 
-// observer is what the stream tells.
+// observer returns what the stream reports to.
 func (o *operations) observer() observer {
 	return observer{Health: o.health, Metrics: o.metrics, Observer: ops.NewObserver(o.metrics, o.tracing)}
 }
 
-// An observer is told what the stream is made of; its zero value is nobody.
+// An observer registers the health and metrics of the stream's parts; its zero value registers nothing.
 type observer struct {
 	Health   *ops.Health
 	Metrics  *ops.Metrics
@@ -179,7 +179,7 @@ func (o observer) store(s store.Store) {
 	}})
 }
 
-// condition has told what is wrong with a store as it was opened.
+// condition logs, and adds to readiness, what is wrong with a store that was opened.
 func (o observer) condition(ctx context.Context, s store.Health, log *slog.Logger) {
 	advice, err := s.Health(ctx)
 	if advice != "" {
@@ -190,13 +190,12 @@ func (o observer) condition(ctx context.Context, s store.Health, log *slog.Logge
 		log.Error("the store is damaged", "error", err)
 		o.Health.Degrade(partPages, func(context.Context) error { return err })
 	case err != nil:
-		log.Warn("the store does not tell whether it is damaged", "error", err)
+		log.Warn("the store could not be checked for damage", "error", err)
 	}
 }
 
-// stream has the numbers of the consumer told: one that consumes is ready once the
-// group has given it something to read, one that only publishes while a broker
-// answers.
+// stream registers the consumer's metrics. A process that consumes is ready once the group
+// has assigned it a partition; one that only publishes is ready while a broker answers.
 func (o observer) stream(c *kafka.Client, consumes bool) {
 	o.Health.Watch(partStream, func(ctx context.Context) error {
 		switch {
@@ -228,37 +227,37 @@ func (o observer) stream(c *kafka.Client, consumes bool) {
 	)
 }
 
-// publishing is s, with the outcomes that it did not publish told.
+// publishing returns s with a count of the outcomes that it failed to publish.
 func (o observer) publishing(s worker.Stream) worker.Stream {
 	if o.Metrics == nil {
 		return s
 	}
-	return told{s, o.Metrics}
+	return meteredStream{s, o.Metrics}
 }
 
-// told is a worker's stream, which publishes outcomes and nothing else.
-type told struct {
+// A meteredStream counts outcomes that could not be published; a worker publishes nothing else.
+type meteredStream struct {
 	worker.Stream
 	metrics *ops.Metrics
 }
 
 // Publish implements [worker.Stream].
-func (t told) Publish(ctx context.Context, messages ...ingest.Message) error {
-	err := t.Stream.Publish(ctx, messages...)
+func (m meteredStream) Publish(ctx context.Context, messages ...ingest.Message) error {
+	err := m.Stream.Publish(ctx, messages...)
 	if err != nil {
-		t.metrics.Unpublished(len(messages))
+		m.metrics.Unpublished(len(messages))
 	}
 	return err
 }
 
-// counted is a service that tells how large the batches are that it is asked.
-type counted struct {
+// A meteredService records the sizes of the batches that it is asked.
+type meteredService struct {
 	*answers.Service
 	metrics *ops.Metrics
 }
 
 // Ask implements [worker.Asker].
-func (c counted) Ask(ctx context.Context, about answers.About, questions []ingest.Question) ([]answers.Result, error) {
-	c.metrics.Batch(len(questions))
-	return c.Service.Ask(ctx, about, questions)
+func (m meteredService) Ask(ctx context.Context, about answers.About, questions []ingest.Question) ([]answers.Result, error) {
+	m.metrics.Batch(len(questions))
+	return m.Service.Ask(ctx, about, questions)
 }

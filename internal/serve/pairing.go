@@ -24,7 +24,7 @@ import (
 //	embedded   identity.json in the broker's folder names the store, and the store names the broker
 //	Kafka      the store names the cluster and the group, once it has been served beside them
 //
-// Whoever comes first, or comes from a version without identities, is noted. What does
+// The first one, or one of a version without identities, is noted. What does
 // not match is an error at start. With reset it is made to match, and nothing is deleted:
 // the embedded broker's folder is moved aside, and of Kafka nothing is changed.
 type pairing struct {
@@ -153,7 +153,7 @@ func (p pairing) kafka(ctx context.Context, c *kafka.Client, group string) error
 	case err != nil:
 		return err
 	case !told:
-		p.log.Warn("this process may not read the group's offsets, so nobody knows whether the store belongs together with this Kafka", "group", group)
+		p.log.Warn("this process may not read the group's offsets, so it is not known whether the store belongs together with this Kafka", "group", group)
 		return nil
 	case passed > 0 && p.reset:
 		p.log.Warn("reset: the group goes on where it is, and what it has passed is not answered again", "group", group, "cluster", cluster, "records", passed)

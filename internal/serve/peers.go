@@ -41,7 +41,7 @@ func newPeers(own profile, apart error, log *slog.Logger) *peers {
 }
 
 // begin tells of this process now and every few seconds until stop is called. A nil p
-// tells nobody.
+// does nothing.
 func (p *peers) begin(ctx context.Context, s store.Processes, health *ops.Health) (stop func()) {
 	if p == nil {
 		return func() {}
@@ -51,7 +51,7 @@ func (p *peers) begin(ctx context.Context, s store.Processes, health *ops.Health
 	}
 	health.Degrade(partUploads, func(context.Context) error { return p.refuseUploads() })
 	health.Degrade(partPeers, func(context.Context) error { return p.wrong(partPeers) })
-	if _, now, err := s.Serving(ctx, 0); err == nil { // what the clocks show is told at once
+	if _, now, err := s.Serving(ctx, 0); err == nil { // a difference of the clocks is reported at once
 		p.compareClock(now, time.Now())
 	}
 	p.beat(ctx, s)
@@ -75,7 +75,7 @@ func (p *peers) begin(ctx context.Context, s store.Processes, health *ops.Health
 		limited, done := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer done()
 		if err := s.End(limited, p.id); err != nil {
-			p.log.Debug("the others are not told that this process ends; they notice it in half a minute", "error", err)
+			p.log.Debug("the end of this process could not be announced; the others notice it in half a minute", "error", err)
 		}
 	}
 }
@@ -154,5 +154,5 @@ func (p *peers) refuseUploads() error {
 	return p.wrong(partUploads)
 }
 
-// elsewhere says whether another process may have uploads that this one does not see.
+// elsewhere reports whether another process may have uploads that this one does not see.
 func (p *peers) elsewhere() bool { return p.refuseUploads() != nil }

@@ -42,16 +42,16 @@ func (s *Settings) Prepare(ctx context.Context, p *Process, files bool) error {
 	if p.Wrong != nil {
 		wrong = append([]error{p.Wrong}, wrong...)
 	}
-	told := map[string]bool{}
+	reported := map[string]bool{}
 	for _, err := range wrong {
-		told[err.Error()] = true
+		reported[err.Error()] = true
 	}
 	for _, one := range s.preparations(ctx, p, files) {
 		err := one.try()
-		if err == nil || told[err.Error()] {
+		if err == nil || reported[err.Error()] {
 			continue
 		}
-		told[err.Error()] = true
+		reported[err.Error()] = true
 		wrong = append(wrong, fmt.Errorf("%s: %w", p.said(one.flag), err))
 	}
 	return refusal(wrong)
@@ -117,7 +117,7 @@ func (s *Settings) prepareKafka(files bool) error {
 	return client.Close()
 }
 
-// brokerAddress refuses what nobody could ever be reached at.
+// brokerAddress refuses an address that can never be reached.
 func brokerAddress(address string) error {
 	if address == "" || strings.ContainsAny(address, "/ ") {
 		return fmt.Errorf("%q is not HOST:PORT, as kafka:9092: %w", address, fault.BadRequest)

@@ -28,7 +28,7 @@ type profile struct {
 	Alike   map[string]string `json:"alike"`    // settings by their flags
 }
 
-// works says whether p answers questions.
+// works reports whether p answers questions.
 func (p profile) works() bool { return p.Role != roleAPI }
 
 // name is what p is called in messages.

@@ -27,7 +27,7 @@ func newRetention(d time.Duration) *retention {
 	return r
 }
 
-// shorterThan tells whether a topic that keeps its records for d, or for ever if that
+// shorterThan reports whether a topic that keeps its records for d, or for ever if that
 // is 0, keeps them longer. A nil r keeps all.
 func (r *retention) shorterThan(d time.Duration) bool {
 	if r == nil {

@@ -2,7 +2,7 @@ package serve
 
 import "log/slog"
 
-// tell says what may be read where nothing is set, so that nobody looks for long why
+// tell says what may be read where nothing is set, so that no operator looks for long why
 // a file is refused.
 func (m MediaSettings) tell(log *slog.Logger) {
 	if len(m.Roots) == 0 {

@@ -258,7 +258,7 @@ func (f featureStore) Close() error {
 	return f.redis.Close()
 }
 
-// breaker says whether Redis is asked, or "none".
+// breaker reports whether Redis is asked, or "none".
 func (f featureStore) breaker() string {
 	if f.redis == nil {
 		return "none"
@@ -309,7 +309,7 @@ func (s *Settings) checkHTTP() (wrong []error) {
 	if ip := net.ParseIP(host); err != nil {
 		wrong = append(wrong, fmt.Errorf("--listen %q is not an address and a port, as 127.0.0.1:8080", s.Listen))
 	} else if s.APIKeysFile == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		wrong = append(wrong, fmt.Errorf("--listen %s is not on loopback, where whoever reaches it could ask: give --api-keys-file", s.Listen))
+		wrong = append(wrong, fmt.Errorf("--listen %s is not on loopback, and without keys any machine that reaches it could ask: give --api-keys-file", s.Listen))
 	}
 	return wrong
 }

@@ -34,7 +34,7 @@ type Stream struct {
 	Limits  mediaLimits  // of media; zero: the usual
 	Peers   *peers       // nil: no other process shares the store
 	HTTP    httpSide
-	Observe observer // zero: nobody
+	Observe observer // zero: none
 	Reset   bool     // begin anew where store and broker do not belong together
 	Log     *slog.Logger
 	Ready   func(brokers []string, http string) // told once the topics are there, and where HTTP is; nil: nobody

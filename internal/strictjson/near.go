@@ -2,7 +2,7 @@ package strictjson
 
 import "strings"
 
-// Near tells whether a name may be meant for another: it differs in case or underscores
+// Near reports whether a name may be meant for another: it differs in case or underscores
 // only, or in one or two letters (put in, left out, exchanged, or two that changed places),
 // of more than two.
 func Near(given, name string) bool {

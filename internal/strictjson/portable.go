@@ -17,7 +17,7 @@ const (
 
 var errNotPortable = errors.New("not every JSON parser reads this")
 
-// Portable tells whether text is one JSON value that every parser reads, and reads alike:
+// Portable reports whether text is one JSON value that every parser reads, and reads alike:
 // valid UTF-8 without half surrogate pairs, equal names or U+0000 in a name, with numbers
 // that a double holds, and of modest depth.
 func Portable(text []byte) bool {

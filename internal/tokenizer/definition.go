@@ -77,7 +77,7 @@ func (d *definition) guessKind() string {
 	return ""
 }
 
-// has says whether a part is of that type, or a sequence with one of that type.
+// has reports whether a part is of that type, or a sequence with one of that type.
 func (d *definition) has(part, kind string) bool {
 	type one struct{ Type string }
 	var p struct {

@@ -129,7 +129,7 @@ type quiet struct{}
 
 func (quiet) Printf(context.Context, string, ...any) {}
 
-// answered tells whether a server spoke, if only to refuse: then it is not down.
+// answered reports whether a server spoke, if only to refuse: then it is not down.
 // Who gave up asking says nothing about it.
 func answered(err error) bool {
 	var refusal goredis.Error

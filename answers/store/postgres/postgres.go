@@ -128,7 +128,7 @@ func (s *Store) change(ctx context.Context, what string, do func(ctx context.Con
 	return nil
 }
 
-// collided tells whether err is a deadlock or a failure to serialise.
+// collided reports whether err is a deadlock or a failure to serialise.
 func collided(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")

@@ -122,7 +122,7 @@ func (s *Store) LeaveUpload(ctx context.Context, uri string, users ...string) er
 
 // TakeUnused implements [store.Uploads].
 func (s *Store) TakeUnused(ctx context.Context, now, lease time.Time, n int) (uris []string, err error) {
-	err = s.change(ctx, "take uploads that nobody uses", func(ctx context.Context, tx pgx.Tx) (err error) {
+	err = s.change(ctx, "take uploads that nothing uses", func(ctx context.Context, tx pgx.Tx) (err error) {
 		uris = nil
 		if err := unuse(ctx, tx, "until_ms <= $1", now.UnixMilli()); err != nil {
 			return err
@@ -141,7 +141,7 @@ func (s *Store) TakeUnused(ctx context.Context, now, lease time.Time, n int) (ur
 }
 
 // takeSome looks at n uploads, takes those that nobody uses, and forgets the others;
-// more tells whether there may be others.
+// more reports whether there may be others.
 func takeSome(ctx context.Context, tx pgx.Tx, now, lease time.Time, n int) (uris []string, more bool, err error) {
 	rows, err := tx.Query(ctx, "SELECT uri FROM videoqa_uploads WHERE lease_ms <= $1 ORDER BY uri LIMIT $2 FOR UPDATE SKIP LOCKED", now.UnixMilli(), n)
 	if err != nil {

@@ -45,7 +45,7 @@ func believe(ctx context.Context, path string) (sealed int, err error) {
 	}
 }
 
-// wholeOtherwise tells whether a file is whole by all but the checksums of its pages: its tables
+// wholeOtherwise reports whether a file is whole by all but the checksums of its pages: its tables
 // and indexes agree, and each row's checksum fits.
 func wholeOtherwise(ctx context.Context, path string) bool {
 	db, err := sql.Open("sqlite", location(path, url.Values{"_pragma": {"busy_timeout(10000)"}}))
@@ -66,7 +66,7 @@ func wholeOtherwise(ctx context.Context, path string) bool {
 	return true
 }
 
-// rowsFit tells whether all rows of a table can be read and are what was written.
+// rowsFit reports whether all rows of a table can be read and are what was written.
 func rowsFit(ctx context.Context, db *sql.DB, table sealedTable) bool {
 	rows, err := db.QueryContext(ctx, "SELECT "+table.columns+" FROM "+table.name)
 	if err != nil {

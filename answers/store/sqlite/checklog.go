@@ -173,7 +173,7 @@ func readFrames(log []byte) (read, there int, mended bool) {
 	return read, there, mended
 }
 
-// ends tells whether a frame is the last of a transaction.
+// ends reports whether a frame is the last of a transaction.
 func ends(head []byte) bool { return binary.BigEndian.Uint32(head[4:]) != 0 }
 
 // mendFrame puts a frame right in which one bit is wrong. A frame of an earlier log has

@@ -97,13 +97,13 @@ func openFile(tls *libc.TLS, v, name, file uintptr, flags int32, outFlags uintpt
 	return rc
 }
 
-// checksPages tells whether the file that a log belongs to has checksums.
+// checksPages reports whether the file that a log belongs to has checksums.
 func checksPages(tls *libc.TLS, log uintptr) bool {
 	main := at[sqlite3.Tsqlite3_file](sqlite3.Xsqlite3_database_file_object(tls, log))
 	return main.FpMethods != 0 && at[sqlite3.Tsqlite3_io_methods](main.FpMethods).FxRead == pointer(readMain)
 }
 
-// hasSums tells whether a file has checksums: its first page fits, or says so.
+// hasSums reports whether a file has checksums: its first page fits, or says so.
 func hasSums(tls *libc.TLS, file uintptr) bool {
 	buffer := tls.Alloc(pageSize)
 	defer tls.Free(pageSize)
@@ -120,7 +120,7 @@ func hasSums(tls *libc.TLS, file uintptr) bool {
 
 const magic = "SQLite format 3\x00"
 
-// declaresSums tells whether a first page says that pages end in room for a checksum.
+// declaresSums reports whether a first page says that pages end in room for a checksum.
 func declaresSums(page []byte) bool {
 	return strings.HasPrefix(string(page), magic) && binary.BigEndian.Uint16(page[16:]) == pageSize && page[20] == sumSize
 }

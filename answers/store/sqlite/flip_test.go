@@ -109,7 +109,7 @@ func readAll(ctx context.Context, s *sqlite.Store) (all []found) {
 	return all
 }
 
-// tellsWhatIsMissing tells whether got is a list like want but for rows that it calls
+// tellsWhatIsMissing reports whether got is a list like want but for rows that it calls
 // damaged.
 func tellsWhatIsMissing(got, want any) bool {
 	switch want := want.([]any)[0].(type) {

@@ -11,7 +11,7 @@ const (
 	frameSize = frameHead + pageSize
 )
 
-// frameFits tells whether a frame is what was written; before holds the sums of what
+// frameFits reports whether a frame is what was written; before holds the sums of what
 // precedes it.
 func frameFits(before, head, page []byte) bool {
 	return frameFitsIn(binary.LittleEndian, before, head, page) || frameFitsIn(binary.BigEndian, before, head, page)

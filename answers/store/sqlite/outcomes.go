@@ -115,7 +115,7 @@ func settleOne(tx *sql.Tx, o store.Outcome) (stored store.Stored, err error) {
 	return store.Stored{Outcome: store.Outcome{QuestionID: o.QuestionID, Request: o.Request, State: o.State, Message: o.Message}, Fresh: true}, settle(tx, o)
 }
 
-// anyDeleted tells whether o is an answer about a clip that is deleted.
+// anyDeleted reports whether o is an answer about a clip that is deleted.
 func anyDeleted(tx *sql.Tx, o store.Outcome) (bool, error) {
 	for _, id := range o.About.ClipIDs {
 		var gone bool

@@ -31,7 +31,7 @@ func sealPage(n int64, page []byte) {
 	binary.BigEndian.PutUint64(page[contentSize:], pageSum(n, page))
 }
 
-// pageFits tells whether a page is what was written. A page of zeros was never written:
+// pageFits reports whether a page is what was written. A page of zeros was never written:
 // SQLite leaves out what it does not need, and the file system fills the hole.
 func pageFits(n int64, page []byte) bool {
 	return binary.BigEndian.Uint64(page[contentSize:]) == pageSum(n, page) || allZero(page)

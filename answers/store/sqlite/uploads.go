@@ -100,7 +100,7 @@ func (s *Store) LeaveUpload(ctx context.Context, uri string, users ...string) er
 
 // TakeUnused implements [store.Uploads].
 func (s *Store) TakeUnused(ctx context.Context, now, lease time.Time, n int) (uris []string, err error) {
-	err = s.change(ctx, "take uploads that nobody uses", func(tx *sql.Tx) (err error) {
+	err = s.change(ctx, "take uploads that nothing uses", func(tx *sql.Tx) (err error) {
 		if err := unuse(tx, "until_ms <= ?", now.UnixMilli()); err != nil {
 			return err
 		}

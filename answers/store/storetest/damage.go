@@ -14,7 +14,7 @@ import (
 // A Spoil changes a bit of a value: that of a column in the row that has a key.
 type Spoil func(t *testing.T, table, column, keyColumn, key string)
 
-// RunDamaged holds a store to its word that a damaged row is noticed by whoever reads
+// RunDamaged holds a store to its word that a damaged row is noticed by each read of
 // it. Tables are named without a prefix.
 func RunDamaged(t *testing.T, open Open, spoil func(store.Store) Spoil) {
 	ctx := context.Background()

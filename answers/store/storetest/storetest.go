@@ -53,7 +53,7 @@ func Run(t *testing.T, open Open) {
 		{"an upload is unused when the last clip that names it is deleted, or names another", clipsUse},
 		{"an upload is used by questions and requests, for good or for a time", othersUse},
 		{"an upload that is being removed is not used again before it is gone", removing},
-		{"whoever begins to use an upload while others end it is not overlooked", useRace},
+		{"a use of an upload that begins while others end is not overlooked", useRace},
 		{"dead letters that are no question's outcome are listed page by page", letters},
 		{"processes that serve from one store see each other", processes},
 		{"what waits is listed, with the reason, and stays", waitList},

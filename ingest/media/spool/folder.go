@@ -126,7 +126,7 @@ func (f *Folder) writing() (list []fs.FileInfo, err error) {
 	return list, err
 }
 
-// Admit says whether an upload of so many bytes would be taken now, and why not as
+// Admit reports whether an upload of so many bytes would be taken now, and why not as
 // Put would.
 func (f *Folder) Admit(ctx context.Context, size int64) error {
 	if size > f.cfg.MaxBytes {

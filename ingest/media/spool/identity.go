@@ -15,7 +15,7 @@ import (
 func (f *Folder) identity() string { return filepath.Join(f.cfg.Dir, "identity") }
 
 // Identity names the folder: all processes that see it get the same name, by whichever
-// path they do, and those that see another one get another. Whoever asks first gives
+// path they do, and those that see another one get another. The process that asks first gives
 // the name. It returns [fault.Unavailable] if the disk fails.
 func (f *Folder) Identity() (string, error) {
 	text, err := os.ReadFile(f.identity())

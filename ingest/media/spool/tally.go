@@ -29,7 +29,7 @@ type tally struct {
 // more than other processes can have added since.
 func (t *tally) far() int64 { return max(t.quota/4, 4*t.most) }
 
-// fits tells whether the quota holds what is announced, more bytes of it new.
+// fits reports whether the quota holds what is announced, more bytes of it new.
 func (t *tally) fits(ctx context.Context, more int64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -48,7 +48,7 @@ func (t *tally) fits(ctx context.Context, more int64) error {
 	return nil
 }
 
-// admits tells whether an upload of that size would fit by now, unannounced.
+// admits reports whether an upload of that size would fit by now, unannounced.
 func (t *tally) admits(ctx context.Context, size int64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

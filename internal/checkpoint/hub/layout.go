@@ -97,7 +97,7 @@ func (h Hub) choose(all []string) ([]string, error) {
 	return nil, fmt.Errorf("it has no weights that can be read, neither safetensors nor pytorch_model.bin: %w", fault.NotFound)
 }
 
-// shardsComplete says whether all the shards that the shards' own names count up
+// shardsComplete reports whether all the shards that the shards' own names count up
 // to are among files. A single file is complete.
 func shardsComplete(files []string) bool {
 	for _, w := range weights {

@@ -12,7 +12,7 @@ import (
 )
 
 // lock takes the lock file name as Python's filelock does, by flock, and returns
-// what gives it back. It waits for whoever holds it, or until ctx ends: flock
+// what gives it back. It waits until it is free, or until ctx ends: flock
 // itself cannot be interrupted, so it is asked again at growing intervals.
 func lock(ctx context.Context, name string) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {

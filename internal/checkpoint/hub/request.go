@@ -61,7 +61,7 @@ func (h Hub) backoff(attempt int, last error) time.Duration {
 	return min(wait, time.Minute)
 }
 
-// passing says whether the same request may succeed later.
+// passing reports whether the same request may succeed later.
 func passing(ctx context.Context, err error) bool {
 	if ctx.Err() != nil {
 		return false
@@ -111,7 +111,7 @@ func failure(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", err, fault.RefusedURI)
 	}
 	var u *url.Error
-	if errors.As(err, &u) { // its address may be signed: whoever reads it in a log could fetch the file
+	if errors.As(err, &u) { // its address may be signed: a reader of the log could fetch the file
 		host := "the Hub"
 		if p, perr := url.Parse(u.URL); perr == nil {
 			host = p.Host

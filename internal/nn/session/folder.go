@@ -15,7 +15,7 @@ import (
 )
 
 // A folder is where one model's graphs and converted weights lie. Several
-// processes may share it: files appear whole or not at all, and whoever writes
+// processes may share it: files appear whole or not at all, and a process that writes
 // holds the lock.
 type folder string
 

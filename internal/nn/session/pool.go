@@ -29,7 +29,7 @@ type opened struct {
 }
 
 // use returns the session called name, made by open if there is none, and the
-// function that ends its use. Whoever waited for another's open that failed tries
+// function that ends its use. A caller that waited for another's open that failed tries
 // again with its own: the failure may be that the other's context ended.
 func (p *pool) use(name string, open func() (*onnx.Session, error)) (*onnx.Session, func(), error) {
 	for {

@@ -54,7 +54,7 @@ type Files struct {
 	Lower bool   // with Vocab: text is put into lower case and loses its accents first
 	BPE   *BPE   // vocab.json with merges.txt
 
-	// Clean says whether decoded text loses the spaces that English does not have. nil:
+	// Clean reports whether decoded text loses the spaces that English does not have. nil:
 	// tokenizer_config.json does not say, and the tokenizer's decoder decides.
 	Clean *bool
 	// Special lists tokens that the settings call special. Those that tokenizer.json
@@ -62,7 +62,7 @@ type Files struct {
 	Special []string
 }
 
-// None says whether no file has a tokenizer.
+// None reports whether no file has a tokenizer.
 func (f Files) None() bool { return f.JSON == nil && f.Vocab == nil && f.BPE == nil }
 
 // Read picks the tokenizer's files. read returns a file's content, or nil if there is
@@ -231,7 +231,7 @@ func (f Files) Digested() [][]byte {
 	return parts
 }
 
-// cleans says whether text is cleaned where the settings do not say: it is if the
+// cleans reports whether text is cleaned where the settings do not say: it is if the
 // decoder is WordPiece's, and cleans.
 func (f Files) cleans() bool {
 	if f.JSON == nil {
@@ -246,7 +246,7 @@ func (f Files) cleans() bool {
 	return json.Unmarshal(f.JSON, &definition) == nil && definition.Decoder.Type == "WordPiece" && definition.Decoder.Cleanup
 }
 
-// Cleans says whether decoded text loses the spaces that English does not have:
+// Cleans reports whether decoded text loses the spaces that English does not have:
 // as tokenizer_config.json says, else as the tokenizer's decoder does with each piece.
 func (f Files) Cleans() bool {
 	if f.Clean != nil {
