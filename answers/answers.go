@@ -7,7 +7,7 @@
 // It joins frames, which knows pixels, with a [Model], which knows no files:
 // plan, decode, prepare, encode, prefix, generate, one list of steps run by one
 // loop. All questions of a call share the steps up to the prefix, and are
-// answered in one batch. What was seen before is not computed again: frames'
+// answered in one batch. Nothing that the caches hold is computed again: frames'
 // features by content, clips' prefixes by their frames, and a known clip is not
 // even decoded.
 package answers
@@ -76,10 +76,10 @@ type Service struct {
 	models   []Model                           // the first answers questions that name none
 	features map[features.Type]*features.Cache // over one store
 	prefixes *lru.Cache[vlm.Context]
-	seen     *otter.Cache[string, seen]   // what a plan gave on a clip, so that it need not be decoded again
-	moments  *otter.Cache[string, looked] // and what a moment did
+	plans    *otter.Cache[string, usedFrames]    // the frames that a plan chose in a clip, so that it need not be decoded again
+	moments  *otter.Cache[string, decodedMoment] // and those of moments
 	slow     slowness
-	holdings *holdings       // whose all that is
+	entries  *cacheIndex     // of the caches above, by clip
 	queue    chan struct{}   // one token a call that is inside
 	slots    *fair.Scheduler // one for a clip that is decoded and encoded
 	taken    taken           // pictures, from clips
@@ -107,10 +107,10 @@ func New(cfg Config) (*Service, error) {
 			features.Float32: features.New(cfg.Features, features.Float32), features.Float16: features.New(cfg.Features, features.Float16),
 		},
 		prefixes: lru.New(cfg.PrefixBytes, func(_ string, p vlm.Context) int64 { return p.Bytes() }),
-		seen:     otter.Must(&otter.Options[string, seen]{MaximumSize: 10_000}),
-		moments:  otter.Must(&otter.Options[string, looked]{MaximumSize: 100_000}),
+		plans:    otter.Must(&otter.Options[string, usedFrames]{MaximumSize: 10_000}),
+		moments:  otter.Must(&otter.Options[string, decodedMoment]{MaximumSize: 100_000}),
 		slow:     newSlowness(),
-		holdings: newHoldings(),
+		entries:  newCacheIndex(),
 		queue:    make(chan struct{}, cfg.Clips+cfg.Queue),
 		slots:    fair.New(cfg.Clips),
 	}, nil
@@ -220,8 +220,8 @@ func (s *Service) Ask(ctx context.Context, about About, questions []ingest.Quest
 	results := make([]Result, len(questions))
 	for of, places := range s.sort(questions, results) {
 		j := job{
-			s: s, model: of.model, count: of.frames, source: about.source(), words: about.telling(),
-			places: places, questions: questions, results: results, cost: ingest.Cost{FetchMS: ms(about.fetching())},
+			s: s, model: of.model, count: of.frames, source: about.source(), words: about.listener(),
+			places: places, questions: questions, results: results, cost: ingest.Cost{FetchMS: ms(about.fetchTime())},
 		}
 		if err := j.run(ctx); err != nil {
 			return nil, fmt.Errorf("answers: ask: %w", err)

@@ -18,29 +18,29 @@ func (s Subject) source() source { return clipSource{s} }
 func (c clipSource) steps(j *job) []step {
 	return []step{
 		{"look the clip up", trace.Recall, new(float64), func(ctx context.Context) error { return c.recall(ctx, j) }},
-		j.turn(),
+		j.slot(),
 		{"decode", trace.Decode, &j.cost.DecodeMS, func(ctx context.Context) error { return c.decode(ctx, j) }},
 	}
 }
 
-func (c clipSource) line() string { return cmp.Or(c.Camera, c.clipID()) }
+func (c clipSource) fairnessKey() string { return cmp.Or(c.Camera, c.clipID()) }
 
-// recall finds a clip whose frames are known, with their prefix or all their features.
+// recall finds a clip in the caches: its frames, with their prefix or all their features.
 func (c clipSource) recall(ctx context.Context, j *job) error {
-	j.s.holdings.add(c.ClipID, plan, j.planKey(c.Subject)) // for whichever question it was decoded first
-	known, ok := j.s.seen.GetIfPresent(j.planKey(c.Subject))
+	j.s.entries.add(c.ClipID, planEntry, j.planKey(c.Subject)) // for whichever question it was decoded first
+	known, ok := j.s.plans.GetIfPresent(j.planKey(c.Subject))
 	if !ok {
 		return nil
 	}
 	still := known.length == 0
 	if id, err := j.prefixKey(known, still); err == nil {
 		if p, ok := j.s.prefixes.Peek(id); ok { // then features need not be read; counted below
-			j.seen, j.still, j.prefix = known, still, p
+			j.used, j.still, j.prefix = known, still, p
 			return nil
 		}
 	}
 	if vectors, ok := j.features().Have(ctx, j.featureKeys(known)); ok {
-		j.seen, j.vectors, j.still = known, vectors, still
+		j.used, j.vectors, j.still = known, vectors, still
 	}
 	return nil
 }
@@ -62,11 +62,11 @@ func (c clipSource) decode(ctx context.Context, j *job) error {
 		return err
 	}
 	for i, p := range pictures {
-		var l look
+		var l usedFrame
 		if pictures[i], l, err = j.prepare(p); err != nil {
 			return err
 		}
-		j.seen.looks = append(j.seen.looks, l)
+		j.used.frames = append(j.used.frames, l)
 	}
 	j.pixels, j.vectors = pictures, make([][]float32, len(pictures))
 	return nil
@@ -85,22 +85,22 @@ func (c clipSource) pictures(ctx context.Context, j *job) ([]frames.Picture, err
 	}
 	j.s.taken.add(pictures, report)
 	j.still = report.Still
-	j.seen.length = temporal.NewSeconds(report.Duration.Microseconds(), 1, 1e6)
-	j.seen.notes = Notes(report)
+	j.used.length = temporal.NewSeconds(report.Duration.Microseconds(), 1, 1e6)
+	j.used.notes = Notes(report)
 	return pictures, err
 }
 
-func (c clipSource) remember(j *job) { j.s.seen.Set(j.planKey(c.Subject), j.seen) }
+func (c clipSource) remember(j *job) { j.s.plans.Set(j.planKey(c.Subject), j.used) }
 
 // clipOf is the id that the clip was given, if it was: what has none cannot be forgotten by it.
-func (c clipSource) clipOf(look) string { return c.ClipID }
+func (c clipSource) clipOf(usedFrame) string { return c.ClipID }
 
 func (c clipSource) media() Subject { return c.Subject }
 
 func (c clipSource) describe(j *job, a *ingest.Answer) {
 	clip := ingest.SeenClip{ID: c.clipID(), Digest: c.Digest, Start: c.Start}
 	a.Sampling.Policy, a.Camera, a.Clips = "uniform", c.Camera, []ingest.SeenClip{clip}
-	a.Start, a.End = clock(clip, temporal.NewSeconds(c.From.Microseconds(), 1, 1e6)), clock(clip, c.end(j.seen.length))
+	a.Start, a.End = clock(clip, temporal.NewSeconds(c.From.Microseconds(), 1, 1e6)), clock(clip, c.end(j.used.length))
 }
 
 // end is where the span ends in a clip of that length.

@@ -17,7 +17,7 @@ import (
 	"videoqa/temporal"
 )
 
-// Footage is what questions about a range of a camera's time look at: moments of
+// Footage is the subject of questions about a range of a camera's time: moments of
 // [From, To) on the grid of [temporal.Grid], in whichever clip shows them.
 type Footage struct {
 	Camera   string
@@ -54,8 +54,8 @@ type Media struct {
 // A footageSource is a range of a camera's time, with what one job found of it.
 type footageSource struct {
 	Footage
-	spots   []spot
-	clips   []ingest.SeenClip // that were looked at
+	moments []gridMoment
+	clips   []ingest.SeenClip // of the frames used
 	opened  map[int]Media     // by clip of the footage
 	digests map[int]string
 	leftOut []int // clips
@@ -66,18 +66,18 @@ func (f Footage) source() source { return &footageSource{Footage: f} }
 
 func (f *footageSource) steps(j *job) []step {
 	return []step{
-		j.turn(),
+		j.slot(),
 		{"fetch", trace.Fetch, &j.cost.FetchMS, func(ctx context.Context) error { return f.gather(ctx, j) }},
 		{"decode", trace.Decode, &j.cost.DecodeMS, func(ctx context.Context) error { return f.decode(ctx, j) }},
 	}
 }
 
-func (f *footageSource) line() string { return f.Camera }
+func (f *footageSource) fairnessKey() string { return f.Camera }
 
 // remember does nothing: each moment was remembered when it was decoded.
 func (f *footageSource) remember(*job) {}
 
-func (f *footageSource) clipOf(l look) string { return f.clips[l.clip].ID }
+func (f *footageSource) clipOf(l usedFrame) string { return f.clips[l.clip].ID }
 
 func (f *footageSource) media() Subject { return Subject{} }
 
@@ -86,25 +86,25 @@ func (f *footageSource) describe(_ *job, a *ingest.Answer) {
 	a.Sampling.Policy, a.Camera, a.Clips, a.Start, a.End = "grid", f.Camera, f.clips, &from, &to
 }
 
-// A spot is a moment that is looked at.
-type spot struct {
-	clip   int // of the footage
-	at     time.Duration
-	key    string
-	looked looked
-	found  bool
-	vector []float32
-	pixels frames.Picture
+// A gridMoment is a moment of the range that the answer uses.
+type gridMoment struct {
+	clip    int // of the footage
+	at      time.Duration
+	key     string
+	decoded decodedMoment
+	found   bool
+	vector  []float32
+	pixels  frames.Picture
 }
 
-// looked is what a moment of a clip gave.
-type looked struct {
-	look
+// A decodedMoment is the frame that a clip shows at a moment.
+type decodedMoment struct {
+	usedFrame
 	notes []ingest.Note
 }
 
-// gather chooses the moments, opens the clips that show them, and recalls those
-// that were looked at before.
+// gather chooses the moments, opens the clips that show them, and finds the moments that the
+// caches have.
 func (f *footageSource) gather(ctx context.Context, j *job) error {
 	stretches := make([]temporal.Stretch, len(f.Clips))
 	for i, c := range f.Clips {
@@ -114,14 +114,14 @@ func (f *footageSource) gather(ctx context.Context, j *job) error {
 	if len(moments) == 0 {
 		return fmt.Errorf("none of %d clips shows anything of %v to %v: %w", len(f.Clips), f.From, f.To, fault.NoFootage)
 	}
-	j.seen.notes = slices.Clone(f.Notes)
+	j.used.notes = slices.Clone(f.Notes)
 	f.opened, f.digests = map[int]Media{}, map[int]string{}
 	for _, m := range moments {
 		if err := f.open(ctx, j, m.Stretch); err != nil {
 			return err
 		}
 		if media, ok := f.opened[m.Stretch]; ok {
-			f.spots = append(f.spots, f.recall(ctx, j, media, m))
+			f.moments = append(f.moments, f.recall(ctx, j, media, m))
 		}
 	}
 	return nil
@@ -156,41 +156,41 @@ func (f *footageSource) leaveOut(ctx context.Context, j *job, clip int, err erro
 
 // note adds a note, once.
 func (j *job) note(n ingest.Note) {
-	if !slices.Contains(j.seen.notes, n) {
-		j.seen.notes = append(j.seen.notes, n)
+	if !slices.Contains(j.used.notes, n) {
+		j.used.notes = append(j.used.notes, n)
 	}
 }
 
-func (f *footageSource) recall(ctx context.Context, j *job, media Media, m temporal.Moment) spot {
-	s := spot{clip: m.Stretch, at: m.At}
+func (f *footageSource) recall(ctx context.Context, j *job, media Media, m temporal.Moment) gridMoment {
+	s := gridMoment{clip: m.Stretch, at: m.At}
 	s.key = j.momentKey(media.Digest, m.At)
-	j.s.holdings.add(f.Clips[m.Stretch].ID, moment, s.key)
+	j.s.entries.add(f.Clips[m.Stretch].ID, momentEntry, s.key)
 	known, ok := j.s.moments.GetIfPresent(s.key)
 	if !ok {
 		return s
 	}
 	if vectors, have := j.features().Have(ctx, []string{j.featureKey(known.digest)}); have {
-		s.looked, s.vector, s.found = known, vectors[0], true
+		s.decoded, s.vector, s.found = known, vectors[0], true
 	}
 	return s
 }
 
-// decode takes what is not known from the clips, and lists what is looked at.
+// decode decodes the moments that the caches do not have, and lists the frames used.
 func (f *footageSource) decode(ctx context.Context, j *job) error {
 	for _, clip := range slices.Sorted(maps.Keys(f.opened)) {
 		if err := f.decodeClip(ctx, j, clip, f.opened[clip]); err != nil {
 			return err
 		}
 	}
-	for _, s := range f.spots {
+	for _, s := range f.moments {
 		if s.found {
-			f.look(j, s)
+			f.use(j, s)
 		}
 	}
-	if len(j.seen.looks) == 0 {
+	if len(j.used.frames) == 0 {
 		return f.wrong
 	}
-	if len(j.seen.looks) < j.count {
+	if len(j.used.frames) < j.count {
 		j.note(ingest.FewerFrames)
 	}
 	return nil
@@ -209,7 +209,7 @@ func (f *footageSource) close() {
 func (f *footageSource) decodeClip(ctx context.Context, j *job, clip int, media Media) error {
 	var missing []int
 	var plan frames.Plan
-	for i, s := range f.spots {
+	for i, s := range f.moments {
 		if s.clip == clip && !s.found {
 			missing, plan.At = append(missing, i), append(plan.At, s.at)
 		}
@@ -234,41 +234,41 @@ func (f *footageSource) decodeClip(ctx context.Context, j *job, clip int, media 
 		return f.leaveOut(ctx, j, clip, err)
 	}
 	for n, i := range missing {
-		s := &f.spots[i]
-		if s.pixels, s.looked.look, err = j.prepare(pictures[report.Shown[n]]); err != nil {
+		s := &f.moments[i]
+		if s.pixels, s.decoded.usedFrame, err = j.prepare(pictures[report.Shown[n]]); err != nil {
 			return f.leaveOut(ctx, j, clip, err)
 		}
 		if report.Instead[n] {
-			s.looked.notes = append(s.looked.notes, ingest.Degraded)
+			s.decoded.notes = append(s.decoded.notes, ingest.Degraded)
 		}
 		if report.NoToneMapping {
-			s.looked.notes = append(s.looked.notes, ingest.NoToneMapping)
+			s.decoded.notes = append(s.decoded.notes, ingest.NoToneMapping)
 		}
 		if report.ClockJump {
-			s.looked.notes = append(s.looked.notes, ingest.ClockJump)
+			s.decoded.notes = append(s.decoded.notes, ingest.ClockJump)
 		}
 		s.found = true
-		j.s.moments.Set(s.key, s.looked)
+		j.s.moments.Set(s.key, s.decoded)
 	}
 	return nil
 }
 
-// look adds a spot to what is looked at, unless its picture is there already.
-func (f *footageSource) look(j *job, s spot) {
+// use adds a moment to the frames used, unless its picture is among them already.
+func (f *footageSource) use(j *job, s gridMoment) {
 	c := f.Clips[s.clip]
-	l := s.looked.look
+	l := s.decoded.usedFrame
 	l.clip = slices.IndexFunc(f.clips, func(seen ingest.SeenClip) bool { return seen.ID == c.ID })
 	if l.clip < 0 {
 		start := ingest.NewTime(c.Start)
 		l.clip = len(f.clips)
 		f.clips = append(f.clips, ingest.SeenClip{ID: c.ID, Digest: f.digests[s.clip], Start: &start})
 	}
-	if slices.ContainsFunc(j.seen.looks, func(o look) bool { return o.clip == l.clip && o.pts == l.pts }) {
+	if slices.ContainsFunc(j.used.frames, func(o usedFrame) bool { return o.clip == l.clip && o.pts == l.pts }) {
 		return
 	}
-	j.seen.looks = append(j.seen.looks, l)
+	j.used.frames = append(j.used.frames, l)
 	j.vectors, j.pixels = append(j.vectors, s.vector), append(j.pixels, s.pixels)
-	for _, n := range s.looked.notes {
+	for _, n := range s.decoded.notes {
 		j.note(n)
 	}
 }

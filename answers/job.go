@@ -28,26 +28,27 @@ type job struct {
 	words     Words
 
 	still    bool
-	seen     seen
-	pixels   []frames.Picture // prepared, one a look; empty where that was known
-	vectors  [][]float32      // one a look; nil where it has to be encoded
+	used     usedFrames
+	pixels   []frames.Picture // prepared, one for each frame used; empty where its features were known
+	vectors  [][]float32      // one for each frame used; nil where it has to be encoded
 	prefix   vlm.Context
 	prefixID string
-	done     func() // gives the turn to decode and encode back; nil: it has none
+	done     func() // gives the slot for decoding and encoding back; nil: it has none
 	cache    ingest.CacheUse
 	cost     ingest.Cost
 }
 
-// seen is what a plan gave on a clip: enough to answer without decoding it again.
-type seen struct {
-	looks  []look
+// usedFrames are the frames that a plan chose in a clip: enough to answer from the caches
+// without decoding the clip again.
+type usedFrames struct {
+	frames []usedFrame
 	length temporal.Seconds
 	notes  []ingest.Note
 }
 
-// A look is one prepared picture.
-type look struct {
-	clip   int // of the clips that the source says were looked at
+// A usedFrame is one prepared picture.
+type usedFrame struct {
+	clip   int // index into the clips of the answer
 	pts    temporal.Seconds
 	digest string
 	size   [2]int // width and height
@@ -73,8 +74,8 @@ func (j *job) stepsToSee() []step {
 	return append(j.source.steps(j), step{"encode", trace.Encode, &j.cost.EncodeMS, j.encode})
 }
 
-// turn is the step of a source that waits until the job may decode and encode.
-func (j *job) turn() step { return step{"wait for a turn", "", &j.cost.QueueMS, j.takeTurn} }
+// slot returns the step of a source that waits until the job may decode and encode.
+func (j *job) slot() step { return step{"wait for a slot", "", &j.cost.QueueMS, j.acquireSlot} }
 
 // run takes the job through its steps, and finishes its answers.
 func (j *job) run(ctx context.Context) error {
@@ -88,8 +89,8 @@ func (j *job) run(ctx context.Context) error {
 // through takes the job through steps, noting the time that each takes.
 func (j *job) through(ctx context.Context, steps []step) error {
 	defer j.source.close()
-	defer j.endTurn()
-	ctx = fair.WithKey(ctx, j.source.line())
+	defer j.releaseSlot()
+	ctx = fair.WithKey(ctx, j.source.fairnessKey())
 	for _, step := range steps {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
@@ -108,27 +109,27 @@ func (j *job) through(ctx context.Context, steps []step) error {
 	return nil
 }
 
-// takeTurn waits until the job may decode and encode, unless that is known.
-func (j *job) takeTurn(ctx context.Context) (err error) {
+// acquireSlot waits until the job may decode and encode, unless its features are known.
+func (j *job) acquireSlot(ctx context.Context) (err error) {
 	if j.vectors == nil && j.prefix == nil {
 		j.done, err = j.s.slots.Acquire(ctx)
 	}
 	return err
 }
 
-func (j *job) endTurn() {
+func (j *job) releaseSlot() {
 	if j.done != nil {
 		j.done()
 	}
 }
 
-// prepare makes a picture what the model looks at.
-func (j *job) prepare(p frames.Picture) (frames.Picture, look, error) {
+// prepare makes a picture what the model wanted at.
+func (j *job) prepare(p frames.Picture) (frames.Picture, usedFrame, error) {
 	if err := j.checkPrepared(p); err != nil {
-		return p, look{}, err
+		return p, usedFrame{}, err
 	}
 	p.Image = j.model.Vision().Preparation.Apply(p.Image)
-	return p, look{pts: p.PTS, digest: pictureDigest(p), size: [2]int{p.Width, p.Height}}, nil
+	return p, usedFrame{pts: p.PTS, digest: pictureDigest(p), size: [2]int{p.Width, p.Height}}, nil
 }
 
 // Notes returns the notes of an answer about the pictures of a report.
@@ -161,33 +162,33 @@ func (j *job) checkPrepared(p frames.Picture) error {
 // features are the cache of what the job's model makes.
 func (j *job) features() *features.Cache { return j.s.features[storedAs(j.model)] }
 
-// encode gets the features of the looks that are without: remembered ones from
-// the cache, the others in one run for each size of picture.
+// encode gets the features of the frames that have none yet: from the cache, or else in one
+// run for each size of picture.
 func (j *job) encode(ctx context.Context) error {
-	defer j.endTurn()
+	defer j.releaseSlot()
 	if j.prefix != nil {
-		j.cache.FramesHit = len(j.seen.looks)
-		j.own(ctx)
+		j.cache.FramesHit = len(j.used.frames)
+		j.recordOwners(ctx)
 		return nil
 	}
 	var without []int
 	var keys []string
-	for i, key := range j.featureKeys(j.seen) {
+	for i, key := range j.featureKeys(j.used) {
 		if j.vectors[i] == nil {
 			without, keys = append(without, i), append(keys, key)
 		}
 	}
 	j.cache.FramesHit = len(j.vectors)
 	if len(without) == 0 {
-		j.own(ctx)
+		j.recordOwners(ctx)
 		return nil
 	}
 	vectors, hits, err := j.features().Fill(ctx, keys, func(ctx context.Context, missing []int) ([][]float32, error) {
-		looks := make([]int, len(missing))
+		wanted := make([]int, len(missing))
 		for n, i := range missing {
-			looks[n] = without[i]
+			wanted[n] = without[i]
 		}
-		return j.encodeLooks(ctx, looks)
+		return j.encodeFrames(ctx, wanted)
 	})
 	if err != nil {
 		return err
@@ -198,20 +199,20 @@ func (j *job) encode(ctx context.Context) error {
 	j.cache.FramesMiss = len(without) - hits
 	j.cache.FramesHit -= j.cache.FramesMiss
 	j.source.remember(j)
-	j.own(ctx)
+	j.recordOwners(ctx)
 	return nil
 }
 
-func (j *job) encodeLooks(ctx context.Context, looks []int) ([][]float32, error) {
-	out := make([][]float32, len(looks))
-	bySize := map[[2]int][]int{} // places in looks
-	for n, i := range looks {
-		bySize[j.seen.looks[i].size] = append(bySize[j.seen.looks[i].size], n)
+func (j *job) encodeFrames(ctx context.Context, wanted []int) ([][]float32, error) {
+	out := make([][]float32, len(wanted))
+	bySize := map[[2]int][]int{} // places in wanted
+	for n, i := range wanted {
+		bySize[j.used.frames[i].size] = append(bySize[j.used.frames[i].size], n)
 	}
 	for _, places := range bySize {
 		pictures := make([]prepare.Image, len(places))
 		for k, n := range places {
-			pictures[k] = j.pixels[looks[n]].Image
+			pictures[k] = j.pixels[wanted[n]].Image
 		}
 		encoded, err := j.model.See(ctx, pictures)
 		if err != nil {
@@ -226,13 +227,13 @@ func (j *job) encodeLooks(ctx context.Context, looks []int) ([][]float32, error)
 
 // read gets the clip's prefix, which does not depend on any question.
 func (j *job) read(ctx context.Context) error {
-	id, err := j.prefixKey(j.seen, j.still)
+	id, err := j.prefixKey(j.used, j.still)
 	if err != nil {
 		return err
 	}
 	j.prefixID = id
 	for _, clip := range j.clipIDs() {
-		j.s.holdings.add(clip, prefix, j.prefixID)
+		j.s.entries.add(clip, prefixEntry, j.prefixID)
 	}
 	if j.prefix != nil { // known since it was looked up, and only counted here
 		j.s.prefixes.Find(j.prefixID)
@@ -258,7 +259,7 @@ func (j *job) finish() {
 	}
 }
 
-// receipt fills in what was looked at, and the id that follows from it.
+// receipt fills in the frames used, and the id that follows from them.
 func (j *job) receipt(a *ingest.Answer, q ingest.Question) {
 	media := j.source.media()
 	a.QuestionID = q.ID
@@ -276,20 +277,20 @@ func (j *job) receipt(a *ingest.Answer, q ingest.Question) {
 			a.Sampling.Notes = append(a.Sampling.Notes, ingest.FewerFrames)
 		}
 	}
-	var seen []string
-	for _, l := range j.seen.looks {
+	var used []string
+	for _, l := range j.used.frames {
 		clip := a.Clips[l.clip]
 		a.Sampling.Frames = append(a.Sampling.Frames, ingest.SeenFrame{ClipID: clip.ID, PTS: l.pts, Time: clock(clip, l.pts)})
-		seen = append(seen, clip.ID, l.pts.String(), l.digest)
+		used = append(used, clip.ID, l.pts.String(), l.digest)
 	}
 	if a.UnknownFields = q.Unknown; len(q.Unknown) > 0 {
 		a.Sampling.Notes = append(a.Sampling.Notes, ingest.UnknownField)
 	}
-	a.Sampling.Notes = append(append([]ingest.Note{}, j.seen.notes...), a.Sampling.Notes...) // never null
+	a.Sampling.Notes = append(append([]ingest.Note{}, j.used.notes...), a.Sampling.Notes...) // never null
 	a.Evidence = []ingest.Evidence{}
 	a.Model = Described(j.model.Description())
 	a.Cache, a.Cost = j.cache, j.cost
-	a.ID = j.answerID(a, q, media, seen)
+	a.ID = j.answerID(a, q, media, used)
 	a.ProducedAt = ingest.NewTime(time.Now())
 }
 

@@ -17,7 +17,7 @@ import (
 // Every key and id of the service is made here. A key names all that decides its value, and nothing else: what is remembered
 // under it is right for every caller that makes the same key, in this process or, of features, in another.
 
-// planKey names what decides which prepared pictures of a clip are looked at.
+// planKey names what decides which prepared pictures of a clip are used.
 func (j *job) planKey(s Subject) string {
 	return features.Key(s.Digest, frames.Revision, strconv.Itoa(j.count), s.From.String(), s.To.String(), j.preparation())
 }
@@ -40,18 +40,18 @@ func (j *job) featureKey(picture string) string {
 	return features.Key(append(j.model.FeatureKey(), picture)...)
 }
 
-// featureKeys are those of all pictures that were seen.
-func (j *job) featureKeys(v seen) []string {
-	keys := make([]string, len(v.looks))
-	for i, l := range v.looks {
+// featureKeys returns the keys of the features of the frames used.
+func (j *job) featureKeys(v usedFrames) []string {
+	keys := make([]string, len(v.frames))
+	for i, l := range v.frames {
 		keys[i] = j.featureKey(l.digest)
 	}
 	return keys
 }
 
-// prefixKey names the prefix of what was seen.
-func (j *job) prefixKey(v seen, still bool) (string, error) {
-	parts, err := j.model.ContextKey(len(v.looks), !still)
+// prefixKey names the prefix of the frames used.
+func (j *job) prefixKey(v usedFrames, still bool) (string, error) {
+	parts, err := j.model.ContextKey(len(v.frames), !still)
 	if err != nil {
 		return "", err
 	}
@@ -78,12 +78,12 @@ func questionID(media Subject, q ingest.Question) string {
 	return "q-" + features.Key(parts...)[:16]
 }
 
-// answerID follows from the question, from what answered it and how, and from what was seen: clip, time and picture of
+// answerID follows from the question, from what answered it and how, and from the frames used: clip, time and picture of
 // each frame.
-func (j *job) answerID(a *ingest.Answer, q ingest.Question, media Subject, seen []string) string {
+func (j *job) answerID(a *ingest.Answer, q ingest.Question, media Subject, used []string) string {
 	m := j.model.Description()
 	return "a-" + features.Key(append([]string{
 		a.QuestionID, q.RequestHash(), m.Digest, string(m.Precision), string(m.Preprocess), a.Sampling.Policy, strconv.Itoa(j.count),
 		media.From.String(), media.To.String(), fmt.Sprint(j.s.cfg.MaxTokens, j.s.cfg.Beam, j.s.cfg.AbstainBelow),
-	}, seen...)...)[:32]
+	}, used...)...)[:32]
 }

@@ -52,7 +52,7 @@ func (j *job) take(a *ingest.Answer, r vlm.Reply, q ingest.Question) {
 		holds bool
 	}{
 		{ingest.UnknownWords, r.UnknownWords}, {ingest.QuestionCut, r.PromptCut},
-		{ingest.NoTime, len(j.seen.looks) < 2 && aboutTime(q.Text)}, {ingest.Cut, r.Cut},
+		{ingest.NoTime, len(j.used.frames) < 2 && aboutTime(q.Text)}, {ingest.Cut, r.Cut},
 	} {
 		if n.holds {
 			a.Sampling.Notes = append(a.Sampling.Notes, n.note)

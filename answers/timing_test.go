@@ -16,7 +16,7 @@ func TestQuestionsAboutTimeAreKnown(t *testing.T) {
 		}
 	}
 	for _, question := range []string{
-		"", "what is this?", "where is the dog?", "how many things are there?", "is there a dog?", "what color is the background?", "what is next to the dog?",
+		"", "what is this?", "where is the dog?", "how many entries are there?", "is there a dog?", "what color is the background?", "what is next to the dog?",
 		"are there leaves on the tree?", "is there a movie poster?", "how long is the table?", "what is the man doing?", "is there a stop sign?", "who is in the first row?",
 		"what is the last name on the sign?", "is this fast food?", "what is going on?", "what time is it on the clock?", "is the man standing?", "is there a bus stop?",
 		"what is at the end of the street?", "who was the street named after?", "is it a still life?", "what is on the wall?", "is the woman happy?", "what does the sign say?",
