@@ -101,15 +101,8 @@ func (c *Checkpoint) readSettings(fsys fs.FS) (err error) {
 	if c.ConfigJSON, err = readSmall(fsys, "config.json"); err != nil {
 		return err
 	}
-	config, err := hfjson.Parse(c.ConfigJSON)
-	if err != nil {
-		return fmt.Errorf("read config.json: %w: %w", err, fault.BadModel)
-	}
-	if c.modelType = config.Text("model_type", ""); c.modelType == "" {
-		config.Fail("model_type", "is missing, so no family of models is known for it")
-	}
-	if config.Err() != nil {
-		return fmt.Errorf("read config.json: %w: %w", config.Err(), fault.BadModel)
+	if c.modelType, err = ModelType(c.ConfigJSON); err != nil {
+		return err
 	}
 	for _, file := range []struct {
 		name string
@@ -120,6 +113,23 @@ func (c *Checkpoint) readSettings(fsys fs.FS) (err error) {
 		}
 	}
 	return nil
+}
+
+// ModelType returns the model_type of a config.json, which names the family of models. It
+// returns [fault.BadModel] if there is none.
+func ModelType(configJSON []byte) (string, error) {
+	config, err := hfjson.Parse(configJSON)
+	if err != nil {
+		return "", fmt.Errorf("read config.json: %w: %w", err, fault.BadModel)
+	}
+	modelType := config.Text("model_type", "")
+	if modelType == "" {
+		config.Fail("model_type", "is missing, so no family of models is known for it")
+	}
+	if config.Err() != nil {
+		return "", fmt.Errorf("read config.json: %w: %w", config.Err(), fault.BadModel)
+	}
+	return modelType, nil
 }
 
 // Beside reads the tensors of another safetensors file of the folder, which must be

@@ -33,7 +33,7 @@ func (c *Pull) Run(ctx context.Context, a *App) error {
 		return err
 	}
 	h := hub.Environment(a.Getenv)
-	h.Sidecars = models.Sidecars()
+	h.Sidecars, h.Accept = models.Sidecars(), models.CheckFamily
 	if !h.Offline {
 		fmt.Fprintf(a.Err, "pulling %s from %s into %s\n", repo, withoutUser(cmp.Or(h.Endpoint, hub.DefaultEndpoint)), printable(h.CacheDir))
 	}

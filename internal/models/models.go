@@ -8,6 +8,7 @@ package models
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"videoqa/answers"
 	"videoqa/gitvideo"
@@ -63,7 +64,26 @@ func familyOf(c *checkpoint.Checkpoint) (family, error) {
 			vision: gitvideo.VisionOf,
 		}, nil
 	}
-	return family{}, fmt.Errorf("models: open %s: config.json: model_type: %q is not supported, only %q: %w", c.Place, c.ModelType(), []string{gitvideo.Family}, fault.BadModel)
+	return family{}, fmt.Errorf("models: open %s: %w", c.Place, unsupported(c.ModelType()))
+}
+
+func unsupported(modelType string) error {
+	return fmt.Errorf("config.json: model_type: %q is not supported, only %q: %w", modelType, supported(), fault.BadModel)
+}
+
+// supported lists the model_type of each family.
+func supported() []string { return []string{gitvideo.Family} }
+
+// CheckFamily returns [fault.BadModel] if a config.json names no supported family.
+func CheckFamily(configJSON []byte) error {
+	modelType, err := checkpoint.ModelType(configJSON)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(supported(), modelType) {
+		return unsupported(modelType)
+	}
+	return nil
 }
 
 // Open makes c, which is borrowed until Close, ready to answer. It returns

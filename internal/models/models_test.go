@@ -68,3 +68,12 @@ func TestAFamilyThatIsNotSupportedIsNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyConfigurationsOfSupportedFamiliesPass(t *testing.T) {
+	for config, says := range map[string]string{`{"model_type":"git"}`: "", `{"model_type":"llava"}`: `"llava" is not supported, only ["git"]`, `{}`: "is missing", `[`: "read config.json"} {
+		err := models.CheckFamily([]byte(config))
+		if says == "" && err != nil || says != "" && (!errors.Is(err, fault.BadModel) || !strings.Contains(err.Error(), says)) {
+			t.Errorf("%s: %v; want %q", config, err, says)
+		}
+	}
+}

@@ -43,6 +43,10 @@ type Hub struct {
 	Sidecars []string     // files to fetch where they are there, besides config.json, the tokenizer and the weights
 	Client   *http.Client // empty: one of our own; its CheckRedirect is not used
 
+	// Accept returns why a checkpoint with this config.json is not wanted. A Pull fetches
+	// nothing more of it then. nil: all are wanted.
+	Accept func(configJSON []byte) error
+
 	pause    time.Duration // before the second attempt, doubled before each later one; 0: a second
 	progress Progress      // of the Pull that runs
 }

@@ -390,6 +390,28 @@ func TestARepositoryThatIsNoCheckpointIsNamedSo(t *testing.T) {
 	}
 }
 
+func TestACheckpointThatIsNotWantedIsNotFetchedBeyondItsConfig(t *testing.T) {
+	s := start(t)
+	h := s.client(t)
+	unwanted := errors.New("unwanted")
+	h.Accept = func(config []byte) error {
+		if string(config) != s.files[second]["config.json"] {
+			t.Errorf("asked about %s", config)
+		}
+		return unwanted
+	}
+	for range 2 { // also when its config.json is there already
+		if _, err := h.Pull(t.Context(), org, nil); !errors.Is(err, unwanted) {
+			t.Errorf("Pull = %v; want %v", err, unwanted)
+		}
+	}
+	for _, r := range s.requests {
+		if strings.Contains(r, "/resolve/") && !strings.Contains(r, "config.json") {
+			t.Errorf("%s was requested", r)
+		}
+	}
+}
+
 func TestAllShardsAreFetchedAndNeeded(t *testing.T) {
 	s := start(t)
 	delete(s.files[second], "model.safetensors")

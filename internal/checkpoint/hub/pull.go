@@ -34,14 +34,29 @@ func (p *pull) run(ctx context.Context) (dir string, err error) {
 	dir = filepath.Join(p.hub.folder(p.repo), "snapshots", commit)
 	for _, file := range files {
 		pointer := filepath.Join(dir, filepath.FromSlash(file))
-		if _, err := os.Stat(pointer); err == nil {
-			continue
+		if _, err := os.Stat(pointer); err != nil {
+			if err := p.file(ctx, commit, file, pointer); err != nil {
+				return "", fmt.Errorf("fetch %s: %w", file, err)
+			}
 		}
-		if err := p.file(ctx, commit, file, pointer); err != nil {
-			return "", fmt.Errorf("fetch %s: %w", file, err)
+		if file == configFile { // the first one
+			if err := p.accept(pointer); err != nil {
+				return "", err
+			}
 		}
 	}
 	return dir, p.hub.writeRef(p.repo, commit)
+}
+
+func (p *pull) accept(config string) error {
+	if p.hub.Accept == nil {
+		return nil
+	}
+	text, err := os.ReadFile(config)
+	if err != nil {
+		return err
+	}
+	return p.hub.Accept(text)
 }
 
 // maxListing bounds what the Hub may say about a repository.
