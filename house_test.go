@@ -110,6 +110,7 @@ var rooms = []string{
 	"internal/onnx/kernels",
 	"internal/ops",
 	"internal/serve",
+	"internal/sleep",
 	"internal/tokenizer",
 	"internal/tokenizer/files",
 	"internal/trace",

@@ -14,6 +14,7 @@ import (
 	"videoqa/answers/store"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
+	"videoqa/internal/sleep"
 )
 
 // asking is the body of POST /v1/questions: what all its questions are about, and
@@ -223,7 +224,7 @@ func (a *API) await(w http.ResponseWriter, r *http.Request, questions []ingest.Q
 		if err := a.look(ctx, questions, results, &left); err != nil && ctx.Err() == nil {
 			return err
 		}
-		if left > 0 && !sleep(ctx, a.untilNextLook(began)) {
+		if left > 0 && sleep.For(ctx, a.untilNextLook(began)) != nil {
 			break
 		}
 	}
@@ -272,17 +273,6 @@ func statusOf(results []Result) (status int) {
 		}
 	}
 	return status
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // preference reads what an asker prefers (RFC 7240): not to wait at all, or not

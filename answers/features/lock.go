@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"videoqa/internal/sleep"
 )
 
 // A process that finds a picture claimed by another looks again after the first time, tries
@@ -53,12 +55,8 @@ func pick(keys []string, places []int) []string {
 func (c *Cache) poll(ctx context.Context, keys []string, places []int, out [][]float32, so time.Duration) (left []int, down bool, err error) {
 	left = places
 	for until := time.Now().Add(so); len(left) > 0 && time.Now().Before(until); {
-		timer := time.NewTimer(lookAgain/2 + rand.N(lookAgain))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, false, context.Cause(ctx)
+		if err := sleep.For(ctx, lookAgain/2+rand.N(lookAgain)); err != nil {
+			return nil, false, err
 		}
 		var failed error
 		if left, failed = c.look(ctx, keys, left, out); failed != nil {

@@ -27,6 +27,7 @@ import (
 	"videoqa/answers/store"
 	"videoqa/ingest"
 	"videoqa/internal/fault"
+	"videoqa/internal/sleep"
 )
 
 // A Spool keeps bytes by their digest; those of package spool do.
@@ -99,7 +100,7 @@ func (k *Keeper) Use(ctx context.Context, uri string, users ...string) error {
 		if err != nil || noted {
 			return err
 		}
-		if pause(limited) == nil {
+		if sleep.For(limited, busyPause) == nil {
 			continue
 		}
 		if ctx.Err() != nil {
@@ -163,21 +164,11 @@ func (k *Keeper) ClearAll(ctx context.Context) error {
 		if len(awaited) == 0 {
 			return nil
 		}
-		if err := pause(limited); err != nil {
+		if err := sleep.For(limited, busyPause); err != nil {
 			return fmt.Errorf("upload: clear: %d are still being removed by another process: %w: %w", len(awaited), err, fault.Unavailable)
 		}
 	}
 	return err
-}
-
-// pause waits a moment, or returns why ctx has ended.
-func pause(ctx context.Context) error {
-	select {
-	case <-time.After(busyPause):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // remove removes one that was lent, or gives it back.

@@ -8,6 +8,7 @@ import (
 
 	"videoqa/answers"
 	"videoqa/ingest"
+	"videoqa/internal/sleep"
 )
 
 // A Warmer is an [Asker] that can decode and encode a clip, or footage, before a question
@@ -116,7 +117,7 @@ func (w *Worker) runPrefetch(ctx context.Context) {
 	}
 	for ctx.Err() == nil {
 		if w.admission.busy() {
-			sleep(ctx, givesWay)
+			sleep.For(ctx, givesWay)
 			continue
 		}
 		c, some := w.prefetch.next()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"videoqa/internal/fault"
+	"videoqa/internal/sleep"
 )
 
 const (
@@ -25,15 +26,6 @@ func (g *CrashJournal) retryUnavailable(ctx context.Context, what string, do fun
 		if pause == pauseFirst || pause == pauseMost {
 			g.cfg.Log.Warn("cannot "+what+", trying again until it can be done", "error", err)
 		}
-		sleep(ctx, pause)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
+		sleep.For(ctx, pause)
 	}
 }

@@ -22,22 +22,22 @@ func (c *coordinator) CommitOffsets(offsets map[string]map[int]int64) error {
 	return nil
 }
 
-func committing() (*consumer, *lane) {
+func committing() (*consumer, *partitionConsumer) {
 	m := &consumer{Client: &Client{cfg: Config{ReadAhead: 10, ReadAheadBytes: 100, Log: slog.New(slog.DiscardHandler)}}}
-	return m, m.newLane("t", 0, 0, make(chan struct{}))
+	return m, m.newPartition("t", 0, 0, make(chan struct{}))
 }
 
 func TestARevokedGenerationReturnsWithinASecondWhateverTheCoordinatorDoes(t *testing.T) {
 	for name, before := range map[string]time.Duration{"before its first commit": 0, "amid a commit": 2 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				m, l := committing()
+				m, p := committing()
 				hang := make(chan struct{})
 				ctx, revoke := context.WithCancel(t.Context())
-				l.tracker.finish(l.tracker.start(0))
+				p.tracker.finish(p.tracker.start(0))
 				returned := make(chan time.Time, 1)
 				go func() {
-					m.commit(ctx, &coordinator{hang: hang}, []*lane{l}, func() {})
+					m.commit(ctx, &coordinator{hang: hang}, []*partitionConsumer{p}, func() {})
 					returned <- time.Now()
 				}()
 				time.Sleep(before)
@@ -48,7 +48,7 @@ func TestARevokedGenerationReturnsWithinASecondWhateverTheCoordinatorDoes(t *tes
 					t.Errorf("it returned %v after the revocation", took)
 				}
 				close(hang)
-				m.lanes.Wait()
+				m.handlers.Wait()
 			})
 		})
 	}
@@ -56,14 +56,14 @@ func TestARevokedGenerationReturnsWithinASecondWhateverTheCoordinatorDoes(t *tes
 
 func TestWhatWasFinishedIsCommittedWhenTheGenerationEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, l := committing()
+		m, p := committing()
 		to := &coordinator{}
 		ctx, revoke := context.WithCancel(t.Context())
 		owned := true
-		l.tracker.finish(l.tracker.start(4))
+		p.tracker.finish(p.tracker.start(4))
 		revoke()
-		m.commit(ctx, to, []*lane{l}, func() { owned = false })
-		m.lanes.Wait()
+		m.commit(ctx, to, []*partitionConsumer{p}, func() { owned = false })
+		m.handlers.Wait()
 		if len(to.got) != 1 || to.got[0] != 5 || owned {
 			t.Errorf("committed %v, still owned: %v; want 5, and not", to.got, owned)
 		}

@@ -35,7 +35,7 @@ type consumer struct {
 	hard   context.Context // ends with the grace time; parent of what handlers get
 
 	unfinished unfinished     // deliveries not finished
-	lanes      sync.WaitGroup // goroutines that call handle
+	handlers   sync.WaitGroup // goroutines that call handle
 }
 
 // Consume joins the group and hands every record of topics to handle until ctx
@@ -61,7 +61,7 @@ func (c *Client) Consume(ctx context.Context, topics []string, handle Handler) e
 	m.drain()
 	end() // handlers still at work are told, and nothing of theirs is committed
 	err = group.Close()
-	m.lanes.Wait()
+	m.handlers.Wait()
 	return err
 }
 
@@ -97,23 +97,23 @@ func (m *consumer) begin(gen *kgo.Generation) {
 			close(revoked)
 		})
 	}
-	var lanes []*lane
+	var consumers []*partitionConsumer
 	for topic, partitions := range gen.Assignments {
 		for _, p := range partitions {
-			lanes = append(lanes, m.newLane(topic, p.ID, p.Offset, revoked))
+			consumers = append(consumers, m.newPartition(topic, p.ID, p.Offset, revoked))
 		}
 	}
-	m.cfg.Log.Info("partitions assigned", "group", m.cfg.Group, "generation", gen.ID, "partitions", len(lanes))
-	m.assigned.set(lanes)
-	for _, l := range lanes {
-		m.lanes.Go(l.hand)
+	m.cfg.Log.Info("partitions assigned", "group", m.cfg.Group, "generation", gen.ID, "partitions", len(consumers))
+	m.assigned.set(consumers)
+	for _, p := range consumers {
+		m.handlers.Go(p.hand)
 		gen.Start(func(ctx context.Context) {
 			defer revoke() // before kafka-go can ask for the next generation
-			l.fetch(ctx)
+			p.fetch(ctx)
 		})
 	}
 	gen.Start(func(ctx context.Context) {
-		m.commit(ctx, gen, lanes, revoke)
+		m.commit(ctx, gen, consumers, revoke)
 	})
 }
 
@@ -125,13 +125,13 @@ type committer interface {
 // commit is the generation's only committer: two would race each other back. It
 // returns within lastCommit of the end of ctx even if the coordinator is silent;
 // kafka-go then closes the connection, which ends the call that hangs.
-func (m *consumer) commit(ctx context.Context, to committer, lanes []*lane, revoke func()) {
+func (m *consumer) commit(ctx context.Context, to committer, consumers []*partitionConsumer, revoke func()) {
 	wake, ended := make(chan struct{}), make(chan struct{})
-	m.lanes.Go(func() {
+	m.handlers.Go(func() {
 		defer close(ended)
-		committed := map[*lane]int64{}
+		committed := map[*partitionConsumer]int64{}
 		for range wake {
-			m.commitOnce(to, lanes, committed)
+			m.commitOnce(to, consumers, committed)
 		}
 	})
 	tick := time.NewTicker(commitEvery)
@@ -160,17 +160,17 @@ func (m *consumer) commit(ctx context.Context, to committer, lanes []*lane, revo
 	}
 }
 
-func (m *consumer) commitOnce(to committer, lanes []*lane, committed map[*lane]int64) {
-	offsets, fresh := map[string]map[int]int64{}, map[*lane]int64{}
-	for _, l := range lanes {
-		next, ok := l.tracker.watermark()
-		if before, some := committed[l]; !ok || some && before == next {
+func (m *consumer) commitOnce(to committer, consumers []*partitionConsumer, committed map[*partitionConsumer]int64) {
+	offsets, fresh := map[string]map[int]int64{}, map[*partitionConsumer]int64{}
+	for _, p := range consumers {
+		next, ok := p.tracker.watermark()
+		if before, some := committed[p]; !ok || some && before == next {
 			continue
 		}
-		if offsets[l.topic] == nil {
-			offsets[l.topic] = map[int]int64{}
+		if offsets[p.topic] == nil {
+			offsets[p.topic] = map[int]int64{}
 		}
-		offsets[l.topic][l.partition], fresh[l] = next, next
+		offsets[p.topic][p.partition], fresh[p] = next, next
 	}
 	if len(fresh) == 0 {
 		return
@@ -179,8 +179,8 @@ func (m *consumer) commitOnce(to committer, lanes []*lane, committed map[*lane]i
 		m.cfg.Log.Warn("offsets not committed, records may be read again", "error", err)
 		return
 	}
-	for l, next := range fresh {
-		committed[l] = next
+	for p, next := range fresh {
+		committed[p] = next
 	}
 }
 

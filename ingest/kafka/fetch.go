@@ -15,16 +15,16 @@ import (
 
 const readCommitted = 1 // isolation level of a fetch
 
-// request fetches what follows l.next, up to the last stable offset. It goes past
+// request fetches what follows p.next, up to the last stable offset. It goes past
 // kafka.Client.Fetch, which does not tell the aborted transactions.
-func (l *lane) request(ctx context.Context) (*fetchapi.ResponsePartition, error) {
+func (p *partitionConsumer) request(ctx context.Context) (*fetchapi.ResponsePartition, error) {
 	limited, cancel := context.WithTimeout(ctx, fetchWait+fetchSlack)
 	defer cancel()
-	got, err := l.m.transport.RoundTrip(limited, l.m.client.Addr, &fetchapi.Request{
+	got, err := p.m.transport.RoundTrip(limited, p.m.client.Addr, &fetchapi.Request{
 		ReplicaID: -1, MaxWaitTime: int32(fetchWait.Milliseconds()), MinBytes: 1, MaxBytes: fetchBytes,
 		IsolationLevel: readCommitted, SessionID: -1, SessionEpoch: -1,
-		Topics: []fetchapi.RequestTopic{{Topic: l.topic, Partitions: []fetchapi.RequestPartition{{
-			Partition: int32(l.partition), CurrentLeaderEpoch: -1, FetchOffset: l.next, LogStartOffset: -1, PartitionMaxBytes: fetchBytes,
+		Topics: []fetchapi.RequestTopic{{Topic: p.topic, Partitions: []fetchapi.RequestPartition{{
+			Partition: int32(p.partition), CurrentLeaderEpoch: -1, FetchOffset: p.next, LogStartOffset: -1, PartitionMaxBytes: fetchBytes,
 		}}}},
 	})
 	if err != nil {
@@ -35,7 +35,7 @@ func (l *lane) request(ctx context.Context) (*fetchapi.ResponsePartition, error)
 	case response.ErrorCode != 0:
 		return nil, fmt.Errorf("kafka: fetch: %w", kgo.Error(response.ErrorCode))
 	case len(response.Topics) != 1 || len(response.Topics[0].Partitions) != 1:
-		return nil, fmt.Errorf("kafka: fetch: %s/%d is not in the answer", l.topic, l.partition)
+		return nil, fmt.Errorf("kafka: fetch: %s/%d is not in the answer", p.topic, p.partition)
 	}
 	return &response.Topics[0].Partitions[0], nil
 }
@@ -43,7 +43,7 @@ func (l *lane) request(ctx context.Context) (*fetchapi.ResponsePartition, error)
 // take queues the records that were not seen yet, and passes what is none: the
 // markers of transactions, and what was aborted. A broker may send a batch from its
 // start, before the offset that was asked for.
-func (l *lane) take(ctx context.Context, got *fetchapi.ResponsePartition) error {
+func (p *partitionConsumer) take(ctx context.Context, got *fetchapi.ResponsePartition) error {
 	stream, ok := got.RecordSet.Records.(*protocol.RecordStream)
 	if !ok {
 		return nil // nothing
@@ -53,17 +53,17 @@ func (l *lane) take(ctx context.Context, got *fetchapi.ResponsePartition) error 
 		switch batch := batch.(type) {
 		case *protocol.ControlBatch:
 			aborted.end(batch)
-			l.pass(batch.BaseOffset)
+			p.pass(batch.BaseOffset)
 			continue
 		case *protocol.RecordBatch:
 			if aborted.holds(batch) {
-				if err := l.passBatch(batch); err != nil {
+				if err := p.passBatch(batch); err != nil {
 					return err
 				}
 				continue
 			}
 		}
-		if more, err := l.takeBatch(ctx, batch); err != nil || !more {
+		if more, err := p.takeBatch(ctx, batch); err != nil || !more {
 			return err
 		}
 	}
@@ -71,7 +71,7 @@ func (l *lane) take(ctx context.Context, got *fetchapi.ResponsePartition) error 
 }
 
 // takeBatch returns false if the generation ended, or the consumer stops.
-func (l *lane) takeBatch(ctx context.Context, batch kgo.RecordReader) (more bool, err error) {
+func (p *partitionConsumer) takeBatch(ctx context.Context, batch kgo.RecordReader) (more bool, err error) {
 	for {
 		r, err := batch.ReadRecord()
 		switch {
@@ -80,22 +80,22 @@ func (l *lane) takeBatch(ctx context.Context, batch kgo.RecordReader) (more bool
 		case err != nil:
 			return false, fmt.Errorf("kafka: read record: %w", err)
 		}
-		record, err := l.record(r)
+		record, err := p.record(r)
 		if err != nil {
 			return false, err
 		}
-		if record.Offset < l.next {
+		if record.Offset < p.next {
 			continue
 		}
-		if !l.enqueue(ctx, record) {
+		if !p.enqueue(ctx, record) {
 			return false, nil
 		}
-		l.next = record.Offset + 1
+		p.next = record.Offset + 1
 	}
 }
 
 // passBatch steps over the records of an aborted batch.
-func (l *lane) passBatch(batch kgo.RecordReader) error {
+func (p *partitionConsumer) passBatch(batch kgo.RecordReader) error {
 	for {
 		r, err := batch.ReadRecord()
 		switch {
@@ -104,15 +104,15 @@ func (l *lane) passBatch(batch kgo.RecordReader) error {
 		case err != nil:
 			return fmt.Errorf("kafka: read record: %w", err)
 		}
-		l.pass(r.Offset)
+		p.pass(r.Offset)
 	}
 }
 
 // pass steps over the record at offset, which nobody needs.
-func (l *lane) pass(offset int64) {
-	if offset >= l.next {
-		l.tracker.pass(offset)
-		l.next = offset + 1
+func (p *partitionConsumer) pass(offset int64) {
+	if offset >= p.next {
+		p.tracker.pass(offset)
+		p.next = offset + 1
 	}
 }
 

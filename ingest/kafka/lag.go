@@ -18,20 +18,20 @@ type Lag struct {
 
 // assigned is what the group has given to this client.
 type assigned struct {
-	mu    sync.Mutex
-	lanes []*lane
+	mu         sync.Mutex
+	partitions []*partitionConsumer
 }
 
-func (a *assigned) set(lanes []*lane) {
+func (a *assigned) set(partitions []*partitionConsumer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.lanes = lanes
+	a.partitions = partitions
 }
 
-func (a *assigned) get() []*lane {
+func (a *assigned) get() []*partitionConsumer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.lanes
+	return a.partitions
 }
 
 // Assigned returns how many partitions the group has given to this client: 0
@@ -42,9 +42,9 @@ func (c *Client) Assigned() int { return len(c.assigned.get()) }
 // Lags returns the lag of each of these partitions, as of its last fetch; those
 // that were not fetched from yet are left out.
 func (c *Client) Lags() (lags []Lag) {
-	for _, l := range c.assigned.get() {
-		if from, records, known := l.behind(); known {
-			lags = append(lags, Lag{l.topic, l.partition, records, from, time.Since(time.UnixMilli(l.fetched.Load()))})
+	for _, p := range c.assigned.get() {
+		if from, records, known := p.behind(); known {
+			lags = append(lags, Lag{p.topic, p.partition, records, from, time.Since(time.UnixMilli(p.fetched.Load()))})
 		}
 	}
 	return lags
@@ -52,10 +52,10 @@ func (c *Client) Lags() (lags []Lag) {
 
 // behind counts from the first unfinished record, else from where this
 // generation began, to the end as the broker last told it.
-func (l *lane) behind() (from, records int64, known bool) {
-	from = l.from.Load()
-	high := l.high.Load()
-	if next, ok := l.tracker.watermark(); ok {
+func (p *partitionConsumer) behind() (from, records int64, known bool) {
+	from = p.from.Load()
+	high := p.high.Load()
+	if next, ok := p.tracker.watermark(); ok {
 		from = max(from, next)
 	}
 	return from, max(0, high-from), from >= 0 && high >= 0

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	kgo "github.com/segmentio/kafka-go"
+
+	"videoqa/internal/sleep"
 )
 
 // A Topic is how a topic must be. One that exists keeps its own partitions and
@@ -43,7 +45,7 @@ func (c *Client) Ensure(ctx context.Context, topics []Topic) error {
 		}
 		failed := err
 		last.Store(&failed)
-		wait(ctx, pause)
+		sleep.For(ctx, pause)
 		if ctx.Err() != nil {
 			return fmt.Errorf("kafka: ensure topics: %w: %w", err, ctx.Err())
 		}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"videoqa/internal/sleep"
 )
 
 // lock takes the lock file name as Python's filelock does, by flock, and returns
@@ -26,7 +28,7 @@ func lock(ctx context.Context, name string) (unlock func(), err error) {
 		if f != nil {
 			return func() { f.Close() }, nil // closing gives the lock back
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := sleep.For(ctx, wait); err != nil {
 			return nil, fmt.Errorf("lock %s: %w", name, err)
 		}
 	}
@@ -54,16 +56,4 @@ func tryLock(name string) (*os.File, error) {
 		return nil, nil
 	}
 	return f, nil
-}
-
-// sleep waits for d or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"videoqa/internal/fault"
+	"videoqa/internal/sleep"
 )
 
 // attempts is how often a request is made before its failure is believed.
@@ -43,7 +44,7 @@ func (h Hub) send(ctx context.Context, method, address string, header http.Heade
 func (h Hub) rest(ctx context.Context, attempt int, failed error) error {
 	pause := h.backoff(attempt, failed)
 	h.progress.Failed(failed, attempt, attempts, pause)
-	return sleep(ctx, pause)
+	return sleep.For(ctx, pause)
 }
 
 // backoff returns how long to wait before an attempt: twice as long each time, or

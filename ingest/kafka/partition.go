@@ -10,6 +10,7 @@ import (
 	"github.com/segmentio/kafka-go/protocol"
 
 	"videoqa/ingest"
+	"videoqa/internal/sleep"
 )
 
 const (
@@ -20,9 +21,9 @@ const (
 	pauseMost  = 2 * time.Second
 )
 
-// A lane is one partition during one generation: fetch fills its queue, hand
+// A partitionConsumer reads one partition during one generation: fetch fills its queue, hand
 // empties it.
-type lane struct {
+type partitionConsumer struct {
 	m         *consumer
 	topic     string
 	partition int
@@ -39,55 +40,55 @@ type lane struct {
 	queue   chan *ingest.Delivery
 }
 
-func (m *consumer) newLane(topic string, partition int, offset int64, revoked chan struct{}) *lane {
-	l := &lane{
+func (m *consumer) newPartition(topic string, partition int, offset int64, revoked chan struct{}) *partitionConsumer {
+	p := &partitionConsumer{
 		m: m, topic: topic, partition: partition, next: offset, revoked: revoked,
 		window: newWindow(m.cfg.ReadAhead, m.cfg.ReadAheadBytes),
 		queue:  make(chan *ingest.Delivery, m.cfg.ReadAhead), // never full: the window is
 	}
-	l.from.Store(offset)
-	l.high.Store(-1)
-	return l
+	p.from.Store(offset)
+	p.high.Store(-1)
+	return p
 }
 
 // hand gives the queue's records to the handler, outside of the generation's
 // functions. When the partition is revoked or the consumer stops, what was not
 // given yet is dropped.
-func (l *lane) hand() {
-	ctx, cancel := context.WithCancel(l.m.hard)
+func (p *partitionConsumer) hand() {
+	ctx, cancel := context.WithCancel(p.m.hard)
 	defer cancel()
 	go func() {
 		select {
-		case <-l.revoked:
+		case <-p.revoked:
 			cancel()
 		case <-ctx.Done():
 		}
 	}()
-	for d := range l.queue {
+	for d := range p.queue {
 		select {
-		case <-l.m.stop:
+		case <-p.m.stop:
 			d.Drop()
-		case <-l.revoked:
+		case <-p.revoked:
 			d.Drop()
 		default:
-			l.m.handle(ctx, d)
+			p.m.handle(ctx, d)
 		}
 	}
 }
 
 // fetch fills the queue until the generation ends. It must not return before:
 // the generation ends with the first function that does.
-func (l *lane) fetch(ctx context.Context) {
-	defer close(l.queue)
+func (p *partitionConsumer) fetch(ctx context.Context) {
+	defer close(p.queue)
 	pause := pauseFirst
 	for ctx.Err() == nil {
 		select {
-		case <-l.m.stop:
+		case <-p.m.stop:
 			<-ctx.Done()
 			return
 		default:
 		}
-		err := l.fetchOnce(ctx)
+		err := p.fetchOnce(ctx)
 		if err == nil {
 			pause = pauseFirst
 			continue
@@ -95,43 +96,34 @@ func (l *lane) fetch(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		l.m.cfg.Log.Warn("cannot fetch, still trying", "topic", l.topic, "partition", l.partition, "error", err)
-		wait(ctx, pause)
+		p.m.cfg.Log.Warn("cannot fetch, still trying", "topic", p.topic, "partition", p.partition, "error", err)
+		sleep.For(ctx, pause)
 		pause = min(2*pause, pauseMost)
 	}
 }
 
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
-func (l *lane) fetchOnce(ctx context.Context) error {
-	if l.next < 0 {
-		if err := l.seek(ctx); err != nil {
+func (p *partitionConsumer) fetchOnce(ctx context.Context) error {
+	if p.next < 0 {
+		if err := p.seek(ctx); err != nil {
 			return err
 		}
 	}
-	got, err := l.request(ctx)
+	got, err := p.request(ctx)
 	if err != nil {
 		return err
 	}
 	switch kind := kgo.Error(got.ErrorCode); {
 	case kind == kgo.OffsetOutOfRange:
-		return l.outOfRange(ctx)
+		return p.outOfRange(ctx)
 	case kind != 0:
 		return fmt.Errorf("kafka: fetch: %w", kind)
 	}
-	l.fetched.Store(time.Now().UnixMilli())
-	l.high.Store(got.HighWatermark)
-	return l.take(ctx, got)
+	p.fetched.Store(time.Now().UnixMilli())
+	p.high.Store(got.HighWatermark)
+	return p.take(ctx, got)
 }
 
-func (l *lane) record(r *kgo.Record) (ingest.Record, error) {
+func (p *partitionConsumer) record(r *kgo.Record) (ingest.Record, error) {
 	key, err := protocol.ReadAll(r.Key)
 	if err != nil {
 		return ingest.Record{}, fmt.Errorf("kafka: read key at offset %d: %w", r.Offset, err)
@@ -141,7 +133,7 @@ func (l *lane) record(r *kgo.Record) (ingest.Record, error) {
 		return ingest.Record{}, fmt.Errorf("kafka: read value at offset %d: %w", r.Offset, err)
 	}
 	record := ingest.Record{
-		Origin: ingest.Origin{Topic: l.topic, Partition: l.partition, Offset: r.Offset},
+		Origin: ingest.Origin{Topic: p.topic, Partition: p.partition, Offset: r.Offset},
 		Key:    key, Value: value, Time: r.Time,
 	}
 	for _, h := range r.Headers {
@@ -152,69 +144,69 @@ func (l *lane) record(r *kgo.Record) (ingest.Record, error) {
 
 // enqueue takes r in hand once there is room; false: the generation ended, or
 // the consumer stops.
-func (l *lane) enqueue(ctx context.Context, r ingest.Record) bool {
+func (p *partitionConsumer) enqueue(ctx context.Context, r ingest.Record) bool {
 	size := len(r.Key) + len(r.Value)
 	for _, h := range r.Headers {
 		size += len(h.Key) + len(h.Value)
 	}
-	if !l.window.take(ctx, l.m.stop, size) {
+	if !p.window.take(ctx, p.m.stop, size) {
 		return false
 	}
-	if !l.m.unfinished.begin() {
-		l.window.put(size)
+	if !p.m.unfinished.begin() {
+		p.window.put(size)
 		return false
 	}
-	entry := l.tracker.start(r.Offset)
-	l.queue <- ingest.NewDelivery(r, l.revoked, func(done bool) {
+	entry := p.tracker.start(r.Offset)
+	p.queue <- ingest.NewDelivery(r, p.revoked, func(done bool) {
 		if done {
-			l.tracker.finish(entry)
+			p.tracker.finish(entry)
 		}
-		l.window.put(size)
-		l.m.unfinished.finish()
+		p.window.put(size)
+		p.m.unfinished.finish()
 	})
 	return true
 }
 
 // seek finds the earliest offset.
-func (l *lane) seek(ctx context.Context) error {
-	first, _, err := l.bounds(ctx)
+func (p *partitionConsumer) seek(ctx context.Context) error {
+	first, _, err := p.bounds(ctx)
 	if err == nil {
-		l.next = first
-		l.from.Store(first)
+		p.next = first
+		p.from.Store(first)
 	}
 	return err
 }
 
 // outOfRange continues at the earliest record and says exactly what is missing.
-func (l *lane) outOfRange(ctx context.Context) error {
-	first, last, err := l.bounds(ctx)
+func (p *partitionConsumer) outOfRange(ctx context.Context) error {
+	first, last, err := p.bounds(ctx)
 	if err != nil {
 		return err
 	}
-	lost := max(0, first-l.next)
-	l.m.gaps.count.Add(1)
-	l.m.gaps.records.Add(lost)
-	l.m.cfg.Log.Error("records are gone, continuing at the earliest", "topic", l.topic, "partition", l.partition,
-		"wanted", l.next, "earliest", first, "latest", last, "lost", lost)
-	l.next = first
-	l.from.Store(first)
+	lost := max(0, first-p.next)
+	p.m.gaps.count.Add(1)
+	p.m.gaps.records.Add(lost)
+	p.m.cfg.Log.Error("records are gone, continuing at the earliest", "topic", p.topic, "partition", p.partition,
+		"wanted", p.next, "earliest", first, "latest", last, "lost", lost)
+	p.next = first
+	p.from.Store(first)
 	return nil
 }
 
-func (l *lane) bounds(ctx context.Context) (first, last int64, err error) {
-	got, err := l.m.client.ListOffsets(ctx, &kgo.ListOffsetsRequest{Topics: map[string][]kgo.OffsetRequest{
-		l.topic: {kgo.FirstOffsetOf(l.partition), kgo.LastOffsetOf(l.partition)},
+func (p *partitionConsumer) bounds(ctx context.Context) (first, last int64, err error) {
+	got, err := p.m.client.ListOffsets(ctx, &kgo.ListOffsetsRequest{Topics: map[string][]kgo.OffsetRequest{
+		p.topic: {kgo.FirstOffsetOf(p.partition), kgo.LastOffsetOf(p.partition)},
 	}})
 	if err != nil {
 		return 0, 0, fmt.Errorf("kafka: list offsets: %w", err)
 	}
-	for _, p := range got.Topics[l.topic] {
-		if p.Partition == l.partition {
-			if p.Error != nil {
-				return 0, 0, fmt.Errorf("kafka: list offsets: %w", p.Error)
+	for _, offsets := range got.Topics[p.topic] {
+		if offsets.Partition == p.partition {
+			if offsets.Error != nil {
+				return 0, 0, fmt.Errorf("kafka: list offsets: %w", offsets.Error)
 			}
-			return p.FirstOffset, p.LastOffset, nil
+			return offsets.FirstOffset, offsets.LastOffset, nil
 		}
 	}
-	return 0, 0, fmt.Errorf("kafka: list offsets: %s/%d is not in the answer", l.topic, l.partition)
+	return 0, 0, fmt.Errorf("kafka: list offsets: %s/%d is not in the answer", p.topic, p.partition)
 }
