@@ -17,11 +17,11 @@ import (
 
 // asker loads what answers; unload frees it. A process that only serves HTTP has
 // none, and only describes the models.
-func (s *Settings) asker(ctx context.Context, p *Process, o *operations) (asks worker.Asker, told []api.Model, unload func() error, err error) {
+func (s *Settings) asker(ctx context.Context, p *Process, o *operations) (asks worker.Asker, listed []api.Model, unload func() error, err error) {
 	if s.Role == roleAPI {
 		o.health.Watch(partModel, func(context.Context) error { return nil }) // the workers'
-		told, err = s.modelsOf(p)
-		return nil, told, func() error { return nil }, err
+		listed, err = s.modelsOf(p)
+		return nil, listed, func() error { return nil }, err
 	}
 	opened, unload, err := s.open(ctx, p)
 	if err != nil {
@@ -38,9 +38,9 @@ func (s *Settings) asker(ctx context.Context, p *Process, o *operations) (asks w
 		return nil, nil, nil, errors.Join(err, unload())
 	}
 	for i, m := range opened {
-		told = append(told, servedModel(m.Description(), m.Vision()))
-		o.metrics.Models(told[i].Name)
-		o.health.Watch(healthPart(i, told[i].Name), func(context.Context) error { return nil })
+		listed = append(listed, servedModel(m.Description(), m.Vision()))
+		o.metrics.Models(listed[i].Name)
+		o.health.Watch(healthPart(i, listed[i].Name), func(context.Context) error { return nil })
 	}
 	o.service(service, kept)
 	stop, all := kept.watch(ctx, o.health, o.log), unload
@@ -48,7 +48,7 @@ func (s *Settings) asker(ctx context.Context, p *Process, o *operations) (asks w
 		stop()
 		return all()
 	}
-	return meteredService{service, o.metrics}, told, unload, nil
+	return meteredService{service, o.metrics}, listed, unload, nil
 }
 
 // healthPart is what readiness calls a model: the first has the name that it always had.
