@@ -10,8 +10,9 @@ import (
 )
 
 // Forget evicts the cache entries of a clip: which frames were used, their features, in
-// this process and in the store that processes share, and its prefixes. What another clip has in common with it is computed again when it is
-// asked for. An error is that of the features' store; Forget may be called again.
+// this process and in the store that processes share, and its prefixes. What another clip
+// has in common with it is computed again when it is asked for. An error is that of the
+// features' store; Forget may be called again.
 func (s *Service) Forget(ctx context.Context, clipID string) error {
 	for t := range s.entries.remove(clipID) {
 		switch t.kind {

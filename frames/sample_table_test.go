@@ -28,11 +28,12 @@ func TestATrustedTableGivesThePicturesOfALinearDecode(t *testing.T) {
 	all := goldens(t)
 	for _, name := range tablesTrusted {
 		for _, plan := range []frames.Plan{{Count: 1000}, {Count: 1}, {Count: 2}, {Count: 6}, {Count: 2, From: time.Second}, {At: []time.Duration{0, 300 * time.Millisecond, time.Hour}}} {
+			want := all[name]
+			if plan.From > 0 && len(want.Frames) < 30 {
+				continue // the clip is too short for that plan
+			}
 			t.Run(fmt.Sprintf("%s, %d from %v", name, plan.Count, plan.From), func(t *testing.T) {
-				data, want := clip(t, name), all[name]
-				if plan.From > 0 && len(want.Frames) < 30 {
-					t.SkipNow()
-				}
+				data := clip(t, name)
 				s := sums{of: map[int]string{}}
 				pics, report, x, err := frames.SampleByTable(t.Context(), bytes.NewReader(data), int64(len(data)), plan, frames.Upload(), s.see)
 				if err != nil || x == nil {

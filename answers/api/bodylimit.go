@@ -101,16 +101,16 @@ func (b *limitedBody) drain() {
 // until it is complete, and then sends it before it drains the body.
 type drainingReply struct {
 	http.ResponseWriter
-	body    *limitedBody
-	refusal int // its status, if it is sent before the body is drained
-	text    []byte
+	body *limitedBody
+	held int // status of a refusal that is held back; 0: none is
+	text []byte
 }
 
 // WriteHeader implements [http.ResponseWriter].
 func (d *drainingReply) WriteHeader(status int) {
 	if status >= 400 && !d.body.drained() {
 		if d.body.control.EnableFullDuplex() == nil {
-			d.refusal = status
+			d.held = status
 			return
 		}
 		d.body.drain()
@@ -120,7 +120,7 @@ func (d *drainingReply) WriteHeader(status int) {
 
 // Write implements [http.ResponseWriter].
 func (d *drainingReply) Write(p []byte) (int, error) {
-	if d.refusal != 0 {
+	if d.held != 0 {
 		d.text = append(d.text, p...)
 		return len(p), nil
 	}
@@ -129,11 +129,11 @@ func (d *drainingReply) Write(p []byte) (int, error) {
 
 // finish sends a refusal that was held back, and drains the body.
 func (d *drainingReply) finish() {
-	if d.refusal == 0 {
+	if d.held == 0 {
 		return
 	}
 	d.Header().Set("Content-Length", strconv.Itoa(len(d.text)))
-	d.ResponseWriter.WriteHeader(d.refusal)
+	d.ResponseWriter.WriteHeader(d.held)
 	if _, err := d.ResponseWriter.Write(d.text); err == nil && d.body.control.Flush() == nil {
 		d.body.drain()
 	}

@@ -73,10 +73,10 @@ func (j *job) attempts() int {
 	return 0
 }
 
-// replayed reports whether an operator had j asked again, whatever the time.
+// replayed reports whether an operator asked for j again, whatever its deadline.
 func (j *job) replayed() bool { return j.row != nil && j.row.Replaces != "" }
 
-// tried reports whether j has been asked, or at least its media opened.
+// tried reports whether work on j began: it waited for a slot.
 func (j *job) tried() bool { return !j.queued.IsZero() }
 
 func (j *job) firstSeen() time.Time {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"videoqa/ingest/media/spool"
 	"videoqa/internal/fault"
 )
 
@@ -37,10 +36,10 @@ func parse(uri string) (*url.URL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: it is not a URI; spaces and other special characters of a path are written as %%20 and the like: %w", shownText(uri), fault.RefusedURI)
 	}
-	switch u.Scheme {
-	case "file", "https", "http", "s3", spool.Scheme:
+	switch {
+	case opener(u.Scheme) != nil:
 		return u, nil
-	case "":
+	case u.Scheme == "":
 		return nil, fmt.Errorf("%s: it has no scheme; a path is written as file:///srv/clips/a.mp4: %w", shown(u), fault.RefusedURI)
 	}
 	return nil, fmt.Errorf("%s: %s: is not read; file:, https:, s3: and uploads are, and http: with --media-http: %w", shown(u), u.Scheme, fault.RefusedURI)

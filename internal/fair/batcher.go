@@ -46,7 +46,7 @@ type member[W any] struct {
 	weight int
 }
 
-// Do has work done together with that of other callers, and returns what Run returned.
+// Do runs work in one batch with that of other callers, and returns the error of Run.
 // A caller whose ctx ends leaves a batch that still waits. Once the batch runs for
 // others too, Do returns only when Run has returned, because Run borrows work.
 func (b *Batcher[K, W]) Do(ctx context.Context, key K, weight int, work W) error {
@@ -117,7 +117,7 @@ func (b *Batcher[K, W]) close(which batchKey[K], in *batch[W]) {
 	}
 }
 
-// run waits for the batch's slot and then has its work done.
+// run waits for the batch's slot, and then runs its work.
 func (b *Batcher[K, W]) run(ctx context.Context, which batchKey[K], in *batch[W]) {
 	defer close(in.over)
 	defer in.stop(nil)

@@ -8,7 +8,6 @@ package models
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"videoqa/answers"
 	"videoqa/gitvideo"
@@ -45,9 +44,18 @@ type family struct {
 	vision   func(c *checkpoint.Checkpoint, how vlm.Preprocess) (vlm.Vision, error)
 }
 
-// familyOf picks the family that config.json names by its model_type.
+// familyOf returns the family of c.
 func familyOf(c *checkpoint.Checkpoint) (family, error) {
-	switch c.ModelType() {
+	f, err := familyNamed(c.ModelType())
+	if err != nil {
+		return f, fmt.Errorf("models: open %s: %w", c.Place, err)
+	}
+	return f, nil
+}
+
+// familyNamed returns the family that config.json names by its model_type.
+func familyNamed(modelType string) (family, error) {
+	switch modelType {
 	case gitvideo.Family:
 		return family{
 			open: func(ctx context.Context, c *checkpoint.Checkpoint, cfg Config) (Model, error) {
@@ -64,26 +72,16 @@ func familyOf(c *checkpoint.Checkpoint) (family, error) {
 			vision: gitvideo.VisionOf,
 		}, nil
 	}
-	return family{}, fmt.Errorf("models: open %s: %w", c.Place, unsupported(c.ModelType()))
+	return family{}, fmt.Errorf("config.json: model_type: %q is not supported, only %q: %w", modelType, []string{gitvideo.Family}, fault.BadModel)
 }
-
-func unsupported(modelType string) error {
-	return fmt.Errorf("config.json: model_type: %q is not supported, only %q: %w", modelType, supported(), fault.BadModel)
-}
-
-// supported lists the model_type of each family.
-func supported() []string { return []string{gitvideo.Family} }
 
 // CheckFamily returns [fault.BadModel] if a config.json names no supported family.
 func CheckFamily(configJSON []byte) error {
 	modelType, err := checkpoint.ModelType(configJSON)
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = familyNamed(modelType)
 	}
-	if !slices.Contains(supported(), modelType) {
-		return unsupported(modelType)
-	}
-	return nil
+	return err
 }
 
 // Open makes c, which is borrowed until Close, ready to answer. It returns
